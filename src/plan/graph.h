@@ -1,0 +1,79 @@
+// The canonical graph: a valid spec without names, order or spelling. Everything after it works on indices.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "spec/kernel_spec.h"
+
+namespace gemmd {
+
+// How an input spreads over the [M, N] result when a chain uses it.
+enum class Broadcast { kScalar, kRow, kColumn, kFull };
+std::string_view Name(Broadcast broadcast);  // "scalar", "row", "column", "full"
+
+struct GraphInput {
+  DType dtype = DType::kF32;
+  Layout layout = Layout::kRowMajor;
+  // How the chains see it; the matmul's A and B are kFull with their own extents ([M, K], [K, N]).
+  Broadcast broadcast = Broadcast::kFull;
+  friend bool operator==(const GraphInput&, const GraphInput&) = default;
+};
+
+struct GraphOutput {
+  DType dtype = DType::kF32;  // row-major [M, N]
+  friend bool operator==(const GraphOutput&, const GraphOutput&) = default;
+};
+
+// One operation in SSA form. Value 0 is the accumulator; node i defines value i + 1. A store passes its value through.
+struct Node {
+  OpKind kind = OpKind::kAdd;
+  int input = 0;                    // the value it takes
+  std::optional<float> literal;     // binary with a literal
+  int operand = -1;                 // binary with an operand: index into Graph::inputs
+  float scale = 1.0f;               // multiplies the operand
+  DType dtype = DType::kF32;        // cast, store
+  int output = -1;                  // store: index into Graph::outputs
+  friend bool operator==(const Node&, const Node&) = default;
+};
+
+struct Graph {
+  std::optional<std::int64_t> m, n, k;  // absent: dynamic
+  int a = 0, b = 0;                     // indices into inputs
+  Precision precision = Precision::kDefault;  // kIeee, kTf32 or kTf32x3 for f32 inputs, else kDefault
+  bool deterministic = true;
+  std::vector<GraphInput> inputs;    // A, B, then operands in order of first use
+  std::vector<GraphOutput> outputs;  // in order of their stores
+  std::vector<Node> prologue_a, prologue_b, epilogue;
+  friend bool operator==(const Graph&, const Graph&) = default;
+};
+
+// The user's names, by index of the graph.
+struct Bindings {
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  friend bool operator==(const Bindings&, const Bindings&) = default;
+};
+
+struct CanonicalSpec {
+  Graph graph;
+  Bindings bindings;
+};
+
+// Requires Validate(spec) to be empty.
+CanonicalSpec Canonicalize(const KernelSpec& spec);
+
+// SHA-256 of the graph alone: equal for specs that differ in names, order of fields or spelling of numbers.
+std::string SpecId(const Graph& graph);
+
+// One line for people: "f16 [M,8192] x f16 [8192,8192]^T -> mul 1.25, add full f16 * 0.5, …".
+std::string Summary(const Graph& graph);
+
+// For the worker's wire and the cache entry; GraphFromJson(GraphToJson(g)) == g. Errors: DataLoss.
+std::string GraphToJson(const Graph& graph);
+absl::StatusOr<Graph> GraphFromJson(std::string_view text);
+
+}  // namespace gemmd

@@ -1,0 +1,101 @@
+// Everything a launcher needs, versioned; what the daemon hands out beside a cubin.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "plan/plan.h"
+
+namespace gemmd {
+
+inline constexpr int kManifestVersion = 1;
+
+// One field of a kernel's by-value parameter struct.
+enum class ParamKind {
+  kInputPointer,   // 8 bytes, index into inputs
+  kInputLd,        // 8 bytes, leading dimension in elements
+  kOutputPointer,  // 8 bytes, index into outputs
+  kOutputLd,       // 8 bytes
+  kScalar,         // 4 bytes, f32 value of the scalar input `index`
+  kM, kN, kK,      // 4 bytes, i32
+};
+std::string_view Name(ParamKind kind);
+
+struct ParamField {
+  ParamKind kind = ParamKind::kM;
+  int index = 0;
+  std::int64_t offset_bytes = 0;
+  friend bool operator==(const ParamField&, const ParamField&) = default;
+};
+
+struct Dim3 {
+  int x = 1, y = 1, z = 1;
+  friend bool operator==(const Dim3&, const Dim3&) = default;
+};
+
+// grid.x = ceil(M / tile_m) * ceil(N / tile_n); nothing is launched when that is 0.
+struct GridFormula {
+  int tile_m = 1;
+  int tile_n = 1;
+  friend bool operator==(const GridFormula&, const GridFormula&) = default;
+};
+
+struct LaunchStep {
+  std::string entry;  // the kernel's symbol
+  int module = 0;     // index into Manifest::cubin_keys
+  GridFormula grid;
+  Dim3 block;
+  Dim3 cluster;
+  std::int64_t shared_bytes = 0;
+  bool cooperative = false;
+  bool programmatic_dependent = false;
+  std::vector<ParamField> params;
+  std::int64_t param_bytes = 0;
+  friend bool operator==(const LaunchStep&, const LaunchStep&) = default;
+};
+
+// Launches that are good for m_min <= M <= m_max.
+struct Variant {
+  std::int64_t m_min = 0;
+  std::int64_t m_max = INT64_MAX;
+  std::vector<LaunchStep> launches;
+  friend bool operator==(const Variant&, const Variant&) = default;
+};
+
+struct ManifestTensor {
+  std::string name;  // the user's, filled when it is handed out; empty inside the cache
+  DType dtype = DType::kF32;
+  Layout layout = Layout::kRowMajor;
+  std::string extents;  // "M,K", "K,N", "M,N", "M", "N" or "" for a scalar
+  friend bool operator==(const ManifestTensor&, const ManifestTensor&) = default;
+};
+
+struct Manifest {
+  int version = kManifestVersion;
+  std::string spec_id, plan_id;
+  std::vector<std::string> cubin_keys;
+  Arch arch;
+  Assumptions assumptions;
+  std::optional<std::int64_t> m, n, k;  // absent: dynamic
+  std::vector<ManifestTensor> inputs, outputs;
+  std::int64_t workspace_bytes = 0;  // private to a launch; starts zeroed
+  std::vector<Variant> variants;
+  friend bool operator==(const Manifest&, const Manifest&) = default;
+};
+
+// The manifest of a plan whose kernels compiled to `cubin_keys`.
+Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::string> cubin_keys);
+
+// Deterministic JSON. ManifestFromJson(ManifestToJson(m)) == m. Errors: DataLoss (malformed, another version).
+std::string ManifestToJson(const Manifest& manifest);
+absl::StatusOr<Manifest> ManifestFromJson(std::string_view text);
+
+// The fields of the generated kernel's parameter struct, in order, with their offsets; codegen prints the same list.
+// Order: input pointers (not scalars), output pointers, input lds (matrices only), output lds, m, n, k, scalars.
+std::vector<ParamField> ParamLayout(const Graph& graph);
+std::int64_t ParamBytes(const std::vector<ParamField>& fields);  // rounded up to 8
+
+}  // namespace gemmd

@@ -1,0 +1,71 @@
+// From a graph to kernels with configs: pure functions, no CUDA.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "plan/graph.h"
+#include "spec/arch.h"
+
+namespace gemmd {
+
+enum class Family { kSimt, kMma };
+std::string_view Name(Family family);  // "simt", "mma"
+
+// What a launch promises about its tensors beyond the spec. The plan is good for launches that keep it.
+struct Assumptions {
+  int pointer_alignment_bytes = 16;  // of every tensor's first element: 16, or that of its element
+  bool contiguous = true;            // every leading dimension equals its extent
+  friend bool operator==(const Assumptions&, const Assumptions&) = default;
+};
+
+// The numbers of one kernel. Every field is legal for its family (CheckConfig).
+struct KernelConfig {
+  Family family = Family::kSimt;
+  int tile_m = 0, tile_n = 0, tile_k = 0;      // elements of one CTA's tile
+  int micro_m = 0, micro_n = 0;                // simt: elements of one thread's tile; mma: of one warp's tile
+  int stages = 1;                              // depth of the global-to-shared pipeline
+  int group_m = 8;                             // tile order: this many tile rows are swept together, for L2
+  int threads = 0;                             // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]
+  std::int64_t shared_bytes = 0;               // dynamic; a static_assert in the kernel holds it to the real size
+  friend bool operator==(const KernelConfig&, const KernelConfig&) = default;
+};
+
+// Elements of one global access of each tensor: 16 bytes' worth where alignment allows, else 1.
+struct AccessWidths {
+  std::vector<int> inputs;
+  std::vector<int> outputs;
+  friend bool operator==(const AccessWidths&, const AccessWidths&) = default;
+};
+
+struct KernelPlan {
+  KernelConfig config;
+  AccessWidths widths;
+};
+
+struct Plan {
+  std::string plan_id;  // SHA-256 of the ordered kernels with their configs, and the arch
+  Arch arch;
+  std::vector<KernelPlan> kernels;   // ordered; today one
+  std::vector<std::string> reasons;  // why each operation that was not fused was not
+};
+
+// The planned dynamic shared memory of a config, in bytes.
+std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph);
+
+// OK if the config is legal for the graph on that device. Errors: InvalidArgument naming the field.
+absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits);
+
+// Legal configs, the best guess first; never empty: the portable simt kernel ends it.
+// A pin filters the list. Errors: InvalidArgument (an illegal pin), Unimplemented (nothing computes the graph yet).
+absl::StatusOr<std::vector<KernelConfig>> RankConfigs(const Graph& graph, const DeviceLimits& limits,
+                                                      const ConfigPin& pin);
+
+// The plan that uses `config`.
+Plan PlanWith(const Graph& graph, const KernelConfig& config, const DeviceLimits& limits,
+              const Assumptions& assumptions);
+
+}  // namespace gemmd
