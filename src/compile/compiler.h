@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -11,12 +10,6 @@
 #include "spec/arch.h"
 
 namespace gemmd {
-
-// A header the source may include, by the name it is included with.
-struct HeaderFile {
-  std::string_view name;
-  std::string_view text;
-};
 
 struct CompileRequest {
   std::string source;
