@@ -10,6 +10,9 @@
 
 namespace gemmd {
 
+// What the name of a file not yet whole begins with; one that outlived its writer may be deleted.
+inline constexpr std::string_view kTemporaryFilePrefix = ".tmp-";
+
 // Unique temporary name in the same directory, fsync, rename, fsync of the directory; mode 0600.
 // Errors: ResourceExhausted (disk full), PermissionDenied, NotFound (no such directory), Internal.
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);

@@ -22,13 +22,14 @@ class CallChannel {
   ~CallChannel();  // fails every call in flight with Unavailable
 
   // Sends a request and waits for its answer. Errors: DeadlineExceeded (the answer, if it comes, is dropped; then
-  // `on_late_answer`, when given, runs on the reader thread once it came or the channel broke), Unavailable (the peer
-  // is gone), InvalidArgument (over kMaxFrameBytes).
+  // `on_late_answer`, when given, runs on the reader thread once it came, or the channel broke, or the request was
+  // withdrawn before any of it was sent), Unavailable (the peer is gone), InvalidArgument (over kMaxFrameBytes).
   absl::StatusOr<std::string> Call(std::string request, absl::Time deadline,
                                    std::function<void()> on_late_answer = nullptr);
 
   bool broken() const;
-  // Runs once, on the reader thread, when the peer is gone.
+  // Runs once, on the reader thread, when the peer is gone (at once if it already is; never for our own destruction).
+  // It may destroy this channel.
   void OnBroken(std::function<void()> callback);
 
  private:
@@ -36,8 +37,9 @@ class CallChannel {
   std::shared_ptr<State> state_;
 };
 
-// The answering end: runs `handler` on `threads` threads until the peer closes; returns OK then.
-// Errors: DataLoss (a malformed frame).
+// The answering end: runs `handler` on `threads` threads until the peer closes; returns OK then, after the handlers
+// that run have ended. The calling end bounds how many requests may wait. Errors: DataLoss (a malformed frame, or an
+// answer over kMaxFrameBytes), Internal.
 absl::Status ServeCalls(int socket, int threads, const std::function<std::string(std::string)>& handler);
 
 }  // namespace gemmd

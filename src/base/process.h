@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,8 +61,9 @@ class SharedMapping {
   std::int64_t bytes_ = 0;
 };
 
-// A child process, killed (SIGKILL) and reaped when this is destroyed. It dies with its parent (PR_SET_PDEATHSIG is the
-// worker's own doing; see DieWithParent).
+// A child process, killed (SIGKILL) and reaped when this is destroyed. A worker also dies with its parent, however the
+// parent ended: that is its own doing (DieWithParent). It starts in a process group of its own, so that a terminal's
+// Ctrl-C reaches the daemon alone, with no signal blocked or ignored.
 class ChildProcess {
  public:
   struct Options {
@@ -88,7 +88,9 @@ class ChildProcess {
   pid_t pid_ = -1;
 };
 
-// For a worker's main: arrange to be killed when the parent dies; exits at once if it already has.
+// For a worker's main: starts a thread that ends this process (_exit) when the parent process is gone. A parent that
+// went before this call is seen as the end of the worker's channel. PR_SET_PDEATHSIG would not do: it fires when the
+// parent's *thread* that spawned the worker ends.
 void DieWithParent();
 
 // The directory of the running executable; workers and data are found beside it.

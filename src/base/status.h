@@ -54,6 +54,10 @@ absl::Status DataLoss(fmt::format_string<Args...> format, Args&&... args) {
 // The same code with `context` put before the message.
 absl::Status WithContext(const absl::Status& status, std::string_view context);
 
+// A failed system call: NotFound, PermissionDenied (also a read-only file system), ResourceExhausted (disk, memory,
+// descriptors, processes) or Internal, with the system's words after `context`.
+absl::Status FromErrno(int error_number, std::string_view context);
+
 // The message as a std::string_view (abseil's own type does not convert to it implicitly here).
 inline std::string_view MessageOf(const absl::Status& status) {
   return std::string_view(status.message().data(), status.message().size());
@@ -65,8 +69,8 @@ inline std::string_view MessageOf(const absl::Status& status) {
 #define GEMMD_CONCAT(a, b) GEMMD_CONCAT_INNER(a, b)
 
 // Returns the status from the enclosing function unless it is OK.
-#define GEMMD_RETURN_IF_ERROR(expression)                          \
-  do {                                                             \
+#define GEMMD_RETURN_IF_ERROR(expression)                                                  \
+  do {                                                                                     \
     if (absl::Status gemmd_status = (expression); !gemmd_status.ok()) return gemmd_status; \
   } while (false)
 
