@@ -6,7 +6,7 @@
 
 namespace gemmd {
 
-// A file of kernels_src by the name generated source includes it with, e.g. "gemmd/schedule/mma.cuh".
+// A file of kernels_src by the name generated source includes it with, e.g. "schedule/mma.cuh".
 struct EmbeddedFile {
   std::string_view name;
   std::string_view text;

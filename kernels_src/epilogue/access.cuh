@@ -1,0 +1,87 @@
+// How a chain reaches its operands and outputs: V consecutive columns of one row at a time.
+#pragma once
+
+#include "numeric/types.cuh"
+#include "numeric/vec.cuh"
+
+namespace gemmd {
+
+// V consecutive columns of one row of the result; `valid` of them (at least one) lie inside it. `column` is a multiple
+// of V.
+template <int V>
+struct Cell {
+  int row;
+  int column;
+  int valid;
+};
+
+// Loads V elements at `source`, which is aligned to kWidth elements or to V of them, whichever is fewer.
+template <int kWidth, int V, typename T>
+__device__ __forceinline__ Vec<V> LoadContiguous(const T* source, int valid) {
+  constexpr int kAccess = kWidth < V ? kWidth : V;
+  Vec<V> result;
+  if (kAccess > 1 && valid == V) {
+#pragma unroll
+    for (int i = 0; i < V; i += kAccess) {
+      const auto pack = *reinterpret_cast<const Pack<T, kAccess>*>(source + i);
+#pragma unroll
+      for (int j = 0; j < kAccess; ++j) result.at[i + j] = ToFloat(pack.at[j]);
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < V; ++i) result.at[i] = i < valid ? ToFloat(source[i]) : 0.0f;
+  }
+  return result;
+}
+
+// A row vector [N].
+template <int kWidth, int V, typename T>
+__device__ __forceinline__ Vec<V> LoadRow(const T* vector, const Cell<V>& cell) {
+  return LoadContiguous<kWidth, V>(vector + cell.column, cell.valid);
+}
+
+// A column vector [M].
+template <int V, typename T>
+__device__ __forceinline__ Vec<V> LoadColumn(const T* vector, const Cell<V>& cell) {
+  return Splat<V>(ToFloat(vector[cell.row]));
+}
+
+// A row-major matrix [M, N] with `ld` elements from row to row.
+template <int kWidth, int V, typename T>
+__device__ __forceinline__ Vec<V> LoadRowMajor(const T* matrix, Int64 ld, const Cell<V>& cell) {
+  return LoadContiguous<kWidth, V>(matrix + cell.row * ld + cell.column, cell.valid);
+}
+
+// A column-major matrix [M, N] with `ld` elements from column to column.
+template <int V, typename T>
+__device__ __forceinline__ Vec<V> LoadColumnMajor(const T* matrix, Int64 ld, const Cell<V>& cell) {
+  Vec<V> result;
+#pragma unroll
+  for (int i = 0; i < V; ++i) {
+    result.at[i] = i < cell.valid ? ToFloat(matrix[(cell.column + i) * ld + cell.row]) : 0.0f;
+  }
+  return result;
+}
+
+// Stores to a row-major matrix, each value rounded once to T.
+template <int kWidth, int V, typename T>
+__device__ __forceinline__ void Store(T* matrix, Int64 ld, const Cell<V>& cell, const Vec<V>& value) {
+  constexpr int kAccess = kWidth < V ? kWidth : V;
+  T* target = matrix + cell.row * ld + cell.column;
+  if (kAccess > 1 && cell.valid == V) {
+#pragma unroll
+    for (int i = 0; i < V; i += kAccess) {
+      Pack<T, kAccess> pack;
+#pragma unroll
+      for (int j = 0; j < kAccess; ++j) pack.at[j] = FromFloat<T>(value.at[i + j]);
+      *reinterpret_cast<Pack<T, kAccess>*>(target + i) = pack;
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      if (i < cell.valid) target[i] = FromFloat<T>(value.at[i]);
+    }
+  }
+}
+
+}  // namespace gemmd

@@ -1,0 +1,129 @@
+// One operand's tiles of 16-bit elements in shared memory: how they are filled, and how a warp reads fragments.
+#pragma once
+
+#include "arch/ptx.cuh"
+#include "numeric/types.cuh"
+
+namespace gemmd::mma {
+
+// kLines lines of kLine contiguous elements. The 16-byte chunks of a line are permuted by the line's number, so that
+// ldmatrix reads eight lines at one chunk position without a bank conflict.
+template <int kLines, int kLine>
+struct SwizzledTile {
+  static constexpr int kChunks = kLine / 8;
+  static_assert(kChunks == 4 || kChunks % 8 == 0, "a line is 64 bytes or a multiple of 128");
+  static constexpr int kPitchBytes = kLine * 2;
+  static constexpr int kBytes = kLines * kPitchBytes;
+
+  // The part of a chunk's permutation that depends on the line; it has period 8.
+  static __device__ __forceinline__ int Twist(int line) { return kChunks == 4 ? (line >> 1) & 3 : line & 7; }
+
+  static __device__ __forceinline__ int Offset(int line, int chunk) {
+    return line * kPitchBytes + ((chunk ^ Twist(line)) << 4);
+  }
+};
+
+// An operand of the product: kExtent indices along M (or N) and kTileK along K, one of which is contiguous in global
+// memory and stays so in shared memory.
+//
+// kWidth is 8 where every line starts on 16 bytes and the contiguous extent is a multiple of 8 (asynchronous copies),
+// else 1 (element by element). What lies outside reads as zero.
+template <typename T, int kExtent, int kTileK, bool kContiguousInK, int kWidth, int kThreads>
+class Operand {
+ public:
+  static constexpr int kLines = kContiguousInK ? kExtent : kTileK;
+  static constexpr int kLine = kContiguousInK ? kTileK : kExtent;
+  using Tile = SwizzledTile<kLines, kLine>;
+
+  __device__ Operand(const T* matrix, Int64 ld, int first, int extent, int k_extent)
+      : matrix_(matrix), ld_(ld), first_(first), extent_(extent), k_extent_(k_extent) {
+    const int line = threadIdx.x / Tile::kChunks, chunk = threadIdx.x % Tile::kChunks;
+    if constexpr (kContiguousInK) {
+      source_ = matrix + (first + line) * ld + chunk * 8;
+    } else {
+      source_ = matrix + line * ld + first + chunk * 8;
+    }
+    target_ = Tile::Offset(line, chunk);
+  }
+
+  // Starts filling the tile at `shared` with the K block at k0.
+  __device__ __forceinline__ void Fetch(unsigned char* shared, int k0) const {
+    if constexpr (kWidth == 8) {
+      FetchAsync(ptx::SharedAddress(shared), k0);
+    } else {
+      FetchElements(shared, k0);
+    }
+  }
+
+  // Fragments of 16 indices along M (from `along`) by 16 along K (from k) in the order that mma wants for A.
+  static __device__ __forceinline__ void LoadA(unsigned (&out)[4], unsigned tile, int along, int k, int lane) {
+    const int low = lane & 7, second = lane >> 3 & 1, third = lane >> 4;
+    if constexpr (kContiguousInK) {
+      ptx::LoadMatrices(out, tile + Tile::Offset(along + low + second * 8, k / 8 + third));
+    } else {
+      ptx::LoadMatricesTransposed(out, tile + Tile::Offset(k + low + third * 8, along / 8 + second));
+    }
+  }
+
+  // The same for B: out[0], out[1] belong to the first 8 columns, out[2], out[3] to the next.
+  static __device__ __forceinline__ void LoadB(unsigned (&out)[4], unsigned tile, int along, int k, int lane) {
+    const int low = lane & 7, second = lane >> 3 & 1, third = lane >> 4;
+    if constexpr (kContiguousInK) {
+      ptx::LoadMatrices(out, tile + Tile::Offset(along + low + third * 8, k / 8 + second));
+    } else {
+      ptx::LoadMatricesTransposed(out, tile + Tile::Offset(k + low + second * 8, along / 8 + third));
+    }
+  }
+
+ private:
+  static constexpr int kTotal = kLines * Tile::kChunks;
+  static constexpr int kCopies = (kTotal + kThreads - 1) / kThreads;
+  static constexpr int kLineStep = kThreads / Tile::kChunks;  // lines between a thread's copies
+  static_assert(kThreads % Tile::kChunks == 0 && kLineStep % 8 == 0, "a thread's copies share one permutation");
+
+  static __device__ __forceinline__ bool Inside(int copy) {
+    return kTotal % kThreads == 0 || static_cast<int>(threadIdx.x) + copy * kThreads < kTotal;
+  }
+
+  __device__ __forceinline__ void FetchAsync(unsigned shared, int k0) const {
+    const int line = threadIdx.x / Tile::kChunks, chunk = threadIdx.x % Tile::kChunks;
+    const T* source = source_ + (kContiguousInK ? k0 : k0 * ld_);
+#pragma unroll
+    for (int i = 0; i < kCopies; ++i) {
+      const int l = line + i * kLineStep;
+      const bool inside = kContiguousInK ? first_ + l < extent_ && k0 + chunk * 8 < k_extent_
+                                         : k0 + l < k_extent_ && first_ + chunk * 8 < extent_;
+      if (Inside(i)) {
+        ptx::CopyAsync16(shared + target_ + i * kLineStep * Tile::kPitchBytes,
+                         inside ? source + i * kLineStep * ld_ : matrix_, inside);
+      }
+    }
+  }
+
+  __device__ __forceinline__ void FetchElements(unsigned char* shared, int k0) const {
+    const int line = threadIdx.x / Tile::kChunks, chunk = threadIdx.x % Tile::kChunks;
+    const T* source = source_ + (kContiguousInK ? k0 : k0 * ld_);
+#pragma unroll 1  // registers, not latency, are short here
+    for (int i = 0; i < kCopies; ++i) {
+      const int l = line + i * kLineStep;
+      const bool line_inside = kContiguousInK ? first_ + l < extent_ : k0 + l < k_extent_;
+      const int valid = (kContiguousInK ? k_extent_ - k0 : extent_ - first_) - chunk * 8;
+      Pack<T, 8> pack = {};
+#pragma unroll
+      for (int j = 0; j < 8; ++j) {
+        if (line_inside && j < valid) pack.at[j] = source[i * kLineStep * ld_ + j];
+      }
+      if (Inside(i)) {
+        *reinterpret_cast<Pack<T, 8>*>(shared + target_ + i * kLineStep * Tile::kPitchBytes) = pack;
+      }
+    }
+  }
+
+  const T* matrix_;
+  const T* source_;  // of this thread's first copy in K block 0
+  Int64 ld_;
+  int first_, extent_, k_extent_;
+  int target_;  // of this thread's first copy, in bytes within a tile
+};
+
+}  // namespace gemmd::mma

@@ -1,0 +1,57 @@
+// V consecutive f32 values of one row: what a chain computes on.
+#pragma once
+
+#include "numeric/types.cuh"
+
+namespace gemmd {
+
+template <int V>
+struct Vec {
+  float at[V];
+};
+
+template <int V>
+__device__ __forceinline__ Vec<V> Splat(float value) {
+  Vec<V> result;
+#pragma unroll
+  for (int i = 0; i < V; ++i) result.at[i] = value;
+  return result;
+}
+
+// A unary operation on each value.
+template <typename Op, int V>
+__device__ __forceinline__ Vec<V> Map(const Vec<V>& x) {
+  Vec<V> result;
+#pragma unroll
+  for (int i = 0; i < V; ++i) result.at[i] = Op::Apply(x.at[i]);
+  return result;
+}
+
+// A binary operation with one second argument for all values.
+template <typename Op, int V>
+__device__ __forceinline__ Vec<V> Map(const Vec<V>& x, float y) {
+  Vec<V> result;
+#pragma unroll
+  for (int i = 0; i < V; ++i) result.at[i] = Op::Apply(x.at[i], y);
+  return result;
+}
+
+// A binary operation, value by value.
+template <typename Op, int V>
+__device__ __forceinline__ Vec<V> Zip(const Vec<V>& x, const Vec<V>& y) {
+  Vec<V> result;
+#pragma unroll
+  for (int i = 0; i < V; ++i) result.at[i] = Op::Apply(x.at[i], y.at[i]);
+  return result;
+}
+
+// Rounded to T and back: the chain's `cast`.
+template <typename T, int V>
+__device__ __forceinline__ Vec<V> Round(const Vec<V>& x) {
+  Vec<V> result;
+#pragma unroll
+  for (int i = 0; i < V; ++i) result.at[i] = ToFloat(FromFloat<T>(x.at[i]));
+  return result;
+}
+
+}  // namespace gemmd

@@ -1,0 +1,130 @@
+// The portable schedule: FFMA on f32 tiles in shared memory, for every dtype, layout, alignment and arch.
+//
+// Each thread holds a kMicroM x kMicroN block of accumulators, as groups of 4 x 4 spread over the tile so that a
+// warp's shared loads are 16 bytes wide and free of bank conflicts. Global loads of the next K block are in registers
+// while the current one is multiplied; shared memory is double-buffered when kStages is 2.
+#pragma once
+
+#include "epilogue/access.cuh"
+#include "mainloop/simt_tile.cuh"
+#include "numeric/ops.cuh"
+#include "schedule/tile.cuh"
+
+namespace gemmd::simt {
+
+template <typename Config>
+struct Shape {
+  static constexpr int kGroup = 4;  // rows and columns of one accumulator group
+  static constexpr int kGroupsM = Config::kMicroM / kGroup;
+  static constexpr int kGroupsN = Config::kMicroN / kGroup;
+  static constexpr int kThreadsM = Config::kTileM / Config::kMicroM;
+  static constexpr int kThreadsN = Config::kTileN / Config::kMicroN;
+  static constexpr int kWarpM = 4, kWarpN = 8;  // a warp's threads
+  static_assert(kThreadsM * kThreadsN == Config::kThreads);
+  static_assert(kThreadsM % kWarpM == 0 && kThreadsN % kWarpN == 0);
+  static_assert(Config::kMicroM % kGroup == 0 && Config::kMicroN % kGroup == 0);
+
+  static constexpr int kPitchA = Config::kTileM + 4;
+  static constexpr int kPitchB = Config::kTileN + 4;
+  static constexpr int kStageFloats = Config::kTileK * (kPitchA + kPitchB);
+  static_assert(Config::kSharedBytes == Config::kStages * kStageFloats * 4, "planned and real shared memory differ");
+};
+
+template <typename Config>
+struct Accumulators {
+  float at[Config::kMicroM][Config::kMicroN];
+};
+
+// One K block: kTileK outer products of a column of A with a row of B.
+template <typename Config>
+__device__ __forceinline__ void MultiplyBlock(const float* a, const float* b, Accumulators<Config>& acc) {
+  using S = Shape<Config>;
+#pragma unroll
+  for (int k = 0; k < Config::kTileK; ++k) {
+    Pack<float, 4> x[S::kGroupsM], y[S::kGroupsN];
+#pragma unroll
+    for (int g = 0; g < S::kGroupsM; ++g) {
+      x[g] = *reinterpret_cast<const Pack<float, 4>*>(a + k * S::kPitchA + g * (S::kThreadsM * 4));
+    }
+#pragma unroll
+    for (int g = 0; g < S::kGroupsN; ++g) {
+      y[g] = *reinterpret_cast<const Pack<float, 4>*>(b + k * S::kPitchB + g * (S::kThreadsN * 4));
+    }
+#pragma unroll
+    for (int i = 0; i < Config::kMicroM; ++i) {
+#pragma unroll
+      for (int j = 0; j < Config::kMicroN; ++j) {
+        acc.at[i][j] = fmaf(x[i / 4].at[i % 4], y[j / 4].at[j % 4], acc.at[i][j]);
+      }
+    }
+  }
+}
+
+// Computes one tile of the result; the grid has one CTA for each.
+template <typename Config, typename Epilogue>
+__device__ __forceinline__ void Run(const Problem<typename Config::A, typename Config::B>& problem,
+                                    const Epilogue& epilogue) {
+  using S = Shape<Config>;
+  extern __shared__ __align__(128) unsigned char shared[];
+  float* stages = reinterpret_cast<float*>(shared);
+
+  const TileIndex tile = GroupedTile<Config::kGroupM>(blockIdx.x, CeilDiv(problem.m, Config::kTileM),
+                                                      CeilDiv(problem.n, Config::kTileN));
+  const int row0 = tile.m * Config::kTileM, column0 = tile.n * Config::kTileN;
+
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  constexpr int kWarpsN = S::kThreadsN / S::kWarpN;
+  const int thread_m = warp / kWarpsN * S::kWarpM + lane / S::kWarpN;
+  const int thread_n = warp % kWarpsN * S::kWarpN + lane % S::kWarpN;
+
+  using LoaderA = TileLoader<typename Config::A, Config::kTileM, Config::kTileK, Config::kAContiguousInK,
+                             Config::kWidthA, Config::kThreads, S::kPitchA>;
+  using LoaderB = TileLoader<typename Config::B, Config::kTileN, Config::kTileK, Config::kBContiguousInK,
+                             Config::kWidthB, Config::kThreads, S::kPitchB>;
+  LoaderA load_a(problem.a, problem.lda, row0, problem.m, problem.k);
+  LoaderB load_b(problem.b, problem.ldb, column0, problem.n, problem.k);
+
+  Accumulators<Config> acc = {};
+  const int blocks = CeilDiv(problem.k, Config::kTileK);
+  if (blocks > 0) {
+    load_a.Fetch(0);
+    load_b.Fetch(0);
+    load_a.Commit(stages);
+    load_b.Commit(stages + Config::kTileK * S::kPitchA);
+    __syncthreads();
+  }
+#pragma unroll 1
+  for (int block = 0; block < blocks; ++block) {
+    const bool more = block + 1 < blocks;
+    if (more) {
+      load_a.Fetch((block + 1) * Config::kTileK);
+      load_b.Fetch((block + 1) * Config::kTileK);
+    }
+    float* stage = stages + block % Config::kStages * S::kStageFloats;
+    MultiplyBlock<Config>(stage + thread_m * 4, stage + Config::kTileK * S::kPitchA + thread_n * 4, acc);
+    if constexpr (Config::kStages == 1) __syncthreads();
+    if (more) {
+      float* next = stages + (block + 1) % Config::kStages * S::kStageFloats;
+      load_a.Commit(next);
+      load_b.Commit(next + Config::kTileK * S::kPitchA);
+    }
+    __syncthreads();
+  }
+
+#pragma unroll
+  for (int i = 0; i < Config::kMicroM; ++i) {
+    const int row = row0 + i / 4 * (S::kThreadsM * 4) + thread_m * 4 + i % 4;
+    if (row >= problem.m) continue;
+#pragma unroll
+    for (int g = 0; g < S::kGroupsN; ++g) {
+      const int column = column0 + g * (S::kThreadsN * 4) + thread_n * 4;
+      if (column >= problem.n) continue;
+      Vec<4> value;
+#pragma unroll
+      for (int j = 0; j < 4; ++j) value.at[j] = acc.at[i][g * 4 + j];
+      epilogue(Cell<4>{row, column, Min(4, problem.n - column)}, value);
+    }
+  }
+}
+
+}  // namespace gemmd::simt

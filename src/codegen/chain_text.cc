@@ -1,0 +1,102 @@
+#include "codegen/chain_text.h"
+
+#include <fmt/format.h>
+
+namespace gemmd {
+namespace {
+
+std::string OperandText(const Graph& graph, const AccessWidths& widths, int operand) {
+  const GraphInput& input = graph.inputs[operand];
+  const std::string name = InputName(operand);
+  const int width = widths.inputs[operand];
+  switch (input.broadcast) {
+    case Broadcast::kScalar:
+      return fmt::format("p.{}", name);
+    case Broadcast::kRow:
+      return fmt::format("LoadRow<{}>(p.{}, cell)", width, name);
+    case Broadcast::kColumn:
+      return fmt::format("LoadColumn(p.{}, cell)", name);
+    case Broadcast::kFull:
+      if (input.layout == Layout::kColumnMajor) {
+        return fmt::format("LoadColumnMajor(p.{}, p.{}, cell)", name, InputLdName(operand));
+      }
+      return fmt::format("LoadRowMajor<{}>(p.{}, p.{}, cell)", width, name, InputLdName(operand));
+  }
+  return "";
+}
+
+std::string BinaryText(const Graph& graph, const AccessWidths& widths, const Node& node) {
+  const std::string_view functor = Traits(node.kind).functor;
+  if (node.literal.has_value()) {
+    return fmt::format("Map<{}>(v{}, {})", functor, node.input, FloatLiteral(*node.literal));
+  }
+  std::string operand = OperandText(graph, widths, node.operand);
+  const bool scaled = node.scale != 1.0f;
+  if (graph.inputs[node.operand].broadcast == Broadcast::kScalar) {
+    if (scaled) operand = fmt::format("{} * {}", operand, FloatLiteral(node.scale));
+    return fmt::format("Map<{}>(v{}, {})", functor, node.input, operand);
+  }
+  if (scaled) operand = fmt::format("Map<Mul>({}, {})", operand, FloatLiteral(node.scale));
+  return fmt::format("Zip<{}>(v{}, {})", functor, node.input, operand);
+}
+
+}  // namespace
+
+std::string_view DeviceType(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return "float";
+    case DType::kF16:
+      return "Half";
+    case DType::kBf16:
+      return "BFloat16";
+    case DType::kF8E4M3:
+    case DType::kF8E5M2:
+    case DType::kI8:
+    case DType::kI32:
+      break;  // the validator lets none of them through
+  }
+  return "void";
+}
+
+std::string FloatLiteral(float value) { return fmt::format("{:a}f", value); }
+
+std::string InputName(int index) { return fmt::format("in{}", index); }
+std::string InputLdName(int index) { return fmt::format("ld_in{}", index); }
+std::string OutputName(int index) { return fmt::format("out{}", index); }
+std::string OutputLdName(int index) { return fmt::format("ld_out{}", index); }
+
+std::vector<std::string> ChainStatements(const Graph& graph, const AccessWidths& widths) {
+  std::vector<std::string> statements;
+  for (std::size_t i = 0; i < graph.epilogue.size(); ++i) {
+    const Node& node = graph.epilogue[i];
+    const std::size_t result = i + 1;
+    switch (Traits(node.kind).op_class) {
+      case OpClass::kUnary:
+        statements.push_back(
+            fmt::format("const auto v{} = Map<{}>(v{});", result, Traits(node.kind).functor, node.input));
+        break;
+      case OpClass::kBinary:
+        statements.push_back(fmt::format("const auto v{} = {};", result, BinaryText(graph, widths, node)));
+        break;
+      case OpClass::kCast:
+        statements.push_back(
+            fmt::format("const auto v{} = Round<{}>(v{});", result, DeviceType(node.dtype), node.input));
+        break;
+      case OpClass::kStore:
+        statements.push_back(fmt::format("Store<{}>(p.{}, p.{}, cell, v{});", widths.outputs[node.output],
+                                         OutputName(node.output), OutputLdName(node.output), node.input));
+        // A store passes its value through under a name of its own only where something takes it.
+        for (std::size_t later = i + 1; later < graph.epilogue.size(); ++later) {
+          if (graph.epilogue[later].input == static_cast<int>(result)) {
+            statements.push_back(fmt::format("const auto& v{} = v{};", result, node.input));
+            break;
+          }
+        }
+        break;
+    }
+  }
+  return statements;
+}
+
+}  // namespace gemmd

@@ -1,0 +1,103 @@
+#include "codegen/generate.h"
+
+#include <map>
+#include <vector>
+
+#include "base/status.h"
+#include "codegen/chain_text.h"
+#include "codegen/template.h"
+#include "kernels_src/embedded.h"
+#include "plan/manifest.h"
+
+namespace gemmd {
+namespace {
+
+std::string Lines(const std::vector<std::string>& lines, int indent) {
+  std::string text;
+  for (const std::string& line : lines) {
+    if (!text.empty()) text += '\n';
+    text += fmt::format("{:{}}{}", "", indent, line);
+  }
+  return text;
+}
+
+// The matmul's inputs are read along K in one layout and across it in the other.
+bool ContiguousInK(const Graph& graph, bool is_a) {
+  const Layout layout = graph.inputs[is_a ? graph.a : graph.b].layout;
+  return is_a ? layout == Layout::kRowMajor : layout == Layout::kColumnMajor;
+}
+
+std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kernel) {
+  const KernelConfig& config = kernel.config;
+  return {
+      fmt::format("using A = {};", DeviceType(graph.inputs[graph.a].dtype)),
+      fmt::format("using B = {};", DeviceType(graph.inputs[graph.b].dtype)),
+      fmt::format("static constexpr bool kAContiguousInK = {}, kBContiguousInK = {};", ContiguousInK(graph, true),
+                  ContiguousInK(graph, false)),
+      fmt::format("static constexpr int kWidthA = {}, kWidthB = {};", kernel.widths.inputs[graph.a],
+                  kernel.widths.inputs[graph.b]),
+      fmt::format("static constexpr int kTileM = {}, kTileN = {}, kTileK = {};", config.tile_m, config.tile_n,
+                  config.tile_k),
+      fmt::format("static constexpr int kMicroM = {}, kMicroN = {};", config.micro_m, config.micro_n),
+      fmt::format("static constexpr int kStages = {}, kGroupM = {}, kThreads = {};", config.stages, config.group_m,
+                  config.threads),
+      fmt::format("static constexpr int kSharedBytes = {};", config.shared_bytes),
+  };
+}
+
+std::string ParamLine(const Graph& graph, const ParamField& field) {
+  switch (field.kind) {
+    case ParamKind::kInputPointer:
+      return fmt::format("const {}* {};", DeviceType(graph.inputs[field.index].dtype), InputName(field.index));
+    case ParamKind::kInputLd:
+      return fmt::format("Int64 {};", InputLdName(field.index));
+    case ParamKind::kOutputPointer:
+      return fmt::format("{}* {};", DeviceType(graph.outputs[field.index].dtype), OutputName(field.index));
+    case ParamKind::kOutputLd:
+      return fmt::format("Int64 {};", OutputLdName(field.index));
+    case ParamKind::kScalar:
+      return fmt::format("float {};", InputName(field.index));
+    case ParamKind::kM:
+      return "int m;";
+    case ParamKind::kN:
+      return "int n;";
+    case ParamKind::kK:
+      return "int k;";
+  }
+  return "";
+}
+
+// The product is the same whatever the extents are, and so is its source.
+std::string ShapelessSummary(const Graph& graph) {
+  Graph shapeless = graph;
+  shapeless.m = shapeless.n = shapeless.k = std::nullopt;
+  return Summary(shapeless);
+}
+
+}  // namespace
+
+absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& kernel) {
+  const std::vector<ParamField> fields = ParamLayout(graph);
+  std::vector<std::string> params;
+  for (const ParamField& field : fields) params.push_back(ParamLine(graph, field));
+  const std::string a = InputName(graph.a), b = InputName(graph.b);
+
+  GeneratedKernel result;
+  result.entry = std::string(kKernelEntry);
+  GEMMD_ASSIGN_OR_RETURN(
+      result.source,
+      FillTemplate(KernelTemplate(),
+                   {{"summary", ShapelessSummary(graph)},
+                    {"schedule", std::string(Name(kernel.config.family))},
+                    {"config", Lines(ConfigLines(graph, kernel), 2)},
+                    {"params", Lines(params, 2)},
+                    {"param_bytes", fmt::format("{}", ParamBytes(fields))},
+                    {"epilogue", Lines(ChainStatements(graph, kernel.widths), 4)},
+                    {"threads", fmt::format("{}", kernel.config.threads)},
+                    {"entry", result.entry},
+                    {"problem", fmt::format("p.{}, p.{}, p.{}, p.{}, p.m, p.n, p.k", a, InputLdName(graph.a), b,
+                                            InputLdName(graph.b))}}));
+  return result;
+}
+
+}  // namespace gemmd
