@@ -12,8 +12,7 @@ __device__ __forceinline__ unsigned SharedAddress(const void* pointer) {
 
 // Copies 16 bytes to shared memory in the background; with `inside` false writes zeros and reads nothing.
 __device__ __forceinline__ void CopyAsync16(unsigned target, const void* source, bool inside) {
-  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(target), "l"(source),
-               "r"(inside ? 16 : 0)
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(target), "l"(source), "r"(inside ? 16 : 0)
                : "memory");
 }
 

@@ -21,9 +21,7 @@ __device__ __forceinline__ float ToFloat(Half x) {
   return result;
 }
 
-__device__ __forceinline__ float ToFloat(BFloat16 x) {
-  return __uint_as_float(static_cast<unsigned>(x.bits) << 16);
-}
+__device__ __forceinline__ float ToFloat(BFloat16 x) { return __uint_as_float(static_cast<unsigned>(x.bits) << 16); }
 
 // Rounding to nearest even.
 template <typename T>

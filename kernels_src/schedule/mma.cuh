@@ -23,10 +23,10 @@ struct Shape {
   static_assert(kWarpsM * kWarpsN * 32 == Config::kThreads);
   static_assert(Config::kStages >= 2 && kSteps >= 2);
 
-  using OperandA = Operand<typename Config::A, Config::kTileM, Config::kTileK, Config::kAContiguousInK,
-                           Config::kWidthA, Config::kThreads>;
-  using OperandB = Operand<typename Config::B, Config::kTileN, Config::kTileK, Config::kBContiguousInK,
-                           Config::kWidthB, Config::kThreads>;
+  using OperandA = Operand<typename Config::A, Config::kTileM, Config::kTileK, Config::kAContiguousInK, Config::kWidthA,
+                           Config::kThreads>;
+  using OperandB = Operand<typename Config::B, Config::kTileN, Config::kTileK, Config::kBContiguousInK, Config::kWidthB,
+                           Config::kThreads>;
   static constexpr int kStageBytes = OperandA::Tile::kBytes + OperandB::Tile::kBytes;
   using Staging = WarpStaging<Config::kMicroN>;
   static constexpr int kPipelineBytes = Config::kStages * kStageBytes;
@@ -80,8 +80,8 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
   using S = Shape<Config>;
   extern __shared__ __align__(128) unsigned char shared[];
 
-  const TileIndex tile = GroupedTile<Config::kGroupM>(blockIdx.x, CeilDiv(problem.m, Config::kTileM),
-                                                      CeilDiv(problem.n, Config::kTileN));
+  const TileIndex tile =
+      GroupedTile<Config::kGroupM>(blockIdx.x, CeilDiv(problem.m, Config::kTileM), CeilDiv(problem.n, Config::kTileN));
   const int row0 = tile.m * Config::kTileM, column0 = tile.n * Config::kTileN;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int warp_row = warp / S::kWarpsN * Config::kMicroM, warp_column = warp % S::kWarpsN * Config::kMicroN;

@@ -68,8 +68,8 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
   extern __shared__ __align__(128) unsigned char shared[];
   float* stages = reinterpret_cast<float*>(shared);
 
-  const TileIndex tile = GroupedTile<Config::kGroupM>(blockIdx.x, CeilDiv(problem.m, Config::kTileM),
-                                                      CeilDiv(problem.n, Config::kTileN));
+  const TileIndex tile =
+      GroupedTile<Config::kGroupM>(blockIdx.x, CeilDiv(problem.m, Config::kTileM), CeilDiv(problem.n, Config::kTileN));
   const int row0 = tile.m * Config::kTileM, column0 = tile.n * Config::kTileN;
 
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;

@@ -16,10 +16,10 @@ std::string_view DeviceType(DType dtype);
 std::string FloatLiteral(float value);
 
 // The names of a kernel's parameters; the user's never reach source.
-std::string InputName(int index);      // "in2": pointer, or value of a scalar
-std::string InputLdName(int index);    // "ld_in2"
-std::string OutputName(int index);     // "out0"
-std::string OutputLdName(int index);   // "ld_out0"
+std::string InputName(int index);     // "in2": pointer, or value of a scalar
+std::string InputLdName(int index);   // "ld_in2"
+std::string OutputName(int index);    // "out0"
+std::string OutputLdName(int index);  // "ld_out0"
 
 // One statement per node that is used: values are v0 (the accumulator), v1, …; parameters are members of `p`.
 std::vector<std::string> ChainStatements(const Graph& graph, const AccessWidths& widths);

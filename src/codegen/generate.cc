@@ -86,17 +86,16 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& k
   result.entry = std::string(kKernelEntry);
   GEMMD_ASSIGN_OR_RETURN(
       result.source,
-      FillTemplate(KernelTemplate(),
-                   {{"summary", ShapelessSummary(graph)},
-                    {"schedule", std::string(Name(kernel.config.family))},
-                    {"config", Lines(ConfigLines(graph, kernel), 2)},
-                    {"params", Lines(params, 2)},
-                    {"param_bytes", fmt::format("{}", ParamBytes(fields))},
-                    {"epilogue", Lines(ChainStatements(graph, kernel.widths), 4)},
-                    {"threads", fmt::format("{}", kernel.config.threads)},
-                    {"entry", result.entry},
-                    {"problem", fmt::format("p.{}, p.{}, p.{}, p.{}, p.m, p.n, p.k", a, InputLdName(graph.a), b,
-                                            InputLdName(graph.b))}}));
+      FillTemplate(KernelTemplate(), {{"summary", ShapelessSummary(graph)},
+                                      {"schedule", std::string(Name(kernel.config.family))},
+                                      {"config", Lines(ConfigLines(graph, kernel), 2)},
+                                      {"params", Lines(params, 2)},
+                                      {"param_bytes", fmt::format("{}", ParamBytes(fields))},
+                                      {"epilogue", Lines(ChainStatements(graph, kernel.widths), 4)},
+                                      {"threads", fmt::format("{}", kernel.config.threads)},
+                                      {"entry", result.entry},
+                                      {"problem", fmt::format("p.{}, p.{}, p.{}, p.{}, p.m, p.n, p.k", a,
+                                                              InputLdName(graph.a), b, InputLdName(graph.b))}}));
   return result;
 }
 

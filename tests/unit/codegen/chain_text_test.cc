@@ -1,0 +1,99 @@
+#include "codegen/chain_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+namespace gemmd {
+namespace {
+
+using ::testing::ElementsAre;
+
+// A and B of f16, a scalar, a row, a column, a full and a column-major full operand.
+Graph OperandGraph() {
+  Graph graph;
+  graph.inputs = {
+      {DType::kF16, Layout::kRowMajor, Broadcast::kFull},    {DType::kF16, Layout::kColumnMajor, Broadcast::kFull},
+      {DType::kF32, Layout::kRowMajor, Broadcast::kScalar},  {DType::kF16, Layout::kRowMajor, Broadcast::kRow},
+      {DType::kBf16, Layout::kRowMajor, Broadcast::kColumn}, {DType::kF32, Layout::kRowMajor, Broadcast::kFull},
+      {DType::kF32, Layout::kColumnMajor, Broadcast::kFull},
+  };
+  graph.a = 0;
+  graph.b = 1;
+  graph.outputs = {{DType::kF16}, {DType::kF32}};
+  return graph;
+}
+
+AccessWidths Widths() { return {{8, 8, 1, 8, 1, 4, 1}, {8, 4}}; }
+
+Node Binary(OpKind kind, int input, int operand, float scale = 1.0f) {
+  Node node;
+  node.kind = kind;
+  node.input = input;
+  node.operand = operand;
+  node.scale = scale;
+  return node;
+}
+
+Node Store(int input, int output) {
+  Node node;
+  node.kind = OpKind::kStore;
+  node.input = input;
+  node.output = output;
+  return node;
+}
+
+TEST(ChainStatementsTest, ReachesEachKindOfOperandInItsOwnWay) {
+  Graph graph = OperandGraph();
+  graph.epilogue = {Binary(OpKind::kAdd, 0, 2), Binary(OpKind::kSub, 1, 3), Binary(OpKind::kMul, 2, 4),
+                    Binary(OpKind::kAdd, 3, 5), Binary(OpKind::kAdd, 4, 6), Store(5, 0)};
+  EXPECT_THAT(ChainStatements(graph, Widths()),
+              ElementsAre("const auto v1 = Map<Add>(v0, p.in2);",                    //
+                          "const auto v2 = Zip<Sub>(v1, LoadRow<8>(p.in3, cell));",  //
+                          "const auto v3 = Zip<Mul>(v2, LoadColumn(p.in4, cell));",  //
+                          "const auto v4 = Zip<Add>(v3, LoadRowMajor<4>(p.in5, p.ld_in5, cell));",
+                          "const auto v5 = Zip<Add>(v4, LoadColumnMajor(p.in6, p.ld_in6, cell));",
+                          "Store<8>(p.out0, p.ld_out0, cell, v5);"));
+}
+
+TEST(ChainStatementsTest, ScalesOperandsAndSkipsAScaleOfOne) {
+  Graph graph = OperandGraph();
+  graph.epilogue = {Binary(OpKind::kAdd, 0, 2, 0.5f), Binary(OpKind::kAdd, 1, 3, 0.5f), Store(2, 0)};
+  EXPECT_THAT(ChainStatements(graph, Widths()),
+              ElementsAre("const auto v1 = Map<Add>(v0, p.in2 * 0x1p-1f);",
+                          "const auto v2 = Zip<Add>(v1, Map<Mul>(LoadRow<8>(p.in3, cell), 0x1p-1f));",
+                          "Store<8>(p.out0, p.ld_out0, cell, v2);"));
+}
+
+TEST(ChainStatementsTest, LetsAnAuxStorePassItsValueThrough) {
+  Graph graph = OperandGraph();
+  Node gelu;
+  gelu.kind = OpKind::kGeluErf;
+  gelu.input = 1;
+  Node cast;
+  cast.kind = OpKind::kCast;
+  cast.input = 2;
+  cast.dtype = DType::kBf16;
+  graph.epilogue = {Store(0, 0), gelu, cast, Store(3, 1)};
+  EXPECT_THAT(
+      ChainStatements(graph, Widths()),
+      ElementsAre("Store<8>(p.out0, p.ld_out0, cell, v0);", "const auto& v1 = v0;", "const auto v2 = Map<GeluErf>(v1);",
+                  "const auto v3 = Round<BFloat16>(v2);", "Store<4>(p.out1, p.ld_out1, cell, v3);"));
+}
+
+TEST(FloatLiteralTest, KeepsEveryBit) {
+  for (const float value :
+       {1.25f, -0.0f, 0.1f, std::numeric_limits<float>::denorm_min(), std::numeric_limits<float>::max(), -3.4028e38f}) {
+    const std::string text = FloatLiteral(value);
+    ASSERT_EQ(text.back(), 'f');
+    const float back = std::strtof(text.substr(0, text.size() - 1).c_str(), nullptr);
+    EXPECT_EQ(back, value) << text;
+    EXPECT_EQ(std::signbit(back), std::signbit(value)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace gemmd
