@@ -40,15 +40,24 @@ install_packages() {
     return
   fi
   say "system packages: installing ${missing[*]}"
-  if ! apt_install "${missing[@]}" >/dev/null 2>&1; then
-    # The package lists are missing or old.
-    as_root apt-get update -q
-    apt_install "${missing[@]}"
+  # A first failure: the package lists are missing or old.
+  if ! quietly apt_install "${missing[@]}" 2>/dev/null; then
+    quietly as_root apt-get update -q
+    quietly apt_install "${missing[@]}"
   fi
 }
 
 apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" </dev/null
+}
+
+# Shows what a command printed only when it failed.
+quietly() {
+  local output
+  if ! output="$("$@" 2>&1)"; then
+    printf '%s\n' "$output" >&2
+    return 1
+  fi
 }
 
 # Where the build looks by itself; a toolkit before 13 has another driver interface.
