@@ -18,7 +18,7 @@ struct Arch {
   int capability() const { return major * 10 + minor; }
 };
 
-std::string Name(const Arch& arch);                      // "sm_90a"
+std::string Name(const Arch& arch);                       // "sm_90a"
 std::optional<Arch> ArchFromName(std::string_view name);  // accepts "sm_80" … "sm_120a"
 
 // What the planner needs to know of a device; from the driver, or from the table for a named arch.

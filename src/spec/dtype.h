@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace gemmd {
@@ -11,6 +12,7 @@ namespace gemmd {
 enum class DType { kF32, kF16, kBf16, kF8E4M3, kF8E5M2, kI8, kI32 };
 
 std::string_view Name(DType dtype);  // "f32", "f16", "bf16", "f8e4m3", "f8e5m2", "i8", "i32"
+std::span<const DType> AllDTypes();
 std::optional<DType> DTypeFromName(std::string_view name);
 std::int64_t SizeBytes(DType dtype);
 bool IsImplemented(DType dtype);  // f32, f16, bf16

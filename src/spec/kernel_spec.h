@@ -40,8 +40,8 @@ struct TensorSpec {
 
 // An optional pin; absent fields are the planner's. An illegal pin is InvalidArgument.
 struct ConfigPin {
-  std::string schedule;                // "simt", "mma"; empty: any
-  std::vector<std::int64_t> tile;      // {m, n, k}; empty: any
+  std::string schedule;            // "simt", "mma"; empty: any
+  std::vector<std::int64_t> tile;  // {m, n, k}; empty: any
   std::optional<std::int64_t> stages;
   friend bool operator==(const ConfigPin&, const ConfigPin&) = default;
 };
@@ -51,7 +51,7 @@ struct KernelSpec {
   std::string name;
   std::map<std::string, Dim> dims;
   std::map<std::string, TensorSpec> inputs;
-  std::string matmul_a, matmul_b;  // names of inputs
+  std::string matmul_a, matmul_b;             // names of inputs
   Precision precision = Precision::kDefault;  // for f32 inputs kDefault means ieee
   bool deterministic = true;
   std::vector<Operation> prologue_a, prologue_b, epilogue;

@@ -22,8 +22,8 @@ enum class OpClass {
 
 struct OpTraits {
   OpKind kind;
-  std::string_view name;     // as the spec spells it
-  std::string_view form;     // tells rows of one name apart ("erf", "tanh"); the first row of a name is its default
+  std::string_view name;  // as the spec spells it
+  std::string_view form;  // tells rows of one name apart ("erf", "tanh"); the first row of a name is its default
   OpClass op_class;
   std::string_view functor;  // the device function in kernels_src/numeric/ops.cuh, e.g. "GeluErf"
   std::string_view formula;  // for the reference documentation
@@ -37,13 +37,13 @@ const OpTraits* FindOp(std::string_view name, std::optional<std::string_view> fo
 // One entry of a chain, as the user wrote it.
 struct Operation {
   OpKind kind = OpKind::kAdd;
-  std::optional<double> value;     // binary: a literal second argument
-  std::string operand;             // binary: the name of an input; empty when there is none
-  std::optional<double> scale;     // binary: multiplies the operand (absent: 1)
-  std::string output;              // store: the output's name
-  std::optional<DType> dtype;      // cast, store
-  std::string id;                  // names this operation's value for a later `input`
-  std::string input;               // takes the value with this id rather than the previous one's
+  std::optional<double> value;  // binary: a literal second argument
+  std::string operand;          // binary: the name of an input; empty when there is none
+  std::optional<double> scale;  // binary: multiplies the operand (absent: 1)
+  std::string output;           // store: the output's name
+  std::optional<DType> dtype;   // cast, store
+  std::string id;               // names this operation's value for a later `input`
+  std::string input;            // takes the value with this id rather than the previous one's
 
   friend bool operator==(const Operation&, const Operation&) = default;
 };

@@ -1,6 +1,9 @@
 // Semantic checks of a spec, whatever spelling it came in.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,7 +14,14 @@
 
 namespace gemmd {
 
-// Every error of the spec; empty when later stages may take it as legal.
+inline constexpr std::int64_t kMaxExtent = std::numeric_limits<std::int32_t>::max();
+inline constexpr std::int64_t kMaxTensorBytes = (std::int64_t{1} << 62) - 1;
+inline constexpr std::size_t kMaxTensors = 128;  // inputs and outputs; keeps a kernel's parameters under 4 KiB
+inline constexpr std::size_t kMaxChainOperations = 4096;
+inline constexpr std::size_t kMaxNameBytes = 256;
+
+// Every error of the spec; empty when later stages may take it as legal. What is unused is reported only when every
+// reference resolves, so that one typo makes one error.
 std::vector<Diagnostic> Validate(const KernelSpec& spec);
 
 // The extents for one launch: literal dims from the spec, dynamic ones from `dims`. Requires a valid spec.
@@ -19,6 +29,7 @@ std::vector<Diagnostic> Validate(const KernelSpec& spec);
 absl::StatusOr<GemmShape> ResolveShape(const KernelSpec& spec, const std::map<std::string, std::int64_t>& dims);
 
 // A tensor's extents in elements for one launch ({} for a scalar), with every dim in `dims` or literal.
+// Errors: InvalidArgument (a dynamic dim missing, an extent out of range).
 absl::StatusOr<std::vector<std::int64_t>> ResolveTensor(const KernelSpec& spec, const TensorSpec& tensor,
                                                         const std::map<std::string, std::int64_t>& dims);
 

@@ -1,0 +1,197 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+
+#include "spec/spec_checks.h"
+#include "spec/validate.h"
+
+namespace gemmd {
+namespace {
+
+// Rounds to a finite f32, and not to zero unless it is zero.
+bool FitsF32(double value) {
+  constexpr double kOverflow = 0x1.ffffffp127;         // half way from the largest f32 to 2^128
+  constexpr double kHalfSmallestSubnormal = 0x1p-150;  // ties to zero
+  const double magnitude = std::fabs(value);           // NaN fails every comparison
+  return magnitude < kOverflow && (value == 0 || magnitude > kHalfSmallestSubnormal);
+}
+
+class ChainCheck {
+ public:
+  ChainCheck(const KernelSpec& spec, const std::vector<Operation>& chain, const ChainScope& scope, CheckState& state)
+      : spec_(spec), chain_(chain), scope_(scope), state_(state) {}
+
+  void Run() {
+    if (chain_.size() > kMaxChainOperations) {
+      state_.Add(scope_.place, fmt::format("a chain of {} operations", chain_.size()),
+                 fmt::format("at most {} long", kMaxChainOperations));
+      return;
+    }
+    for (std::size_t i = 0; i < chain_.size(); ++i) CheckOperation(i);
+    if (scope_.role == ChainRole::kEpilogue) CheckEverythingIsStored();
+  }
+
+ private:
+  std::string Place(std::size_t index, std::string_view field) const {
+    return FieldPlace(ElementPlace(scope_.place, index), field);
+  }
+  static std::string NameOf(const Operation& operation) { return Quote(Traits(operation.kind).name); }
+
+  void CheckOperation(std::size_t index) {
+    const Operation& operation = chain_[index];
+    const OpClass op_class = Traits(operation.kind).op_class;
+    if (op_class != OpClass::kBinary) {
+      Refuse(operation.value.has_value(), index, "value");
+      Refuse(!operation.operand.empty(), index, "operand");
+      Refuse(operation.scale.has_value(), index, "scale");
+    }
+    if (op_class != OpClass::kStore) Refuse(!operation.output.empty(), index, "output");
+    switch (op_class) {
+      case OpClass::kUnary:
+        Refuse(operation.dtype.has_value(), index, "dtype");
+        break;
+      case OpClass::kBinary:
+        Refuse(operation.dtype.has_value(), index, "dtype");
+        CheckBinary(index);
+        break;
+      case OpClass::kCast:
+        CheckTargetDType(index);
+        break;
+      case OpClass::kStore:
+        CheckTargetDType(index);
+        CheckStore(index);
+        break;
+    }
+    sources_.push_back(SourceOf(index));
+    CheckId(index);
+  }
+
+  void Refuse(bool present, std::size_t index, std::string_view field) {
+    if (present) state_.Add(Place(index, field), Quote(field), "a field of " + NameOf(chain_[index]));
+  }
+
+  void CheckBinary(std::size_t index) {
+    const Operation& operation = chain_[index];
+    if (operation.value && !operation.operand.empty()) {
+      state_.Add(ElementPlace(scope_.place, index), "a value together with an operand",
+                 "one second argument for " + NameOf(operation));
+    }
+    if (operation.value) CheckNumber(*operation.value, Place(index, "value"));
+    if (operation.scale) CheckNumber(*operation.scale, Place(index, "scale"));
+    if (!operation.operand.empty()) {
+      CheckOperand(index);
+    } else if (!operation.value) {
+      state_.broken_reference = true;
+      state_.Add(ElementPlace(scope_.place, index), "", "a value or an operand for " + NameOf(operation));
+    } else if (operation.scale) {
+      state_.Add(Place(index, "scale"), "\"scale\"", "a field of an operation without operand");
+    }
+  }
+
+  void CheckNumber(double value, std::string place) {
+    if (!FitsF32(value)) state_.Add(std::move(place), fmt::format("{}", value), "a number that f32 can hold");
+  }
+
+  void CheckOperand(std::size_t index) {
+    const std::string place = Place(index, "operand");
+    const std::string& name = chain_[index].operand;
+    const TensorSpec* tensor = CheckInputName(spec_, name, place, state_);
+    if (tensor == nullptr || !scope_.rows || !scope_.columns) return;
+    if (BroadcastOf(spec_, *tensor, *scope_.rows, *scope_.columns)) return;
+    std::string shape;
+    for (const ShapeEntry& entry : tensor->shape) {
+      const auto extent = ExtentOf(spec_, entry);
+      if (!extent) return;  // reported with the input
+      shape += (shape.empty() ? "" : ", ") + Describe(*extent);
+    }
+    const std::string rows = Describe(*scope_.rows), columns = Describe(*scope_.columns);
+    state_.Add(place, fmt::format("{} of shape [{}]", Quote(name), shape),
+               fmt::format("[], [{}], [{}] or [{}, {}]", columns, rows, rows, columns));
+  }
+
+  void CheckTargetDType(std::size_t index) {
+    const Operation& operation = chain_[index];
+    const std::string place = Place(index, "dtype");
+    if (operation.dtype) {
+      CheckDType(*operation.dtype, place, state_);
+    } else {
+      state_.Add(place, "", "the element type to round to");
+    }
+  }
+
+  void CheckStore(std::size_t index) {
+    const std::string& output = chain_[index].output;
+    const std::string place = Place(index, "output");
+    if (scope_.role == ChainRole::kPrologue) {
+      state_.Add(ElementPlace(scope_.place, index), "\"store\"", "an operation of a prologue");
+    }
+    if (output.empty()) {
+      state_.Add(place, "", "the output's name");
+    } else if (!IsIdentifier(output)) {
+      state_.Add(place, Quote(output), "an identifier");
+    } else if (spec_.inputs.contains(output)) {
+      state_.Add(place, Quote(output) + ", the name of an input,", "free for an output");
+    } else if (!outputs_.insert(output).second) {
+      state_.Add(place, Quote(output) + ", stored before,", "free for another output");
+    }
+  }
+
+  // The index of the operation whose value this one takes; -1 for the accumulator.
+  int SourceOf(std::size_t index) {
+    const std::string& input = chain_[index].input;
+    if (input.empty()) return static_cast<int>(index) - 1;
+    const auto found = ids_.find(input);
+    if (found != ids_.end()) return found->second;
+    std::vector<std::string> names;
+    for (const auto& [id, position] : ids_) names.push_back(id);
+    state_.Add(Place(index, "input"), Quote(input), "the id of an earlier operation", Nearest(input, names));
+    broken_link_ = true;
+    return static_cast<int>(index) - 1;
+  }
+
+  void CheckId(std::size_t index) {
+    const std::string& id = chain_[index].id;
+    if (id.empty()) return;
+    const std::string place = Place(index, "id");
+    if (!IsIdentifier(id)) state_.Add(place, Quote(id), "an identifier");
+    if (!ids_.emplace(id, static_cast<int>(index)).second) state_.Add(place, Quote(id), "unique in the chain");
+  }
+
+  void CheckEverythingIsStored() {
+    if (outputs_.empty()) {
+      bool has_store = false;
+      for (const Operation& operation : chain_) has_store = has_store || operation.kind == OpKind::kStore;
+      if (!has_store) state_.Add(scope_.place, "", "at least one \"store\"");
+      return;
+    }
+    if (broken_link_) return;
+    std::vector<bool> stored(chain_.size(), false);
+    for (std::size_t i = chain_.size(); i-- > 0;) {
+      if (chain_[i].kind == OpKind::kStore) stored[i] = true;
+      if (stored[i] && sources_[i] >= 0) stored[sources_[i]] = true;
+    }
+    for (std::size_t i = 0; i < chain_.size(); ++i) {
+      if (stored[i]) continue;
+      state_.Add(ElementPlace(scope_.place, i), "the value of " + NameOf(chain_[i]), "stored by any later operation");
+    }
+  }
+
+  const KernelSpec& spec_;
+  const std::vector<Operation>& chain_;
+  const ChainScope& scope_;
+  CheckState& state_;
+  std::map<std::string, int> ids_;
+  std::set<std::string> outputs_;
+  std::vector<int> sources_;
+  bool broken_link_ = false;
+};
+
+}  // namespace
+
+void CheckChain(const KernelSpec& spec, const std::vector<Operation>& chain, const ChainScope& scope,
+                CheckState& state) {
+  ChainCheck(spec, chain, scope, state).Run();
+}
+
+}  // namespace gemmd

@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+
+#include "base/status.h"
+#include "spec/broadcast.h"
+#include "spec/validate.h"
+
+namespace gemmd {
+namespace {
+
+using Dims = std::map<std::string, std::int64_t>;
+
+std::string RangeText() { return fmt::format("between 0 and {}", kMaxExtent); }
+
+bool InRange(std::int64_t extent) { return extent >= 0 && extent <= kMaxExtent; }
+
+std::vector<Diagnostic> CheckDimsOfLaunch(const KernelSpec& spec, const Dims& dims) {
+  std::vector<Diagnostic> diagnostics;
+  std::vector<std::string> names;
+  for (const auto& [name, dim] : spec.dims) {
+    names.push_back(name);
+    if (!dim.extent && !dims.contains(name)) {
+      diagnostics.push_back({FieldPlace("dims", name), "", "the extent of a dynamic dim", "", false});
+    }
+  }
+  for (const auto& [name, extent] : dims) {
+    const std::string place = FieldPlace("dims", name), found = fmt::format("{}", extent);
+    const auto dim = spec.dims.find(name);
+    if (dim == spec.dims.end()) {
+      diagnostics.push_back({place, Quote(name), "a dim of the spec", Nearest(name, names), false});
+    } else if (!InRange(extent)) {
+      diagnostics.push_back({place, found, RangeText(), "", false});
+    } else if (dim->second.extent.value_or(extent) != extent) {
+      diagnostics.push_back({place, found, fmt::format("{}, its extent in the spec", *dim->second.extent), "", false});
+    }
+  }
+  return diagnostics;
+}
+
+absl::StatusOr<std::int64_t> ExtentOfLaunch(const Extent& extent, const Dims& dims) {
+  if (extent.literal) return *extent.literal;
+  const auto found = dims.find(extent.dim);
+  if (found == dims.end()) return InvalidArgument("dims.{}: missing; expected the extent of a dynamic dim", extent.dim);
+  if (!InRange(found->second)) return InvalidArgument("dims.{}: {} is not {}", extent.dim, found->second, RangeText());
+  return found->second;
+}
+
+// Extents are in range, so that one product of two of them fits.
+absl::Status CheckBytes(std::int64_t rows, std::int64_t columns, std::int64_t element_bytes) {
+  if (rows * columns <= kMaxTensorBytes / element_bytes) return absl::OkStatus();
+  return InvalidArgument("dims: the size of a {} x {} matrix is not under 2^62 bytes", rows, columns);
+}
+
+}  // namespace
+
+absl::StatusOr<GemmShape> ResolveShape(const KernelSpec& spec, const Dims& dims) {
+  GEMMD_RETURN_IF_ERROR(ToStatus(CheckDimsOfLaunch(spec, dims)));
+  const auto product = ProductOf(spec);
+  if (!product) return InvalidArgument("matmul: a and b are not matrices");
+  GemmShape shape;
+  GEMMD_ASSIGN_OR_RETURN(shape.m, ExtentOfLaunch(product->m, dims));
+  GEMMD_ASSIGN_OR_RETURN(shape.n, ExtentOfLaunch(product->n, dims));
+  GEMMD_ASSIGN_OR_RETURN(shape.k, ExtentOfLaunch(product->k, dims));
+  GEMMD_RETURN_IF_ERROR(CheckBytes(shape.m, shape.n, SizeBytes(DType::kF32)));
+  return shape;
+}
+
+absl::StatusOr<std::vector<std::int64_t>> ResolveTensor(const KernelSpec& spec, const TensorSpec& tensor,
+                                                        const Dims& dims) {
+  std::vector<std::int64_t> extents;
+  for (const ShapeEntry& entry : tensor.shape) {
+    const auto extent = ExtentOf(spec, entry);
+    if (!extent) return InvalidArgument("shape: {} is not a dim", Quote(std::get<std::string>(entry)));
+    GEMMD_ASSIGN_OR_RETURN(const std::int64_t resolved, ExtentOfLaunch(*extent, dims));
+    extents.push_back(resolved);
+  }
+  if (extents.size() == 2) GEMMD_RETURN_IF_ERROR(CheckBytes(extents[0], extents[1], SizeBytes(tensor.dtype)));
+  return extents;
+}
+
+}  // namespace gemmd
