@@ -20,10 +20,10 @@ namespace gemmd {
 enum class DeviceKind { kHost, kCuda };
 
 struct DeviceInfo {
-  std::string id;    // "host", "cuda:0"
+  std::string id;  // "host", "cuda:0"
   DeviceKind kind = DeviceKind::kHost;
-  std::string name;  // "NVIDIA H200", or the CPU's model
-  std::string driver;  // "580.159.03 (CUDA 13.0)"; empty for host
+  std::string name;     // "NVIDIA H200", or the CPU's model
+  std::string driver;   // "580.159.03 (CUDA 13.0)"; empty for host
   DeviceLimits limits;  // of a GPU
   std::int64_t memory_bytes = 0;
   int slots = 0;  // launches in flight at once

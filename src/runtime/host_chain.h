@@ -1,0 +1,42 @@
+// A chain of operations on blocks of the accumulator, on the host.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "plan/graph.h"
+#include "runtime/host_tensor.h"
+
+namespace gemmd {
+
+// The tensors of one launch; all by graph index.
+struct HostTensors {
+  std::span<const HostTensor> inputs, outputs;
+  std::span<const float> scalars;
+};
+
+// The chain with every value assigned to a scratch array that is free while the value lives. Immutable, so threads may
+// share it; the graph must outlive it.
+class HostChain {
+ public:
+  explicit HostChain(const Graph& graph);
+
+  // Applies the chain to `accumulator`, the row-major block of the [M, N] result. Every operand of the block is read
+  // before anything is stored, so an output may lie on an operand. `scratch` keeps its memory between calls.
+  void Run(const HostTensors& tensors, const Block& block, std::span<const float> accumulator,
+           std::vector<std::vector<float>>* scratch) const;
+
+ private:
+  std::vector<int> Lifetimes() const;
+  void Evaluate(const Node& node, const HostTensors& tensors, const Block& block, std::span<const float> in,
+                std::span<float> out, std::vector<float>* operand) const;
+
+  const Graph& graph_;
+  std::vector<int> origin_;  // by value: the value it is a copy of (a store passes its value through), or itself
+  std::vector<int> slot_;    // by value: its scratch array; -1 for the accumulator and for copies
+  int slots_ = 0;
+};
+
+}  // namespace gemmd

@@ -1,0 +1,58 @@
+// From a manifest and a request to what is launched: pure functions, the same checks for every device.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "plan/manifest.h"
+#include "runtime/device.h"
+
+namespace gemmd {
+
+// The memory of a binding's buffer. {0, 0} for a binding that names no buffer.
+struct BufferRange {
+  std::uint64_t address = 0;
+  std::int64_t bytes = 0;
+};
+
+// A tensor of one launch: `lines` runs of `line_elements` contiguous elements, `leading_dimension` elements apart.
+// A row-major matrix has a line for each row, a column-major one for each column, a vector is one line.
+struct PlacedTensor {
+  std::uint64_t address = 0;
+  std::int64_t lines = 0;
+  std::int64_t line_elements = 0;
+  std::int64_t leading_dimension = 0;
+};
+
+struct PlannedStep {
+  std::size_t index = 0;  // into the variant's launches
+  std::int64_t grid_x = 0;
+  std::vector<std::byte> params;
+};
+
+struct LaunchPlan {
+  std::vector<PlacedTensor> inputs, outputs;  // by graph index; a scalar has no lines
+  std::size_t variant = 0;                    // index into Manifest::variants
+  std::vector<PlannedStep> steps;             // empty when M or N is 0
+};
+
+// The first variant that covers M. Errors: InvalidArgument.
+absl::StatusOr<std::size_t> SelectVariant(const Manifest& manifest, std::int64_t m);
+
+// Whether a cubin for `image` runs on `device`: the same major and no later minor, or the very same for an
+// arch-specific one (CUDA C++ Programming Guide, binary compatibility).
+bool CanRun(const Arch& image, const Arch& device);
+
+// `inputs` and `outputs` are the memory of the request's bindings, in the same order.
+// A tensor without elements needs no buffer. An output may lie exactly on one full operand of its dtype (in place); two
+// tensors whose lines interleave without touching (column slices of one matrix) do not overlap.
+// Errors: InvalidArgument (extents that contradict the manifest or exceed i32, a leading dimension below its extent, a
+// misaligned pointer, an overlap), OutOfRange (a tensor past its buffer); each names the tensor. Internal (a malformed
+// manifest).
+absl::StatusOr<LaunchPlan> PlanLaunch(const Manifest& manifest, const LaunchRequest& request,
+                                      std::span<const BufferRange> inputs, std::span<const BufferRange> outputs);
+
+}  // namespace gemmd

@@ -1,0 +1,22 @@
+// The operations of a chain on the host, over arrays of f32.
+#pragma once
+
+#include <span>
+
+#include "spec/dtype.h"
+#include "spec/operation.h"
+
+namespace gemmd {
+
+// out[i] = op(in[i]). `out` may be `in`. Requires an operation of class kUnary.
+void EvaluateUnary(OpKind kind, std::span<const float> in, std::span<float> out);
+
+// out[i] = in[i] op argument[i], or in[i] op argument for the whole array. `out` may be `in`.
+// Requires an operation of class kBinary.
+void EvaluateBinary(OpKind kind, std::span<const float> in, std::span<const float> argument, std::span<float> out);
+void EvaluateBinary(OpKind kind, std::span<const float> in, float argument, std::span<float> out);
+
+// To the nearest value of the type, ties to even, and back. Requires f32, f16 or bf16.
+void RoundTo(DType dtype, std::span<const float> in, std::span<float> out);
+
+}  // namespace gemmd
