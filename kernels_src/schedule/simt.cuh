@@ -35,13 +35,13 @@ struct Accumulators {
   float at[Config::kMicroM][Config::kMicroN];
 };
 
-// One K block: kTileK outer products of a column of A with a row of B.
+// The values of one K step that a thread multiplies.
 template <typename Config>
-__device__ __forceinline__ void MultiplyBlock(const float* a, const float* b, Accumulators<Config>& acc) {
-  using S = Shape<Config>;
-#pragma unroll
-  for (int k = 0; k < Config::kTileK; ++k) {
-    Pack<float, 4> x[S::kGroupsM], y[S::kGroupsN];
+struct Step {
+  Pack<float, 4> x[Shape<Config>::kGroupsM], y[Shape<Config>::kGroupsN];
+
+  __device__ __forceinline__ void Load(const float* a, const float* b, int k) {
+    using S = Shape<Config>;
 #pragma unroll
     for (int g = 0; g < S::kGroupsM; ++g) {
       x[g] = *reinterpret_cast<const Pack<float, 4>*>(a + k * S::kPitchA + g * (S::kThreadsM * 4));
@@ -50,11 +50,25 @@ __device__ __forceinline__ void MultiplyBlock(const float* a, const float* b, Ac
     for (int g = 0; g < S::kGroupsN; ++g) {
       y[g] = *reinterpret_cast<const Pack<float, 4>*>(b + k * S::kPitchB + g * (S::kThreadsN * 4));
     }
+  }
+};
+
+// One K block: kTileK outer products of a column of A with a row of B. The next step's values are loaded while the
+// current one's are multiplied.
+template <typename Config>
+__device__ __forceinline__ void MultiplyBlock(const float* a, const float* b, Accumulators<Config>& acc) {
+  Step<Config> steps[2];
+  steps[0].Load(a, b, 0);
+#pragma unroll
+  for (int k = 0; k < Config::kTileK; ++k) {
+    if (k + 1 < Config::kTileK) steps[(k + 1) % 2].Load(a, b, k + 1);
+    const Step<Config>& step = steps[k % 2];
 #pragma unroll
     for (int i = 0; i < Config::kMicroM; ++i) {
 #pragma unroll
       for (int j = 0; j < Config::kMicroN; ++j) {
-        acc.at[i][j] = fmaf(x[i / 4].at[i % 4], y[j / 4].at[j % 4], acc.at[i][j]);
+        const int column = i % 2 == 0 ? j : Config::kMicroN - 1 - j;  // back and forth, so that operands are reused
+        acc.at[i][column] = fmaf(step.x[i / 4].at[i % 4], step.y[column / 4].at[column % 4], acc.at[i][column]);
       }
     }
   }
