@@ -1,0 +1,95 @@
+// A connection to a gemmd daemon. It speaks gRPC, but none of that shows here: plain values in and out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/reports.h"
+
+namespace gemmd {
+
+// Where a kernel is planned or compiled for; at most one is given. Neither: what the daemon runs on by default.
+struct KernelTarget {
+  std::string device;  // "cuda:0", "host"
+  std::string arch;    // "sm_90a"
+};
+
+// Which parts of a kernel GetKernel brings.
+struct KernelParts {
+  bool manifest = true;
+  bool source = true;
+  bool cubins = true;
+};
+
+// One run: tensors in the caller's memory. Inputs are contiguous in their layout, outputs row-major and contiguous.
+struct RunCall {
+  std::string spec_json;
+  std::string device;  // empty: the daemon's first GPU, else its host device
+  std::map<std::string, std::int64_t> dims;
+  std::map<std::string, float> scalars;
+  std::map<std::string, std::span<const std::byte>> inputs;  // every input that is no scalar
+  std::map<std::string, std::span<std::byte>> outputs;       // every output; written in full when the run is OK
+};
+
+// A tensor inside a device buffer.
+struct BufferRange {
+  std::string buffer;
+  std::int64_t offset_bytes = 0;
+};
+
+struct LaunchCall {
+  std::string spec_json;
+  std::string device;
+  std::map<std::string, std::int64_t> dims;
+  std::map<std::string, float> scalars;
+  std::map<std::string, BufferRange> tensors;  // inputs and outputs by name
+};
+
+// Thread-safe. Calls block until the answer or the deadline. Errors of every call carry the daemon's own code and
+// message; beside those: Unavailable (no daemon at the address, or the connection broke), DeadlineExceeded.
+class Client {
+ public:
+  // `address` is "unix:/path" or "host:port". Fails at the first refused attempt, without waiting for the deadline.
+  static absl::StatusOr<Client> Connect(const std::string& address, absl::Time deadline);
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  absl::StatusOr<ValidationReport> Validate(const std::string& spec_json, absl::Time deadline) const;
+  absl::StatusOr<PlanReport> Plan(const std::string& spec_json, const KernelTarget& target, absl::Time deadline) const;
+  absl::StatusOr<CompileReport> Compile(const std::string& spec_json, const KernelTarget& target,
+                                        absl::Time deadline) const;
+  // `spec_json`, when not empty, names the manifest's tensors. Errors: NotFound (not compiled by this daemon).
+  absl::StatusOr<KernelReport> GetKernel(const std::string& plan_id, const std::string& spec_json,
+                                         const KernelParts& parts, absl::Time deadline) const;
+  // Streams in chunks of 1 MiB straight from and to the caller's memory.
+  // Errors: InvalidArgument (an output's span has another size than the output), DataLoss (an incomplete answer).
+  absl::StatusOr<RunReport> Run(const RunCall& call, absl::Time deadline) const;
+
+  // Zeroed device memory; the answer is an opaque handle.
+  absl::StatusOr<std::string> CreateBuffer(const std::string& device, std::int64_t bytes, absl::Time deadline) const;
+  absl::Status WriteBuffer(const BufferRange& range, std::span<const std::byte> bytes, absl::Time deadline) const;
+  absl::Status ReadBuffer(const BufferRange& range, std::span<std::byte> bytes, absl::Time deadline) const;
+  absl::Status FreeBuffer(const std::string& buffer, absl::Time deadline) const;
+  absl::StatusOr<LaunchReport> Launch(const LaunchCall& call, absl::Time deadline) const;
+
+  absl::StatusOr<DevicesReport> ListDevices(absl::Time deadline) const;
+  // grpc.health.v1; `service` empty asks for the daemon as a whole. Errors: NotFound (an unknown service).
+  absl::StatusOr<HealthState> Health(const std::string& service, absl::Time deadline) const;
+
+ private:
+  struct State;
+  explicit Client(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace gemmd

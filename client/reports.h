@@ -1,0 +1,93 @@
+// What a daemon answers, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spec/diagnostic.h"
+#include "spec/dtype.h"
+
+namespace gemmd {
+
+struct ValidationReport {
+  std::vector<Diagnostic> errors;  // empty: valid
+  std::string spec_id;             // when valid
+};
+
+// One kernel of a plan: extents in elements.
+struct KernelShape {
+  std::string family;               // "simt", "mma"
+  std::vector<std::int64_t> tile;   // m, n, k of a CTA
+  std::vector<std::int64_t> micro;  // m, n of a thread (simt) or a warp (mma)
+  std::int64_t stages = 0;
+  std::int64_t threads = 0;
+  std::int64_t shared_bytes = 0;
+};
+
+struct PlanReport {
+  std::string spec_id, plan_id, cubin_key;
+  std::string arch;
+  std::string summary;  // the graph in one line
+  std::vector<KernelShape> kernels;
+  std::vector<std::string> reasons;  // why what was not fused was not
+  std::string source;                // CUDA C++
+};
+
+struct CompileReport {
+  std::string spec_id, plan_id, cubin_key;
+  std::string arch;
+  std::string cache_tier;       // "compiled", "memory", "disk"
+  std::int64_t compile_us = 0;  // of the compile that made it, also when a cache answered
+  std::int64_t elapsed_us = 0;  // of this call
+  std::int64_t cubin_bytes = 0;
+  int registers = 0;  // of a thread
+  std::int64_t spill_bytes = 0;
+  std::vector<KernelShape> kernels;
+  std::vector<std::string> reasons;
+};
+
+struct KernelReport {
+  std::string manifest;             // JSON
+  std::string source;               // CUDA C++
+  std::vector<std::string> cubins;  // ELF images, by the manifest's cubin_keys
+};
+
+struct OutputReport {
+  std::string name;
+  DType dtype = DType::kF32;
+  std::vector<std::int64_t> shape;
+};
+
+struct RunReport {
+  CompileReport compile;
+  std::string device;
+  std::int64_t launch_us = 0;   // device time
+  std::int64_t elapsed_us = 0;  // in the daemon
+  std::vector<OutputReport> outputs;
+};
+
+struct LaunchReport {
+  CompileReport compile;
+  std::int64_t launch_us = 0;
+};
+
+struct DeviceReport {
+  std::string id, kind, name;
+  std::string arch, driver;  // empty for host
+  std::int64_t memory_bytes = 0;
+  int slots = 0;  // launches in flight at once
+  int sm_count = 0;
+};
+
+struct DevicesReport {
+  std::vector<DeviceReport> devices;
+  std::string nvrtc;         // the compiler's build, or why there is none
+  std::string default_arch;  // what kernels are compiled for where there is no GPU
+};
+
+enum class HealthState { kServing, kNotServing, kUnknown };
+std::string_view Name(HealthState state);  // "serving", "not serving", "unknown"
+
+}  // namespace gemmd

@@ -1,0 +1,36 @@
+// A reference value together with how far a correct f32 computation may be from it.
+#pragma once
+
+#include "client/tensor/number_format.h"
+#include "spec/operation.h"
+
+namespace gemmd {
+
+// Every correct computation lies in [value - error, value + error]. The error is 0 for NaN and infinities, which are
+// met or not, and infinity where overflow of f32 is possible but not certain.
+struct Bounded {
+  double value = 0;
+  double error = 0;
+};
+
+inline constexpr double kF32Roundoff = 0x1p-24;
+
+// A value with its error as f32 holds it: brings both to the invariants above.
+Bounded SettleF32(double value, double error);
+
+// One f32 operation on two such values; add, sub or mul.
+Bounded ApplyBinary(OpKind kind, const Bounded& x, const Bounded& y);
+// One f32 evaluation of relu, gelu, silu, sigmoid or tanh.
+Bounded ApplyUnary(OpKind kind, const Bounded& x);
+// Rounding to a format in the middle of a chain.
+Bounded ApplyCast(const Bounded& x, const NumberFormat& format);
+
+// How a stored number compares with its reference.
+struct Comparison {
+  bool matches = false;
+  double tolerance = 0;  // how far it may be: the error, and half a spacing of the format for the store's own rounding
+  double ratio = 0;      // distance / tolerance: at most 1 for a match, infinity for a NaN or a misplaced infinity
+};
+Comparison Compare(double stored, const Bounded& reference, const NumberFormat& format);
+
+}  // namespace gemmd

@@ -1,0 +1,54 @@
+// The epilogue of a spec, evaluated straight from the user's operations in fp64 with error bounds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/tensor/tensor.h"
+#include "client/verify/bounded.h"
+#include "spec/kernel_spec.h"
+
+namespace gemmd {
+
+// Immutable after Create, so many threads may evaluate at once.
+class ChainReference {
+ public:
+  // Receives what a store writes: the values of the row's columns from `first_column` on.
+  using Sink = std::function<void(const std::string& output, std::span<const Bounded> values)>;
+
+  // `spec` and the inputs outlive the result. `m` and `n` are the extents of the product.
+  // Errors: InvalidArgument (an operand that is missing or does not spread over [m, n], an unknown value id).
+  static absl::StatusOr<ChainReference> Create(const KernelSpec& spec, const std::map<std::string, TensorView>& inputs,
+                                               const std::map<std::string, float>& scalars, std::int64_t m,
+                                               std::int64_t n);
+
+  // Runs the chain on the accumulators of columns [first_column, first_column + size) of a row.
+  void EvaluateRow(std::int64_t row, std::int64_t first_column, std::span<const Bounded> accumulators,
+                   const Sink& sink) const;
+
+ private:
+  enum class Spread { kNone, kLiteral, kRow, kColumn, kFull };
+  struct Step {
+    const Operation* operation = nullptr;
+    int input = 0;  // the value it takes: 0 the accumulator, i + 1 that of step i
+    Spread spread = Spread::kNone;
+    double literal = 0;  // a literal, or a scalar operand
+    double scale = 1;
+    TensorView operand;
+  };
+
+  // The second argument of a step for one column, its scale applied.
+  static Bounded Argument(const Step& step, std::int64_t row, std::int64_t column);
+  static absl::Status BindOperand(const KernelSpec& spec, const std::map<std::string, TensorView>& inputs,
+                                  const std::map<std::string, float>& scalars, std::int64_t m, std::int64_t n,
+                                  Step& step);
+
+  std::vector<Step> steps_;
+};
+
+}  // namespace gemmd

@@ -1,0 +1,120 @@
+#include "client/verify/verify.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "client/tensor/parallel.h"
+#include "client/verify/chain_reference.h"
+#include "client/verify/product_reference.h"
+#include "client/verify/row_sample.h"
+
+namespace gemmd {
+namespace {
+
+absl::Status CheckTensor(const std::string& name, const TensorView& view) {
+  if (!IsImplemented(view.dtype)) return Unimplemented("\"{}\": {} is not computed yet", name, Name(view.dtype));
+  const std::int64_t bytes = ElementCount(view.shape) * SizeBytes(view.dtype);
+  if (static_cast<std::int64_t>(view.bytes.size()) == bytes) return absl::OkStatus();
+  return InvalidArgument("\"{}\" has {} bytes, expected {}", name, view.bytes.size(), bytes);
+}
+
+absl::StatusOr<GemmShape> CheckSubject(const KernelSpec& spec, const VerifySubject& subject) {
+  if (!spec.prologue_a.empty() || !spec.prologue_b.empty()) return Unimplemented("a prologue is not verified yet");
+  for (const auto& [name, view] : subject.inputs) GEMMD_RETURN_IF_ERROR(CheckTensor(name, view));
+  const auto a = subject.inputs.find(spec.matmul_a), b = subject.inputs.find(spec.matmul_b);
+  if (a == subject.inputs.end() || b == subject.inputs.end()) return InvalidArgument("A or B was not given");
+  const std::vector<std::int64_t>&a_shape = a->second.shape, &b_shape = b->second.shape;
+  if (a_shape.size() != 2 || b_shape.size() != 2 || a_shape[1] != b_shape[0]) {
+    return InvalidArgument("A and B are not [M, K] and [K, N]");
+  }
+  const GemmShape shape{a_shape[0], b_shape[1], a_shape[1]};
+  for (const Operation& operation : spec.epilogue) {
+    if (operation.kind != OpKind::kStore) continue;
+    const auto output = subject.outputs.find(operation.output);
+    if (output == subject.outputs.end()) return InvalidArgument("output \"{}\" was not given", operation.output);
+    GEMMD_RETURN_IF_ERROR(CheckTensor(operation.output, output->second));
+    if (output->second.shape != std::vector{shape.m, shape.n} || output->second.dtype != operation.dtype) {
+      return InvalidArgument("output \"{}\" is not {} [{}, {}]", operation.output,
+                             Name(operation.dtype.value_or(DType::kF32)), shape.m, shape.n);
+    }
+  }
+  return shape;
+}
+
+// Takes one element's comparison into the report.
+void Count(VerifyReport& report, const Comparison& comparison, ElementCheck element) {
+  if (!comparison.matches) ++report.mismatches;
+  const double distance = std::abs(element.got - element.expected);
+  if (std::isfinite(distance)) report.max_abs_error = std::max(report.max_abs_error, distance);
+  const auto place = [](const ElementCheck& e) { return std::tie(e.output, e.row, e.column); };
+  const ElementCheck& worst = report.worst;
+  const bool first = worst.output.empty();
+  if (first || element.ratio > worst.ratio || (element.ratio == worst.ratio && place(element) < place(worst))) {
+    report.worst = std::move(element);
+  }
+}
+
+void Merge(VerifyReport& report, const VerifyReport& part) {
+  const std::int64_t mismatches = report.mismatches + part.mismatches;
+  const double max_abs_error = std::max(report.max_abs_error, part.max_abs_error);
+  if (!part.worst.output.empty()) Count(report, {.matches = true}, part.worst);
+  report.mismatches = mismatches;
+  report.max_abs_error = max_abs_error;
+}
+
+// Compares a block of columns of every sampled row.
+VerifyReport CheckColumns(const VerifySubject& subject, const ChainReference& chain, const ProductReference& product,
+                          const std::vector<std::int64_t>& rows, std::int64_t first_column, std::int64_t count) {
+  VerifyReport report;
+  std::vector<Bounded> block(rows.size() * static_cast<std::size_t>(count));
+  product.Columns(first_column, count, block);
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const auto row = std::span(block).subspan(r * static_cast<std::size_t>(count), static_cast<std::size_t>(count));
+    chain.EvaluateRow(rows[r], first_column, row, [&](const std::string& name, std::span<const Bounded> values) {
+      const TensorView& output = subject.outputs.at(name);
+      const NumberFormat format = FormatOf(output.dtype);
+      for (std::size_t j = 0; j < values.size(); ++j) {
+        const std::int64_t column = first_column + static_cast<std::int64_t>(j);
+        const bool row_major = output.layout == Layout::kRowMajor;
+        const std::int64_t at = row_major ? rows[r] * output.shape[1] + column : column * output.shape[0] + rows[r];
+        const double got = DecodeElement(output.bytes, output.dtype, at);
+        const Comparison comparison = Compare(got, values[j], format);
+        Count(report, comparison,
+              {name, rows[r], column, got, values[j].value, comparison.tolerance, comparison.ratio});
+      }
+    });
+  }
+  return report;
+}
+
+}  // namespace
+
+absl::StatusOr<VerifyReport> Verify(const KernelSpec& spec, const VerifySubject& subject,
+                                    const VerifyOptions& options) {
+  GEMMD_ASSIGN_OR_RETURN(const GemmShape shape, CheckSubject(spec, subject));
+  GEMMD_ASSIGN_OR_RETURN(const ChainReference chain,
+                         ChainReference::Create(spec, subject.inputs, subject.scalars, shape.m, shape.n));
+  const std::vector<std::int64_t> rows = SampleRows(shape.m, std::max<std::int64_t>(options.rows, 1), options.seed);
+  const ProductReference product(subject.inputs.at(spec.matmul_a), subject.inputs.at(spec.matmul_b), rows,
+                                 spec.precision);
+  constexpr std::int64_t kBlock = ProductReference::kBlockColumns;
+  std::vector<VerifyReport> parts(static_cast<std::size_t>((shape.n + kBlock - 1) / kBlock));
+  ParallelFor(static_cast<std::int64_t>(parts.size()), options.threads, [&](std::int64_t part) {
+    const std::int64_t first = part * kBlock;
+    parts[static_cast<std::size_t>(part)] =
+        CheckColumns(subject, chain, product, rows, first, std::min(kBlock, shape.n - first));
+  });
+  VerifyReport report;
+  for (const VerifyReport& part : parts) Merge(report, part);
+  report.rows = static_cast<std::int64_t>(rows.size());
+  report.columns = shape.n;
+  report.outputs = static_cast<std::int64_t>(subject.outputs.size());
+  report.verified = report.mismatches == 0;
+  return report;
+}
+
+}  // namespace gemmd

@@ -1,0 +1,175 @@
+#include "client/wire.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/status.h"
+
+namespace gemmd {
+namespace {
+
+KernelShape FromWire(const v1::PlannedKernel& kernel) {
+  KernelShape shape;
+  shape.family = kernel.family();
+  shape.tile.assign(kernel.tile().begin(), kernel.tile().end());
+  shape.micro.assign(kernel.micro().begin(), kernel.micro().end());
+  shape.stages = kernel.stages();
+  shape.threads = kernel.threads();
+  shape.shared_bytes = kernel.shared_bytes();
+  return shape;
+}
+
+template <typename Message>
+std::vector<KernelShape> KernelsOf(const Message& message) {
+  std::vector<KernelShape> kernels;
+  for (const v1::PlannedKernel& kernel : message.kernels()) kernels.push_back(FromWire(kernel));
+  return kernels;
+}
+
+template <typename Message>
+std::vector<std::string> ReasonsOf(const Message& message) {
+  return {message.reasons().begin(), message.reasons().end()};
+}
+
+std::optional<DType> FromWire(v1::DType dtype) {
+  switch (dtype) {
+    case v1::F32:
+      return DType::kF32;
+    case v1::F16:
+      return DType::kF16;
+    case v1::BF16:
+      return DType::kBf16;
+    case v1::F8E4M3:
+      return DType::kF8E4M3;
+    case v1::F8E5M2:
+      return DType::kF8E5M2;
+    case v1::I8:
+      return DType::kI8;
+    case v1::I32:
+      return DType::kI32;
+    case v1::DTYPE_UNSPECIFIED:
+    case v1::DType_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case v1::DType_INT_MAX_SENTINEL_DO_NOT_USE_:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view Name(HealthState state) {
+  switch (state) {
+    case HealthState::kServing:
+      return "serving";
+    case HealthState::kNotServing:
+      return "not serving";
+    case HealthState::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+ValidationReport FromWire(v1::ValidateResponse&& response) {
+  ValidationReport report;
+  for (const v1::SpecError& error : response.errors()) {
+    report.errors.push_back(
+        {error.place(), error.found(), error.expected(), error.suggestion(), error.unimplemented()});
+  }
+  report.spec_id = std::move(*response.mutable_spec_id());
+  return report;
+}
+
+PlanReport FromWire(v1::PlanResponse&& response) {
+  PlanReport report;
+  report.spec_id = std::move(*response.mutable_spec_id());
+  report.plan_id = std::move(*response.mutable_plan_id());
+  report.cubin_key = std::move(*response.mutable_cubin_key());
+  report.arch = std::move(*response.mutable_arch());
+  report.summary = std::move(*response.mutable_summary());
+  report.kernels = KernelsOf(response);
+  report.reasons = ReasonsOf(response);
+  report.source = std::move(*response.mutable_source());
+  return report;
+}
+
+CompileReport FromWire(v1::CompileResponse&& response) {
+  CompileReport report;
+  report.spec_id = std::move(*response.mutable_spec_id());
+  report.plan_id = std::move(*response.mutable_plan_id());
+  report.cubin_key = std::move(*response.mutable_cubin_key());
+  report.arch = std::move(*response.mutable_arch());
+  report.cache_tier = std::move(*response.mutable_cache_tier());
+  report.compile_us = response.compile_us();
+  report.elapsed_us = response.elapsed_us();
+  report.cubin_bytes = response.cubin_bytes();
+  report.registers = response.registers();
+  report.spill_bytes = response.spill_bytes();
+  report.kernels = KernelsOf(response);
+  report.reasons = ReasonsOf(response);
+  return report;
+}
+
+KernelReport FromWire(v1::Kernel&& response) {
+  KernelReport report;
+  report.manifest = std::move(*response.mutable_manifest());
+  report.source = std::move(*response.mutable_source());
+  for (std::string& cubin : *response.mutable_cubin()) report.cubins.push_back(std::move(cubin));
+  return report;
+}
+
+DevicesReport FromWire(v1::ListDevicesResponse&& response) {
+  DevicesReport report;
+  for (const v1::DeviceDescription& device : response.devices()) {
+    report.devices.push_back({device.id(), device.kind(), device.name(), device.arch(), device.driver(),
+                              device.memory_bytes(), device.slots(), device.sm_count()});
+  }
+  report.nvrtc = std::move(*response.mutable_nvrtc());
+  report.default_arch = std::move(*response.mutable_default_arch());
+  return report;
+}
+
+absl::StatusOr<RunReport> FromWire(v1::RunSummary&& summary) {
+  RunReport report;
+  report.compile = FromWire(std::move(*summary.mutable_compile()));
+  report.device = std::move(*summary.mutable_device());
+  report.launch_us = summary.launch_us();
+  report.elapsed_us = summary.elapsed_us();
+  for (const v1::RunSummary::Output& output : summary.outputs()) {
+    const std::optional<DType> dtype = FromWire(output.dtype());
+    if (!dtype) return DataLoss("output \"{}\" has dtype {}, unknown to this client", output.name(), output.dtype());
+    report.outputs.push_back({output.name(), *dtype, {output.shape().begin(), output.shape().end()}});
+  }
+  return report;
+}
+
+v1::Target ToWire(const KernelTarget& target) {
+  v1::Target wire;
+  if (!target.device.empty()) wire.set_device(target.device);
+  if (!target.arch.empty()) wire.set_arch(target.arch);
+  return wire;
+}
+
+v1::RunHeader HeaderToWire(const RunCall& call) {
+  v1::RunHeader header;
+  header.mutable_spec()->set_json(call.spec_json);
+  header.set_device(call.device);
+  header.mutable_dims()->insert(call.dims.begin(), call.dims.end());
+  header.mutable_scalars()->insert(call.scalars.begin(), call.scalars.end());
+  return header;
+}
+
+v1::LaunchRequest ToWire(const LaunchCall& call) {
+  v1::LaunchRequest request;
+  request.mutable_spec()->set_json(call.spec_json);
+  request.set_device(call.device);
+  request.mutable_dims()->insert(call.dims.begin(), call.dims.end());
+  request.mutable_scalars()->insert(call.scalars.begin(), call.scalars.end());
+  for (const auto& [name, range] : call.tensors) {
+    v1::TensorArgument& argument = (*request.mutable_tensors())[name];
+    argument.set_buffer(range.buffer);
+    argument.set_offset_bytes(range.offset_bytes);
+  }
+  return request;
+}
+
+}  // namespace gemmd

@@ -1,0 +1,23 @@
+// Between the protobuf messages of gemmd/v1 and the client's plain values.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "client/client.h"
+#include "client/reports.h"
+#include "gemmd/v1/service.pb.h"
+
+namespace gemmd {
+
+ValidationReport FromWire(v1::ValidateResponse&& response);
+PlanReport FromWire(v1::PlanResponse&& response);
+CompileReport FromWire(v1::CompileResponse&& response);
+KernelReport FromWire(v1::Kernel&& response);
+DevicesReport FromWire(v1::ListDevicesResponse&& response);
+// Errors: DataLoss (a dtype this client does not know).
+absl::StatusOr<RunReport> FromWire(v1::RunSummary&& summary);
+
+v1::Target ToWire(const KernelTarget& target);
+v1::RunHeader HeaderToWire(const RunCall& call);
+v1::LaunchRequest ToWire(const LaunchCall& call);
+
+}  // namespace gemmd
