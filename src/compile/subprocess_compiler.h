@@ -1,0 +1,37 @@
+// Compiling in worker processes: a compile that hangs, crashes or eats memory costs one worker.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compile/compiler.h"
+
+namespace gemmd {
+
+class SubprocessCompiler final : public Compiler {
+ public:
+  struct Options {
+    std::string worker_executable;  // gemmd_compile_worker, absolute
+    std::vector<std::string> nvrtc_directories;
+    int workers = 2;                                          // at most; each compiles one source at a time
+    std::int64_t memory_limit_bytes = std::int64_t{8} << 30;  // of address space a worker
+  };
+  explicit SubprocessCompiler(Options options);
+  ~SubprocessCompiler() override;
+
+  // Starts every worker now rather than at its first compile. Errors: Identity's, DeadlineExceeded.
+  absl::Status Prewarm(absl::Time deadline) const;
+
+  // A worker that misses the deadline or dies is killed and replaced for the next call. Further errors: Unavailable (a
+  // worker died, or its NVRTC is another build than the first one's).
+  absl::StatusOr<Cubin> Compile(const CompileRequest& request, absl::Time deadline) const override;
+  absl::StatusOr<std::string> Identity() const override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace gemmd
