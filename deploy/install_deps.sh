@@ -63,7 +63,7 @@ quietly() {
 # Where the build looks by itself; a toolkit before 13 has another driver interface.
 find_toolkit() {
   local toolkit
-  for toolkit in /usr/local/cuda /usr/local/cuda-13.*; do
+  for toolkit in /usr/local/cuda /usr/local/cuda-13.0; do
     if [[ -f "$toolkit/include/nvrtc.h" && -f "$toolkit/include/cuda.h" ]] &&
       compgen -G "$toolkit/lib64/libnvrtc.so.13*" >/dev/null; then
       printf '%s\n' "$toolkit"

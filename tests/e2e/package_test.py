@@ -1,0 +1,90 @@
+"""The tarball holds all it needs: unpacked anywhere, in an empty environment, it serves a run.
+
+Usage: package_test.py BUILD_DIR
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
+from daemon import running_daemon  # noqa: E402
+
+PROGRAMS = ("gemmd", "gemmctl", "gemmd_device_worker", "gemmd_compile_worker")
+MAX_PACKED_BYTES = 40 << 20
+# What comes from the system: glibc's own, NVRTC and the driver.
+SYSTEM_LIBRARY = re.compile(r"(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|nss_\w+)|libnvrtc.*|libcuda|libnvidia.*)\.so.*")
+EMPTY = {}
+
+
+def libraries_of_process(pid):
+    """The shared libraries that a running process has mapped."""
+    maps = pathlib.Path(f"/proc/{pid}/maps").read_text()
+    return {pathlib.Path(path) for path in re.findall(r"(/\S+\.so[.\d]*)$", maps, re.MULTILINE)}
+
+
+def children_of(pid):
+    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+class PackageTest(unittest.TestCase):
+    build_directory = None
+
+    @classmethod
+    def setUpClass(cls):
+        scratch = tempfile.TemporaryDirectory(prefix="gemmd.")
+        cls.addClassCleanup(scratch.cleanup)
+        packed = pathlib.Path(scratch.name, "packed")
+        subprocess.run(["cpack", "--config", f"{cls.build_directory}/CPackConfig.cmake", "-B", packed], check=True,
+                       stdout=subprocess.DEVNULL)
+        cls.tarball, = packed.glob("gemmd-*.tar.gz")
+        unpacked = pathlib.Path(scratch.name, "elsewhere")
+        with tarfile.open(cls.tarball) as archive:
+            archive.extractall(unpacked)
+        cls.root, = unpacked.iterdir()
+
+    def assert_shipped(self, library):
+        shipped = library.is_relative_to(self.root)
+        self.assertTrue(shipped or SYSTEM_LIBRARY.fullmatch(library.name), f"{library} is the system's")
+
+    def test_is_small(self):
+        self.assertLessEqual(self.tarball.stat().st_size, MAX_PACKED_BYTES)
+
+    def test_holds_the_documents_and_examples(self):
+        for name in ("README.md", "LICENSE", "share/gemmd/examples/mlp_residual_gelu.json"):
+            self.assertTrue((self.root / name).is_file(), name)
+
+    def test_programs_load_nothing_else_of_the_system_than_glibc(self):
+        for program in PROGRAMS:
+            traced = subprocess.run([self.root / "bin" / program], env={"LD_TRACE_LOADED_OBJECTS": "1"}, check=True,
+                                    capture_output=True, text=True).stdout
+            self.assertNotIn("not found", traced)
+            libraries = re.findall(r"=> (/\S+)", traced)
+            self.assertGreater(len(libraries), 1)
+            for library in libraries:
+                with self.subTest(program=program):
+                    self.assert_shipped(pathlib.Path(os.path.normpath(library)))
+
+    def test_serves_a_run_in_an_empty_environment(self):
+        spec = self.root / "share/gemmd/examples/mlp_residual_gelu.json"
+        bin_directory = self.root / "bin"
+        with running_daemon(bin_directory, environment=EMPTY) as (process, address):
+            run = subprocess.run([bin_directory / "gemmctl", "--address", address, "run", spec, "--dim", "M=33",
+                                  "--random", "--verify"], env=EMPTY, stdin=subprocess.DEVNULL, capture_output=True,
+                                 text=True, timeout=300)
+            self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+            workers = children_of(process.pid)
+            self.assertGreater(len(workers), 0)
+            for pid in (process.pid, *workers):
+                for library in libraries_of_process(pid):
+                    self.assert_shipped(library)
+
+
+if __name__ == "__main__":
+    PackageTest.build_directory = sys.argv.pop(1)
+    unittest.main()
