@@ -7,13 +7,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "spec/broadcast.h"
 #include "spec/kernel_spec.h"
 
 namespace gemmd {
-
-// How an input spreads over the [M, N] result when a chain uses it.
-enum class Broadcast { kScalar, kRow, kColumn, kFull };
-std::string_view Name(Broadcast broadcast);  // "scalar", "row", "column", "full"
 
 struct GraphInput {
   DType dtype = DType::kF32;
@@ -31,21 +28,23 @@ struct GraphOutput {
 // One operation in SSA form. Value 0 is the accumulator; node i defines value i + 1. A store passes its value through.
 struct Node {
   OpKind kind = OpKind::kAdd;
-  int input = 0;                    // the value it takes
-  std::optional<float> literal;     // binary with a literal
-  int operand = -1;                 // binary with an operand: index into Graph::inputs
-  float scale = 1.0f;               // multiplies the operand
-  DType dtype = DType::kF32;        // cast, store
-  int output = -1;                  // store: index into Graph::outputs
+  int input = 0;                 // the value it takes
+  std::optional<float> literal;  // binary with a literal
+  int operand = -1;              // binary with an operand: index into Graph::inputs
+  float scale = 1.0f;            // multiplies the operand
+  DType dtype = DType::kF32;     // cast, store
+  int output = -1;               // store: index into Graph::outputs
   friend bool operator==(const Node&, const Node&) = default;
 };
 
 struct Graph {
-  std::optional<std::int64_t> m, n, k;  // absent: dynamic
-  int a = 0, b = 0;                     // indices into inputs
+  std::optional<std::int64_t> m, n, k;        // absent: dynamic
+  int a = 0, b = 0;                           // indices into inputs
   Precision precision = Precision::kDefault;  // kIeee, kTf32 or kTf32x3 for f32 inputs, else kDefault
   bool deterministic = true;
-  std::vector<GraphInput> inputs;    // A, B, then operands in order of first use
+  // A, B (one entry when they are one tensor), then operands in order of first use. An operand that is also A or B
+  // shares its entry.
+  std::vector<GraphInput> inputs;
   std::vector<GraphOutput> outputs;  // in order of their stores
   std::vector<Node> prologue_a, prologue_b, epilogue;
   friend bool operator==(const Graph&, const Graph&) = default;
@@ -61,6 +60,7 @@ struct Bindings {
 struct CanonicalSpec {
   Graph graph;
   Bindings bindings;
+  friend bool operator==(const CanonicalSpec&, const CanonicalSpec&) = default;
 };
 
 // Requires Validate(spec) to be empty.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 namespace gemmd {
 
 inline constexpr int kManifestVersion = 1;
+inline constexpr std::string_view kKernelEntry = "gemmd_kernel";  // the symbol of every generated kernel
 
 // One field of a kernel's by-value parameter struct.
 enum class ParamKind {
@@ -20,7 +22,9 @@ enum class ParamKind {
   kOutputPointer,  // 8 bytes, index into outputs
   kOutputLd,       // 8 bytes
   kScalar,         // 4 bytes, f32 value of the scalar input `index`
-  kM, kN, kK,      // 4 bytes, i32
+  kM,
+  kN,
+  kK,  // 4 bytes, i32
 };
 std::string_view Name(ParamKind kind);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@ namespace gemmd {
 
 enum class Family { kSimt, kMma };
 std::string_view Name(Family family);  // "simt", "mma"
+std::optional<Family> FamilyFromName(std::string_view name);
 
 // What a launch promises about its tensors beyond the spec. The plan is good for launches that keep it.
 struct Assumptions {
@@ -25,12 +27,12 @@ struct Assumptions {
 // The numbers of one kernel. Every field is legal for its family (CheckConfig).
 struct KernelConfig {
   Family family = Family::kSimt;
-  int tile_m = 0, tile_n = 0, tile_k = 0;      // elements of one CTA's tile
-  int micro_m = 0, micro_n = 0;                // simt: elements of one thread's tile; mma: of one warp's tile
-  int stages = 1;                              // depth of the global-to-shared pipeline
-  int group_m = 8;                             // tile order: this many tile rows are swept together, for L2
-  int threads = 0;                             // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]
-  std::int64_t shared_bytes = 0;               // dynamic; a static_assert in the kernel holds it to the real size
+  int tile_m = 0, tile_n = 0, tile_k = 0;  // elements of one CTA's tile
+  int micro_m = 0, micro_n = 0;            // simt: elements of one thread's tile; mma: of one warp's tile
+  int stages = 1;                          // depth of the global-to-shared pipeline
+  int group_m = 8;                         // tile order: this many tile rows are swept together, for L2
+  int threads = 0;                         // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]
+  std::int64_t shared_bytes = 0;           // dynamic; a static_assert in the kernel holds it to the real size
   friend bool operator==(const KernelConfig&, const KernelConfig&) = default;
 };
 
@@ -44,13 +46,16 @@ struct AccessWidths {
 struct KernelPlan {
   KernelConfig config;
   AccessWidths widths;
+  friend bool operator==(const KernelPlan&, const KernelPlan&) = default;
 };
 
 struct Plan {
-  std::string plan_id;  // SHA-256 of the ordered kernels with their configs, and the arch
+  std::string plan_id;  // SHA-256 of the graph, the ordered kernels with their configs, assumptions and arch
   Arch arch;
+  Assumptions assumptions;           // what the access widths rest on
   std::vector<KernelPlan> kernels;   // ordered; today one
   std::vector<std::string> reasons;  // why each operation that was not fused was not
+  friend bool operator==(const Plan&, const Plan&) = default;
 };
 
 // The planned dynamic shared memory of a config, in bytes.
@@ -59,12 +64,16 @@ std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph);
 // OK if the config is legal for the graph on that device. Errors: InvalidArgument naming the field.
 absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits);
 
-// Legal configs, the best guess first; never empty: the portable simt kernel ends it.
-// A pin filters the list. Errors: InvalidArgument (an illegal pin), Unimplemented (nothing computes the graph yet).
+// A handful of legal configs, the best guess first; never empty. The portable simt kernel ends it, unless a pin rules
+// that out: a pin filters the legal configs. Errors: InvalidArgument (an illegal pin), Unimplemented (nothing computes
+// the graph yet).
 absl::StatusOr<std::vector<KernelConfig>> RankConfigs(const Graph& graph, const DeviceLimits& limits,
                                                       const ConfigPin& pin);
 
-// The plan that uses `config`.
+// How wide each tensor may be accessed, from its contiguous extent and what the launch promises.
+AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions);
+
+// The plan that uses `config`. Requires CheckConfig to be OK.
 Plan PlanWith(const Graph& graph, const KernelConfig& config, const DeviceLimits& limits,
               const Assumptions& assumptions);
 

@@ -1,0 +1,128 @@
+#include <algorithm>
+
+#include "base/status.h"
+#include "plan/plan.h"
+
+namespace gemmd {
+namespace {
+
+absl::Status Require(bool held, std::string_view field, std::int64_t found, std::string_view expected) {
+  if (held) return absl::OkStatus();
+  return InvalidArgument("config.{}: {} is not {}", field, found, expected);
+}
+
+bool IsPowerOfTwo(int value) { return value > 0 && (value & (value - 1)) == 0; }
+bool OneOf(int value, std::initializer_list<int> values) {
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+std::int64_t SimtSharedBytes(const KernelConfig& config) {
+  constexpr std::int64_t kPadding = 4;  // floats a row of either tile
+  return std::int64_t{config.stages} * config.tile_k * (config.tile_m + kPadding + config.tile_n + kPadding) * 4;
+}
+
+// The pipeline's memory becomes the epilogue's: 16 padded f32 rows of each warp's tile.
+std::int64_t MmaSharedBytes(const KernelConfig& config, std::int64_t element_bytes) {
+  const std::int64_t pipeline =
+      std::int64_t{config.stages} * (config.tile_m + config.tile_n) * config.tile_k * element_bytes;
+  const std::int64_t epilogue = std::int64_t{config.threads / 32} * 16 * (config.micro_n + 4) * 4;
+  return std::max(pipeline, epilogue);
+}
+
+absl::Status CheckSimt(const KernelConfig& config) {
+  const auto legal_tile = [](int tile) { return tile >= 32 && tile <= 256 && tile % 32 == 0; };
+  GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_m), "tile_m", config.tile_m, "a multiple of 32 up to 256"));
+  GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_n), "tile_n", config.tile_n, "a multiple of 32 up to 256"));
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.tile_k, {8, 16, 32}), "tile_k", config.tile_k, "8, 16 or 32"));
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_m, {4, 8}), "micro_m", config.micro_m, "4 or 8"));
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_n, {4, 8}), "micro_n", config.micro_n, "4 or 8"));
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.stages, {1, 2}), "stages", config.stages, "1 or 2"));
+  // A warp is 4 threads along M by 8 along N.
+  const int threads_m = config.tile_m / config.micro_m, threads_n = config.tile_n / config.micro_n;
+  GEMMD_RETURN_IF_ERROR(Require(threads_m % 4 == 0, "micro_m", config.micro_m, "a split of tile_m into 4 n threads"));
+  GEMMD_RETURN_IF_ERROR(Require(threads_n % 8 == 0, "micro_n", config.micro_n, "a split of tile_n into 8 n threads"));
+  GEMMD_RETURN_IF_ERROR(
+      Require(config.threads == threads_m * threads_n, "threads", config.threads, "the tile over the micro tile"));
+  return Require(config.threads >= 64 && config.threads <= 256, "threads", config.threads, "between 64 and 256");
+}
+
+// Elements of one line of an operand's tile in shared memory: along K, or along M (or N) where that is contiguous.
+int SharedLine(const Graph& graph, const KernelConfig& config, bool is_a) {
+  const bool row_major = graph.inputs[is_a ? graph.a : graph.b].layout == Layout::kRowMajor;
+  if (is_a == row_major) return config.tile_k;
+  return is_a ? config.tile_m : config.tile_n;
+}
+
+absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {
+  const DType dtype = graph.inputs[graph.a].dtype;
+  if (dtype != DType::kF16 && dtype != DType::kBf16) {
+    return InvalidArgument("config.schedule: mma is not for {} inputs", Name(dtype));
+  }
+  if (limits.arch.capability() < 80) return InvalidArgument("config.schedule: mma is not for {}", Name(limits.arch));
+  const auto legal_tile = [](int tile) { return tile >= 32 && tile <= 256 && IsPowerOfTwo(tile); };
+  GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_m), "tile_m", config.tile_m, "32, 64, 128 or 256"));
+  GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_n), "tile_n", config.tile_n, "32, 64, 128 or 256"));
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.tile_k, {32, 64}), "tile_k", config.tile_k, "32 or 64"));
+  GEMMD_RETURN_IF_ERROR(
+      Require(OneOf(config.micro_m, {16, 32, 64, 128}), "micro_m", config.micro_m, "16, 32, 64 or 128"));
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_n, {32, 64, 128}), "micro_n", config.micro_n, "32, 64 or 128"));
+  GEMMD_RETURN_IF_ERROR(Require(config.micro_m <= config.tile_m, "micro_m", config.micro_m, "within tile_m"));
+  GEMMD_RETURN_IF_ERROR(Require(config.micro_n <= config.tile_n, "micro_n", config.micro_n, "within tile_n"));
+  GEMMD_RETURN_IF_ERROR(Require(config.micro_m * config.micro_n <= 64 * 64, "micro_m", config.micro_m,
+                                "a warp tile of at most 4096 elements: accumulators are registers"));
+  GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 6, "stages", config.stages, "between 2 and 6"));
+  const int warps = config.tile_m / config.micro_m * (config.tile_n / config.micro_n);
+  GEMMD_RETURN_IF_ERROR(Require(config.threads == warps * 32, "threads", config.threads, "32 a warp tile"));
+  GEMMD_RETURN_IF_ERROR(Require(warps <= 8, "threads", config.threads, "at most 256"));
+  // A thread's copies lie a multiple of 8 lines apart, 8 elements each: they share one bank permutation.
+  const int line = std::max(SharedLine(graph, config, true), SharedLine(graph, config, false));
+  return Require(config.threads >= line, "threads", config.threads, "at least a line of the tiles in shared memory");
+}
+
+}  // namespace
+
+std::string_view Name(Family family) {
+  switch (family) {
+    case Family::kSimt:
+      return "simt";
+    case Family::kMma:
+      return "mma";
+  }
+  return "";
+}
+
+std::optional<Family> FamilyFromName(std::string_view name) {
+  for (Family family : {Family::kSimt, Family::kMma}) {
+    if (Name(family) == name) return family;
+  }
+  return std::nullopt;
+}
+
+std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph) {
+  switch (config.family) {
+    case Family::kSimt:
+      return SimtSharedBytes(config);
+    case Family::kMma:
+      return MmaSharedBytes(config, SizeBytes(graph.inputs[graph.a].dtype));
+  }
+  return 0;
+}
+
+absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {
+  switch (config.family) {
+    case Family::kSimt:
+      GEMMD_RETURN_IF_ERROR(CheckSimt(config));
+      break;
+    case Family::kMma:
+      GEMMD_RETURN_IF_ERROR(CheckMma(config, graph, limits));
+      break;
+  }
+  GEMMD_RETURN_IF_ERROR(
+      Require(config.group_m >= 1 && config.group_m <= 64, "group_m", config.group_m, "between 1 and 64"));
+  GEMMD_RETURN_IF_ERROR(Require(config.shared_bytes == SharedBytes(config, graph), "shared_bytes", config.shared_bytes,
+                                "what the schedule needs"));
+  return Require(config.shared_bytes <= limits.shared_bytes_per_block, "shared_bytes", config.shared_bytes,
+                 fmt::format("within the {} of a block on {}", limits.shared_bytes_per_block, Name(limits.arch)));
+}
+
+}  // namespace gemmd

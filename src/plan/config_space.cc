@@ -1,0 +1,82 @@
+#include "plan/config_space.h"
+
+namespace gemmd {
+namespace {
+
+// The values each number may take; CheckConfig has the last word on their combinations.
+struct Axes {
+  std::vector<int> tile, tile_k, micro_m, micro_n, stages;
+};
+
+Axes AxesOf(Family family) {
+  switch (family) {
+    case Family::kSimt:
+      return {{32, 64, 96, 128, 160, 192, 224, 256}, {8, 16, 32}, {4, 8}, {4, 8}, {1, 2}};
+    case Family::kMma:
+      return {{32, 64, 128, 256}, {32, 64}, {16, 32, 64, 128}, {32, 64, 128}, {2, 3, 4, 5, 6}};
+  }
+  return {};
+}
+
+int ThreadsOf(const KernelConfig& config) {
+  const int micro_tiles = (config.tile_m / config.micro_m) * (config.tile_n / config.micro_n);
+  switch (config.family) {
+    case Family::kSimt:
+      return micro_tiles;
+    case Family::kMma:
+      return micro_tiles * 32;
+  }
+  return 0;
+}
+
+KernelConfig Completed(KernelConfig config, const Graph& graph) {
+  config.threads = ThreadsOf(config);
+  config.shared_bytes = SharedBytes(config, graph);
+  return config;
+}
+
+}  // namespace
+
+std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const DeviceLimits& limits) {
+  const Axes axes = AxesOf(family);
+  std::vector<KernelConfig> legal;
+  KernelConfig config;
+  config.family = family;
+  const auto add_if_legal = [&] {
+    const KernelConfig completed = Completed(config, graph);
+    if (CheckConfig(completed, graph, limits).ok()) legal.push_back(completed);
+  };
+  for (int tile_m : axes.tile) {
+    for (int tile_n : axes.tile) {
+      for (int micro_m : axes.micro_m) {
+        for (int micro_n : axes.micro_n) {
+          if (micro_m > tile_m || micro_n > tile_n) continue;
+          for (int tile_k : axes.tile_k) {
+            for (int stages : axes.stages) {
+              config.tile_m = tile_m;
+              config.tile_n = tile_n;
+              config.tile_k = tile_k;
+              config.micro_m = micro_m;
+              config.micro_n = micro_n;
+              config.stages = stages;
+              add_if_legal();
+            }
+          }
+        }
+      }
+    }
+  }
+  return legal;
+}
+
+KernelConfig PortableConfig(const Graph& graph) {
+  KernelConfig config;
+  config.family = Family::kSimt;
+  config.tile_m = config.tile_n = 64;
+  config.tile_k = 16;
+  config.micro_m = config.micro_n = 4;
+  config.stages = 2;
+  return Completed(config, graph);
+}
+
+}  // namespace gemmd

@@ -1,0 +1,123 @@
+#include "plan/cost_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gemmd {
+namespace {
+
+// Of one SM. Rough, and the same for every arch: only the order of candidates matters.
+constexpr double kMmaMultiplyAddsPerCycle = 1024;  // mma.sync on 16-bit elements
+constexpr double kFfmaMultiplyAddsPerCycle = 128;
+constexpr double kSharedBytesPerCycle = 128;
+constexpr double kL2BytesPerCycle = 48;
+constexpr double kMemoryLatencyCycles = 800;
+constexpr double kBarrierCycles = 60;                // of one turn of the main loop
+constexpr double kLaunchCycles = 1500;               // a CTA's start and end
+constexpr std::int64_t kReservedSharedBytes = 1024;  // by the driver, for each CTA
+
+std::int64_t CeilDiv(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
+
+int RegistersPerThread(const KernelConfig& config) {
+  constexpr int kAddressing = 40;
+  const int registers =
+      config.family == Family::kSimt
+          ? config.micro_m * config.micro_n + config.micro_m + config.micro_n + kAddressing
+          // accumulators over 32 lanes, and two sets of fragments of A and B
+          : config.micro_m * config.micro_n / 32 + 2 * (config.micro_m + config.micro_n) / 4 + kAddressing;
+  return static_cast<int>(CeilDiv(std::min(registers, 255), 8) * 8);
+}
+
+int ThreadsPerSm(const Arch& arch) {
+  const bool small_sm = arch.capability() == 86 || arch.capability() == 89 || arch.major == 12;
+  return small_sm ? 1536 : 2048;
+}
+
+// How long one CTA keeps each unit of its SM busy for one step of K.
+struct StepCycles {
+  double multiply = 0, shared = 0, l2 = 0;
+  double longest() const { return std::max({multiply, shared, l2}); }
+};
+
+StepCycles MmaStep(const KernelConfig& config) {
+  constexpr double kElementBytes = 2;
+  const double warps = config.threads / 32.0, edges = config.tile_m + config.tile_n;
+  const double read = warps * (config.micro_m + config.micro_n) * kElementBytes;
+  return {.multiply = config.tile_m * config.tile_n / kMmaMultiplyAddsPerCycle,
+          .shared = (read + edges * kElementBytes) / kSharedBytesPerCycle,
+          .l2 = edges * kElementBytes / kL2BytesPerCycle};
+}
+
+// A thread's 16-byte shared loads are half broadcasts: two cycles for each warp's. They take issue slots from the
+// FFMAs.
+StepCycles SimtStep(const KernelConfig& config, double element_bytes) {
+  const double warps = config.threads / 32.0, edges = config.tile_m + config.tile_n;
+  const double loads = warps * (config.micro_m + config.micro_n) / 4;
+  const double issue = loads / 4;  // four schedulers
+  return {.multiply = config.tile_m * config.tile_n / kFfmaMultiplyAddsPerCycle + issue,
+          .shared = loads * 2 + edges * 4 / kSharedBytesPerCycle,
+          .l2 = edges * element_bytes / kL2BytesPerCycle};
+}
+
+class Estimate {
+ public:
+  Estimate(const KernelConfig& config, const Graph& graph)
+      : config_(config),
+        element_bytes_(static_cast<double>(SizeBytes(graph.inputs[graph.a].dtype))),
+        blocks_(static_cast<double>(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k))) {
+    for (const GraphInput& input : graph.inputs) {
+      if (input.broadcast == Broadcast::kFull) epilogue_bytes_ += static_cast<double>(SizeBytes(input.dtype));
+    }
+    for (const GraphOutput& output : graph.outputs) epilogue_bytes_ += static_cast<double>(SizeBytes(output.dtype));
+  }
+
+  // The time of `resident` CTAs that share one SM from start to end.
+  double Cycles(double resident) const {
+    const StepCycles step = config_.family == Family::kSimt ? SimtStep(config_, element_bytes_) : MmaStep(config_);
+    const double warps = resident * config_.threads / 32.0;
+    const double block_cycles = resident * step.longest() * config_.tile_k / Utilisation(warps) + kBarrierCycles;
+    // simt holds its next block in registers, mma its next stages in shared memory.
+    const double blocks_in_flight = config_.family == Family::kSimt ? 1 : config_.stages - 1;
+    const double single_buffer = config_.family == Family::kSimt && config_.stages == 1 ? kBarrierCycles : 0;
+    const double latency_cycles = kMemoryLatencyCycles / blocks_in_flight;
+    const double store_cycles = resident * config_.tile_m * config_.tile_n * epilogue_bytes_ / kL2BytesPerCycle;
+    return kLaunchCycles + kMemoryLatencyCycles + store_cycles +
+           blocks_ * std::max(block_cycles + single_buffer, latency_cycles);
+  }
+
+ private:
+  // The share of its peak that a unit reaches with that many warps on the SM.
+  double Utilisation(double warps) const {
+    const double half = config_.family == Family::kSimt ? 2.0 : 1.0;
+    return warps / (warps + half);
+  }
+
+  const KernelConfig& config_;
+  double element_bytes_;
+  double blocks_;
+  double epilogue_bytes_ = 0;  // of one element of the result, over all that the chain reads and writes
+};
+
+}  // namespace
+
+int CtasPerSm(const KernelConfig& config, const DeviceLimits& limits) {
+  const std::int64_t by_shared = limits.shared_bytes_per_sm / (config.shared_bytes + kReservedSharedBytes);
+  const std::int64_t by_registers =
+      limits.registers_per_sm / (std::int64_t{RegistersPerThread(config)} * config.threads);
+  const std::int64_t by_threads = ThreadsPerSm(limits.arch) / config.threads;
+  return static_cast<int>(std::max<std::int64_t>(1, std::min({by_shared, by_registers, by_threads})));
+}
+
+double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {
+  const std::int64_t m = graph.m.value_or(kNominalExtent), n = graph.n.value_or(kNominalExtent);
+  const std::int64_t tiles = std::max<std::int64_t>(1, CeilDiv(m, config.tile_m) * CeilDiv(n, config.tile_n));
+  const int ctas_per_sm = CtasPerSm(config, limits);
+  const std::int64_t wave = std::int64_t{limits.sm_count} * ctas_per_sm;
+  const std::int64_t rest = tiles % wave;
+  const Estimate estimate(config, graph);
+  double cycles = static_cast<double>(tiles / wave) * estimate.Cycles(ctas_per_sm);
+  if (rest > 0) cycles += estimate.Cycles(static_cast<double>(CeilDiv(rest, limits.sm_count)));
+  return cycles;
+}
+
+}  // namespace gemmd

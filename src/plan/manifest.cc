@@ -1,0 +1,60 @@
+#include "plan/manifest.h"
+
+namespace gemmd {
+namespace {
+
+std::string ExtentsOf(const Graph& graph, int input) {
+  if (input == graph.a) return "M,K";
+  if (input == graph.b) return "K,N";
+  switch (graph.inputs[input].broadcast) {
+    case Broadcast::kScalar:
+      return "";
+    case Broadcast::kRow:
+      return "N";
+    case Broadcast::kColumn:
+      return "M";
+    case Broadcast::kFull:
+      return "M,N";
+  }
+  return "";
+}
+
+LaunchStep StepOf(const Graph& graph, const KernelConfig& config, int module) {
+  LaunchStep step;
+  step.entry = std::string(kKernelEntry);
+  step.module = module;
+  step.grid = {config.tile_m, config.tile_n};
+  step.block = {config.threads, 1, 1};
+  step.shared_bytes = config.shared_bytes;
+  step.params = ParamLayout(graph);
+  step.param_bytes = ParamBytes(step.params);
+  return step;
+}
+
+}  // namespace
+
+Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::string> cubin_keys) {
+  Manifest manifest;
+  manifest.spec_id = SpecId(graph);
+  manifest.plan_id = plan.plan_id;
+  manifest.cubin_keys = std::move(cubin_keys);
+  manifest.arch = plan.arch;
+  manifest.assumptions = plan.assumptions;
+  manifest.m = graph.m;
+  manifest.n = graph.n;
+  manifest.k = graph.k;
+  for (int i = 0; i < static_cast<int>(graph.inputs.size()); ++i) {
+    manifest.inputs.push_back({"", graph.inputs[i].dtype, graph.inputs[i].layout, ExtentsOf(graph, i)});
+  }
+  for (const GraphOutput& output : graph.outputs) {
+    manifest.outputs.push_back({"", output.dtype, Layout::kRowMajor, "M,N"});
+  }
+  Variant variant;
+  for (std::size_t i = 0; i < plan.kernels.size(); ++i) {
+    variant.launches.push_back(StepOf(graph, plan.kernels[i].config, static_cast<int>(i)));
+  }
+  manifest.variants.push_back(std::move(variant));
+  return manifest;
+}
+
+}  // namespace gemmd

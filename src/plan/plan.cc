@@ -1,0 +1,86 @@
+#include "plan/plan.h"
+
+#include "base/digest.h"
+
+namespace gemmd {
+namespace {
+
+constexpr int kAccessBytes = 16;
+
+int FullWidth(DType dtype) { return kAccessBytes / static_cast<int>(SizeBytes(dtype)); }
+
+// `contiguous_extent`: of the tensor's lines; every line must start on 16 bytes when the first one does.
+int MatrixWidth(DType dtype, const std::optional<std::int64_t>& contiguous_extent, const Assumptions& assumptions) {
+  const int width = FullWidth(dtype);
+  const bool aligned = assumptions.contiguous && assumptions.pointer_alignment_bytes >= kAccessBytes;
+  return aligned && contiguous_extent && *contiguous_extent % width == 0 ? width : 1;
+}
+
+int InputWidth(const Graph& graph, int index, const Assumptions& assumptions) {
+  const GraphInput& input = graph.inputs[index];
+  switch (input.broadcast) {
+    case Broadcast::kScalar:
+    case Broadcast::kColumn:
+      return 1;
+    case Broadcast::kRow:
+      return assumptions.pointer_alignment_bytes >= kAccessBytes ? FullWidth(input.dtype) : 1;
+    case Broadcast::kFull:
+      break;
+  }
+  const auto rows = index == graph.b && index != graph.a ? graph.k : graph.m;
+  const auto columns = index == graph.a ? graph.k : graph.n;
+  return MatrixWidth(input.dtype, input.layout == Layout::kRowMajor ? columns : rows, assumptions);
+}
+
+void AddConfig(Digest& digest, const KernelConfig& config) {
+  digest.Add("family", Name(config.family));
+  digest.Add("tile_m", std::int64_t{config.tile_m}).Add("tile_n", std::int64_t{config.tile_n});
+  digest.Add("tile_k", std::int64_t{config.tile_k}).Add("micro_m", std::int64_t{config.micro_m});
+  digest.Add("micro_n", std::int64_t{config.micro_n}).Add("stages", std::int64_t{config.stages});
+  digest.Add("group_m", std::int64_t{config.group_m}).Add("threads", std::int64_t{config.threads});
+  digest.Add("shared_bytes", config.shared_bytes);
+}
+
+void AddWidths(Digest& digest, std::string_view tag, const std::vector<int>& widths) {
+  digest.Add(tag, static_cast<std::int64_t>(widths.size()));
+  for (int width : widths) digest.Add("width", std::int64_t{width});
+}
+
+std::string PlanId(const Graph& graph, const Plan& plan) {
+  Digest digest("plan_id");
+  digest.Add("spec_id", SpecId(graph)).Add("arch", Name(plan.arch));
+  digest.Add("pointer_alignment_bytes", std::int64_t{plan.assumptions.pointer_alignment_bytes});
+  digest.Add("contiguous", std::int64_t{plan.assumptions.contiguous});
+  digest.Add("kernels", static_cast<std::int64_t>(plan.kernels.size()));
+  for (const KernelPlan& kernel : plan.kernels) {
+    AddConfig(digest, kernel.config);
+    AddWidths(digest, "inputs", kernel.widths.inputs);
+    AddWidths(digest, "outputs", kernel.widths.outputs);
+  }
+  return digest.FinishHex();
+}
+
+}  // namespace
+
+AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions) {
+  AccessWidths widths;
+  for (int i = 0; i < static_cast<int>(graph.inputs.size()); ++i) {
+    widths.inputs.push_back(InputWidth(graph, i, assumptions));
+  }
+  for (const GraphOutput& output : graph.outputs) {
+    widths.outputs.push_back(MatrixWidth(output.dtype, graph.n, assumptions));
+  }
+  return widths;
+}
+
+Plan PlanWith(const Graph& graph, const KernelConfig& config, const DeviceLimits& limits,
+              const Assumptions& assumptions) {
+  Plan plan;
+  plan.arch = limits.arch;
+  plan.assumptions = assumptions;
+  plan.kernels.push_back({config, WidthsOf(graph, assumptions)});
+  plan.plan_id = PlanId(graph, plan);
+  return plan;
+}
+
+}  // namespace gemmd
