@@ -25,6 +25,7 @@ fail() {
 clean_up() {
   if [[ -n "$daemon" ]]; then
     kill -KILL "$daemon" 2>/dev/null || true
+    wait "$daemon" 2>/dev/null || true
   fi
   if [[ -n "$scratch" ]]; then
     rm -rf "$scratch"
