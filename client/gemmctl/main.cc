@@ -1,0 +1,21 @@
+// gemmctl: submits specs to a running gemmd.
+#include <cstdlib>
+#include <iostream>
+
+#include "client/gemmctl/commands.h"
+#include "client/gemmctl/options.h"
+
+int main(int argc, char** argv) {
+  const char* address = std::getenv("GEMMD_ADDRESS");
+  const gemmd::ParsedCommandLine parsed =
+      gemmd::ParseCommandLine(argc, argv, address != nullptr ? address : "unix:/run/gemmd.sock");
+  if (!parsed.proceed) {
+    std::cout << parsed.output;
+    std::cerr << parsed.errors;
+    return static_cast<int>(parsed.exit_code);
+  }
+  const gemmd::CommandResult result = gemmd::Execute(parsed.options);
+  std::cout << result.output << std::flush;
+  std::cerr << result.errors;
+  return static_cast<int>(std::cout ? result.exit_code : gemmd::ExitCode::kFailed);
+}

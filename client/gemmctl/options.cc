@@ -1,0 +1,156 @@
+#include "client/gemmctl/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <sstream>
+#include <string_view>
+
+namespace gemmd {
+namespace {
+
+using NamedTexts = std::vector<std::string>;
+
+// Fills `values` from NAME=VALUE texts; `parse` returns whether it could read a value. Returns what is wrong, or
+// nothing.
+template <typename Value, typename Parse>
+std::string ReadNamed(std::string_view option, const NamedTexts& texts, std::string_view expected, Parse parse,
+                      std::map<std::string, Value>& values) {
+  std::string errors;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    Value value{};
+    if (equals == 0 || equals == std::string::npos || !parse(std::string_view(text).substr(equals + 1), value)) {
+      errors += fmt::format("{}: found \"{}\", expected {}\n", option, text, expected);
+    } else if (!values.emplace(text.substr(0, equals), value).second) {
+      errors += fmt::format("{}: \"{}\" is given twice\n", option, text.substr(0, equals));
+    }
+  }
+  return errors;
+}
+
+template <typename Number>
+bool ParseNumber(std::string_view text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+bool ParsePath(std::string_view text, std::string& path) {
+  path = text;
+  return !path.empty();
+}
+
+CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& description, std::string* spec) {
+  CLI::App* command = app.add_subcommand(name, description);
+  if (spec != nullptr)
+    command->add_option("SPEC", *spec, "Path of the spec's JSON, or - for standard input")->required();
+  return command;
+}
+
+void AddTarget(CLI::App* command, KernelTarget& target) {
+  CLI::Option* arch = command->add_option("--arch", target.arch, "Architecture to build for, such as sm_90a");
+  command->add_option("--device", target.device, "Device of the daemon to build for, such as cuda:0")->excludes(arch);
+}
+
+CLI::Option* AddNamed(CLI::App* command, const std::string& name, NamedTexts& texts, const std::string& description) {
+  return command->add_option(name, texts, description)->type_name("NAME=VALUE")->allow_extra_args(false);
+}
+
+// Every command's options, filled while CLI11 parses.
+struct Commands {
+  explicit Commands(CLI::App& app) {
+    validate_app = AddCommand(app, "validate", "List every error of a spec", &validate.spec);
+    validate_app->add_flag("--local", validate.local, "Check here, without a daemon");
+    plan_app = AddCommand(app, "plan", "Show how a spec would be computed", &plan.spec);
+    AddTarget(plan_app, plan.target);
+    source_app = AddCommand(app, "source", "Print the CUDA C++ generated for a spec", &source.spec);
+    AddTarget(source_app, source.target);
+    compile_app = AddCommand(app, "compile", "Make sure that a spec's kernel is in the cache", &compile.spec);
+    AddTarget(compile_app, compile.target);
+    compile_app->add_option("--output-dir", compile.output_dir,
+                            "Directory that receives manifest.json, kernel.cu and kernel.cubin");
+    AddRun(app);
+    devices_app = AddCommand(app, "devices", "List the daemon's devices", nullptr);
+    health_app = AddCommand(app, "health", "Ask whether the daemon serves", nullptr);
+    health_app->add_option("--service", health.service, "A gRPC service, such as gemmd.v1.Gemmd");
+  }
+
+  void AddRun(CLI::App& app) {
+    run_app = AddCommand(app, "run", "Compute a spec", &run.spec);
+    AddNamed(run_app, "--dim", dims, "Extent of a dynamic dim, M=256; repeatable");
+    AddNamed(run_app, "--scalar", scalars, "Value of a scalar input, alpha=0.5; repeatable");
+    AddNamed(run_app, "--input", inputs, "File of an input, x=x.npy; repeatable");
+    AddNamed(run_app, "--output", outputs, "File to write an output to, out=out.npy; repeatable");
+    run_app->add_flag("--random", run.random, "Make up every input that is not given, uniform in [-1, 1)");
+    run_app->add_option("--seed", run.seed, "Seed of the random inputs and of the rows to verify")
+        ->capture_default_str();
+    run_app->add_flag("--verify", run.verify, "Recompute sampled full rows in fp64 and compare");
+    run_app->add_option("--verify-rows", run.verify_rows, "Rows to recompute")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    run_app->add_option("--device", run.device, "Device of the daemon; default: its first GPU, else host");
+  }
+
+  // Returns what is wrong, or nothing.
+  std::string Finish(Options& options) {
+    const auto extent = [](std::string_view text, std::int64_t& value) {
+      return ParseNumber(text, value) && value >= 0;
+    };
+    std::string errors = ReadNamed("--dim", dims, "NAME=EXTENT", extent, run.dims);
+    errors += ReadNamed("--scalar", scalars, "NAME=NUMBER", ParseNumber<float>, run.scalars);
+    errors += ReadNamed("--input", inputs, "NAME=FILE", ParsePath, run.inputs);
+    errors += ReadNamed("--output", outputs, "NAME=FILE", ParsePath, run.outputs);
+    if (validate_app->parsed()) options.command = validate;
+    if (plan_app->parsed()) options.command = plan;
+    if (source_app->parsed()) options.command = source;
+    if (compile_app->parsed()) options.command = compile;
+    if (run_app->parsed()) options.command = run;
+    if (devices_app->parsed()) options.command = DevicesOptions{};
+    if (health_app->parsed()) options.command = health;
+    return errors;
+  }
+
+  CLI::App *validate_app = nullptr, *plan_app = nullptr, *source_app = nullptr, *compile_app = nullptr,
+           *run_app = nullptr, *devices_app = nullptr, *health_app = nullptr;
+  ValidateOptions validate;
+  PlanOptions plan;
+  SourceOptions source;
+  CompileOptions compile;
+  RunOptions run;
+  HealthOptions health;
+  NamedTexts dims, scalars, inputs, outputs;
+};
+
+}  // namespace
+
+ParsedCommandLine ParseCommandLine(int argc, const char* const* argv, const std::string& default_address) {
+  ParsedCommandLine parsed;
+  parsed.options.address = default_address;
+  CLI::App app("Fused GPU matmul kernels from a running gemmd.", "gemmctl");
+  app.footer(std::string(kExitCodeHelp));
+  app.set_version_flag("--version", GEMMD_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--address", parsed.options.address, "Of the daemon, unix:/path or host:port; default: $GEMMD_ADDRESS")
+      ->capture_default_str();
+  app.add_flag("--json", parsed.options.json, "Print one JSON object");
+  app.add_option("--timeout", parsed.options.timeout_s, "Seconds for the whole command")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  Commands commands(app);
+  try {
+    app.parse(argc, argv);
+    parsed.errors = commands.Finish(parsed.options);
+    parsed.proceed = parsed.errors.empty();
+    parsed.exit_code = parsed.proceed ? ExitCode::kOk : ExitCode::kUsage;
+  } catch (const CLI::ParseError& error) {  // CLI11 speaks in exceptions; they end here
+    std::ostringstream output, errors;
+    parsed.exit_code = app.exit(error, output, errors) == 0 ? ExitCode::kOk : ExitCode::kUsage;
+    parsed.output = output.str();
+    parsed.errors = errors.str();
+  }
+  return parsed;
+}
+
+}  // namespace gemmd

@@ -1,0 +1,65 @@
+// What was asked on the command line.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "client/client.h"
+#include "client/gemmctl/exit_code.h"
+
+namespace gemmd {
+
+struct ValidateOptions {
+  std::string spec;  // a path, or "-" for standard input; so in all commands
+  bool local = false;
+};
+struct PlanOptions {
+  std::string spec;
+  KernelTarget target;
+};
+struct SourceOptions {
+  std::string spec;
+  KernelTarget target;
+};
+struct CompileOptions {
+  std::string spec;
+  KernelTarget target;
+  std::string output_dir;  // empty: writes nothing
+};
+struct RunOptions {
+  std::string spec;
+  std::string device;
+  std::map<std::string, std::int64_t> dims;
+  std::map<std::string, float> scalars;
+  std::map<std::string, std::string> inputs, outputs;  // paths of .npy files by name
+  bool random = false;                                 // makes up every input that was not given
+  std::uint64_t seed = 0;
+  bool verify = false;
+  std::int64_t verify_rows = 64;
+};
+struct DevicesOptions {};
+struct HealthOptions {
+  std::string service;
+};
+
+struct Options {
+  std::string address;
+  bool json = false;
+  double timeout_s = 300;
+  std::variant<ValidateOptions, PlanOptions, SourceOptions, CompileOptions, RunOptions, DevicesOptions, HealthOptions>
+      command;
+};
+
+// Either the options, or what to print and how to end (help, version, wrong usage).
+struct ParsedCommandLine {
+  Options options;
+  bool proceed = false;
+  ExitCode exit_code = ExitCode::kOk;
+  std::string output, errors;
+};
+ParsedCommandLine ParseCommandLine(int argc, const char* const* argv, const std::string& default_address);
+
+}  // namespace gemmd
