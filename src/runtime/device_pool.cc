@@ -1,0 +1,91 @@
+#include "runtime/device_pool.h"
+
+#include <spdlog/spdlog.h>
+
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/status.h"
+#include "runtime/device_discovery.h"
+
+namespace gemmd {
+
+struct DevicePool::Entry {
+  explicit Entry(std::string device_id) : id(std::move(device_id)) {}
+  const std::string id;
+  std::mutex start;  // held while a worker starts, so that only one does
+  std::mutex mutex;
+  std::shared_ptr<WorkerDevice> device;
+  std::optional<DeviceInfo> info;  // of the last worker that started
+};
+
+DevicePool::DevicePool(WorkerOptions worker) : worker_(std::move(worker)) {}
+DevicePool::~DevicePool() = default;
+
+absl::StatusOr<std::unique_ptr<DevicePool>> DevicePool::Create(const Options& options) {
+  std::unique_ptr<DevicePool> pool(new DevicePool(options.worker));
+  std::vector<int> ordinals = options.cuda_ordinals.value_or(std::vector<int>{});
+  if (!options.cuda_ordinals.has_value()) {
+    GEMMD_ASSIGN_OR_RETURN(DiscoveredGpus found,
+                           DiscoverGpus(options.worker.executable, absl::Now() + options.worker.start_timeout));
+    for (int ordinal = 0; ordinal < found.count; ++ordinal) ordinals.push_back(ordinal);
+    pool->no_gpu_reason_ = std::move(found.reason);
+  }
+  for (const int ordinal : ordinals) pool->entries_.push_back(std::make_unique<Entry>(fmt::format("cuda:{}", ordinal)));
+  if (options.include_host) pool->entries_.push_back(std::make_unique<Entry>("host"));
+  if (pool->entries_.empty()) return NotFound("there is no device: {}", pool->no_gpu_reason_);
+  std::vector<std::thread> starts;
+  for (const std::unique_ptr<Entry>& entry : pool->entries_) {
+    starts.emplace_back([&pool, &entry] {
+      const absl::Status status = pool->Start(*entry).status();
+      if (!status.ok()) spdlog::error("{} did not start: {}", entry->id, MessageOf(status));
+    });
+  }
+  for (std::thread& start : starts) start.join();
+  return pool;
+}
+
+absl::StatusOr<std::shared_ptr<Device>> DevicePool::Start(Entry& entry) {
+  const auto current = [&entry]() -> std::shared_ptr<WorkerDevice> {
+    const std::lock_guard lock(entry.mutex);
+    return entry.device != nullptr && entry.device->healthy() ? entry.device : nullptr;
+  };
+  if (std::shared_ptr<WorkerDevice> device = current()) return device;
+  const std::lock_guard starting(entry.start);
+  if (std::shared_ptr<WorkerDevice> device = current()) return device;  // somebody else started it meanwhile
+  WorkerOptions options = worker_;
+  options.device = entry.id;
+  absl::StatusOr<std::unique_ptr<WorkerDevice>> spawned = WorkerDevice::Spawn(options);
+  if (!spawned.ok()) {
+    return Unavailable("the worker of {} does not start: {}", entry.id, MessageOf(spawned.status()));
+  }
+  std::shared_ptr<WorkerDevice> fresh = *std::move(spawned);
+  std::shared_ptr<WorkerDevice> dead;  // destroyed without the lock
+  const std::lock_guard lock(entry.mutex);
+  dead = std::exchange(entry.device, fresh);
+  entry.info = fresh->info();
+  return fresh;
+}
+
+absl::StatusOr<std::shared_ptr<Device>> DevicePool::Find(std::string_view id) {
+  std::string known;
+  for (const std::unique_ptr<Entry>& entry : entries_) {
+    if (entry->id == id) return Start(*entry);
+    known += (known.empty() ? "" : ", ") + entry->id;
+  }
+  return NotFound("there is no device \"{}\"; there are: {}", id, known);
+}
+
+absl::StatusOr<std::shared_ptr<Device>> DevicePool::Default() { return Start(*entries_.front()); }
+
+std::vector<DeviceInfo> DevicePool::List() const {
+  std::vector<DeviceInfo> infos;
+  for (const std::unique_ptr<Entry>& entry : entries_) {
+    const std::lock_guard lock(entry->mutex);
+    if (entry->info.has_value()) infos.push_back(*entry->info);
+  }
+  return infos;
+}
+
+}  // namespace gemmd
