@@ -1,6 +1,6 @@
 """The tarball holds all it needs: unpacked anywhere, in an empty environment, it serves a run.
 
-Usage: package_test.py BUILD_DIR
+Usage: package_test.py BUILD_DIR NVRTC_DIR …
 """
 
 import os
@@ -34,6 +34,7 @@ def children_of(pid):
 
 class PackageTest(unittest.TestCase):
     build_directory = None
+    nvrtc_directories = ()
 
     @classmethod
     def setUpClass(cls):
@@ -73,7 +74,8 @@ class PackageTest(unittest.TestCase):
     def test_serves_a_run_in_an_empty_environment(self):
         spec = self.root / "share/gemmd/examples/mlp_residual_gelu.json"
         bin_directory = self.root / "bin"
-        with running_daemon(bin_directory, environment=EMPTY) as (process, address):
+        arguments = [argument for path in self.nvrtc_directories for argument in ("--nvrtc-dir", path)]
+        with running_daemon(bin_directory, arguments, EMPTY) as (process, address):
             run = subprocess.run([bin_directory / "gemmctl", "--address", address, "run", spec, "--dim", "M=33",
                                   "--random", "--verify"], env=EMPTY, stdin=subprocess.DEVNULL, capture_output=True,
                                  text=True, timeout=300)
@@ -86,5 +88,5 @@ class PackageTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    PackageTest.build_directory = sys.argv.pop(1)
-    unittest.main()
+    PackageTest.build_directory, *PackageTest.nvrtc_directories = sys.argv[1:]
+    unittest.main(argv=sys.argv[:1])
