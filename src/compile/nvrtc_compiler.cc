@@ -51,20 +51,26 @@ std::string LogOf(const NvrtcLibrary& library, nvrtcProgram program) {
   return log;
 }
 
+absl::StatusCode CodeOf(nvrtcResult result, std::string_view log) {
+  switch (static_cast<int>(result)) {  // an int: a newer library may answer with values that our header lacks
+    case NVRTC_ERROR_OUT_OF_MEMORY:
+      return absl::StatusCode::kResourceExhausted;
+    case NVRTC_ERROR_COMPILATION:  // also of a front end that ran out of memory
+      return log.find("catastrophic error: out of memory") == std::string_view::npos
+                 ? absl::StatusCode::kInternal
+                 : absl::StatusCode::kResourceExhausted;
+    case NVRTC_ERROR_BUILTIN_OPERATION_FAILURE:
+      return absl::StatusCode::kUnavailable;
+    case NVRTC_ERROR_CANCELLED:
+      return absl::StatusCode::kDeadlineExceeded;
+    default:
+      return absl::StatusCode::kInternal;
+  }
+}
+
 absl::Status Failure(const NvrtcLibrary& library, nvrtcResult result, std::string_view log) {
-  const auto code = [result] {
-    switch (static_cast<int>(result)) {  // a newer library may answer with values that our header lacks
-      case NVRTC_ERROR_OUT_OF_MEMORY:
-        return absl::StatusCode::kResourceExhausted;
-      case NVRTC_ERROR_BUILTIN_OPERATION_FAILURE:
-        return absl::StatusCode::kUnavailable;
-      case NVRTC_ERROR_CANCELLED:
-        return absl::StatusCode::kDeadlineExceeded;
-      default:
-        return absl::StatusCode::kInternal;
-    }
-  }();
-  return MakeStatus(code, "NVRTC: {}{}{}", library.get_error_string(result), log.empty() ? "" : "\n", log);
+  return MakeStatus(CodeOf(result, log), "NVRTC: {}{}{}", library.get_error_string(result), log.empty() ? "" : "\n",
+                    log);
 }
 
 absl::StatusOr<std::string> ImageOf(const NvrtcLibrary& library, nvrtcProgram program) {

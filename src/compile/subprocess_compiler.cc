@@ -26,7 +26,9 @@ absl::StatusOr<std::unique_ptr<CompileWorker>> Spawn(const SubprocessCompiler::O
   }
   child.descriptors = {{sockets.child.get(), kChannelDescriptor}};
   auto worker = std::make_unique<CompileWorker>();
-  GEMMD_ASSIGN_OR_RETURN(worker->process, ChildProcess::Spawn(child));
+  absl::StatusOr<ChildProcess> process = ChildProcess::Spawn(child);
+  if (!process.ok()) return Unavailable("no compile worker: {}", MessageOf(process.status()));
+  worker->process = *std::move(process);
   worker->channel = std::make_unique<CallChannel>(std::move(sockets.parent));
   return worker;
 }
@@ -97,7 +99,9 @@ absl::Status SubprocessCompiler::Prewarm(absl::Time deadline) const {
 absl::StatusOr<Cubin> SubprocessCompiler::Compile(const CompileRequest& request, absl::Time deadline) const {
   GEMMD_ASSIGN_OR_RETURN(WorkerPool::Lease lease, state_->pool.Acquire(deadline));
   GEMMD_ASSIGN_OR_RETURN(const std::string answer, state_->Call(lease, EncodeCompileCall(request), deadline));
-  return DecodeCompileAnswer(answer);
+  absl::StatusOr<Cubin> cubin = DecodeCompileAnswer(answer);
+  if (absl::IsResourceExhausted(cubin.status())) lease.Discard();  // a compiler out of memory is not asked again
+  return cubin;
 }
 
 absl::StatusOr<std::string> SubprocessCompiler::Identity() const {
