@@ -1,0 +1,124 @@
+// Every family, on every dtype and layout, aligned and ragged, against fp64.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "tests/gpu/device_run.h"
+#include "tests/gpu/gpu_fixture.h"
+
+namespace gemmd {
+namespace {
+
+// A chain that reaches every kind of operand and stores twice.
+constexpr char kOperandChain[] = R"([
+  {"op": "mul", "value": 1.25}, {"op": "add", "operand": "full", "scale": 0.5}, {"op": "add", "operand": "row"},
+  {"op": "sub", "operand": "column"}, {"op": "mul", "operand": "scalar"}, {"op": "add", "operand": "turned"},
+  {"op": "store", "output": "aux", "dtype": "f32"}, {"op": "gelu"}, {"op": "store", "output": "out", "dtype": "T"}])";
+
+// Every unary operation, each on the last value's image.
+constexpr char kUnaryChain[] = R"([
+  {"op": "mul", "value": 3}, {"op": "tanh"}, {"op": "mul", "value": 4}, {"op": "silu"}, {"op": "gelu", "form": "tanh"},
+  {"op": "sub", "value": 1}, {"op": "sigmoid"}, {"op": "cast", "dtype": "bf16"}, {"op": "sub", "value": 0.5},
+  {"op": "relu"}, {"op": "store", "output": "out", "dtype": "T"}])";
+
+struct Case {
+  std::string schedule;
+  std::vector<int> tile;
+  std::string dtype;
+  bool a_column_major, b_column_major;
+};
+
+std::string Replace(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+KernelSpec MakeSpec(const Case& c, const GemmShape& shape, bool operands) {
+  const auto layout = [](bool column_major) { return column_major ? "column_major" : "row_major"; };
+  const std::string operand_inputs = R"(,
+      "full": {"dtype": "T", "shape": ["M", "N"]}, "row": {"dtype": "T", "shape": ["N"]},
+      "column": {"dtype": "f32", "shape": ["M"]}, "scalar": {"dtype": "f32", "shape": []},
+      "turned": {"dtype": "T", "shape": ["M", "N"], "layout": "column_major"})";
+  const std::string text = fmt::format(
+      R"({{"version": 1, "name": "test", "dims": {{"M": {}, "N": {}, "K": {}}},
+      "inputs": {{"x": {{"dtype": "T", "shape": ["M", "K"], "layout": "{}"}},
+                  "w": {{"dtype": "T", "shape": ["K", "N"], "layout": "{}"}}{}}},
+      "matmul": {{"a": "x", "b": "w"}}, "config": {{"schedule": "{}", "tile": [{}, {}, {}]}}, "epilogue": {}}})",
+      shape.m, shape.n, shape.k, layout(c.a_column_major), layout(c.b_column_major), operands ? operand_inputs : "",
+      c.schedule, c.tile[0], c.tile[1], c.tile[2], operands ? kOperandChain : kUnaryChain);
+  return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+}
+
+class KernelTest : public GpuTest, public testing::WithParamInterface<Case> {
+ protected:
+  void Check(const GemmShape& shape, bool operands) {
+    const KernelSpec spec = MakeSpec(GetParam(), shape, operands);
+    Engine engine(compiler_.get(), nullptr, std::int64_t{1} << 30);
+    const absl::StatusOr<CompileOutcome> compiled =
+        engine.Compile(spec, device_->info().limits, Assumptions{}, absl::InfiniteFuture());
+    ASSERT_TRUE(compiled.ok()) << compiled.status();
+    ASSERT_EQ(Name(compiled->kernel->planned.plan.kernels[0].config.family), GetParam().schedule);
+    const absl::StatusOr<DeviceRunOutcome> outcome =
+        RunOnDevice(*device_, *compiled->kernel, spec, compiled->canonical, {}, {});
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    const ElementCheck& worst = outcome->report.worst;
+    EXPECT_TRUE(outcome->report.verified)
+        << shape.m << " x " << shape.n << " x " << shape.k << ": " << outcome->report.mismatches << " wrong, worst "
+        << worst.output << "[" << worst.row << ", " << worst.column << "] is " << worst.got << ", not "
+        << worst.expected << " +- " << worst.tolerance;
+    EXPECT_EQ(outcome->damage, "");
+  }
+};
+
+TEST_P(KernelTest, ComputesAlignedShapes) {
+  for (const bool operands : {true, false}) Check({256, 192, 128}, operands);
+}
+
+TEST_P(KernelTest, ComputesAlignedShapesWithTails) {
+  for (const GemmShape& shape : {GemmShape{200, 328, 72}, GemmShape{8, 8, 8}, GemmShape{1000, 40, 264}}) {
+    Check(shape, true);
+  }
+}
+
+TEST_P(KernelTest, ComputesRaggedShapes) {
+  for (const GemmShape& shape : {GemmShape{1, 1, 1}, GemmShape{131, 77, 93}, GemmShape{33, 257, 65}}) {
+    Check(shape, true);
+  }
+}
+
+TEST_P(KernelTest, ComputesTheChainOfZerosWhereKIsZero) { Check({40, 56, 0}, true); }
+
+TEST_P(KernelTest, LeavesAnEmptyResultAlone) { Check({0, 56, 16}, true); }
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const bool a : {false, true}) {
+    for (const bool b : {false, true}) {
+      for (const char* dtype : {"f32", "f16", "bf16"}) {
+        cases.push_back({"simt", {64, 64, 16}, dtype, a, b});
+        cases.push_back({"simt", {128, 128, 8}, dtype, a, b});
+      }
+      for (const char* dtype : {"f16", "bf16"}) {
+        cases.push_back({"mma", {64, 64, 32}, dtype, a, b});
+        cases.push_back({"mma", {128, 256, 64}, dtype, a, b});
+      }
+    }
+  }
+  return cases;
+}
+
+std::string CaseName(const testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  return fmt::format("{}_{}x{}x{}_{}_{}{}", c.schedule, c.tile[0], c.tile[1], c.tile[2], c.dtype,
+                     c.a_column_major ? "t" : "n", c.b_column_major ? "t" : "n");
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, KernelTest, testing::ValuesIn(Cases()), CaseName);
+
+}  // namespace
+}  // namespace gemmd

@@ -1,0 +1,71 @@
+#include "tests/gpu/planted_bugs.h"
+
+#include <utility>
+
+namespace gemmd {
+namespace {
+
+constexpr int kMulNode = 0, kResidualNode = 1, kBiasNode = 2, kAuxNode = 4, kGeluNode = 5;
+
+PlantedBug InText(std::string name, std::string file, std::string find, std::string replace) {
+  return {std::move(name), std::move(file), std::move(find), std::move(replace), nullptr};
+}
+
+PlantedBug InGraph(std::string name, std::function<void(Graph&)> mutate) {
+  return {std::move(name), "", "", "", std::move(mutate)};
+}
+
+std::vector<PlantedBug> ChainBugs() {
+  return {
+      InGraph("ActivationBeforeBias",
+              [](Graph& graph) {
+                std::swap(graph.epilogue[kBiasNode].kind, graph.epilogue[kGeluNode].kind);
+                std::swap(graph.epilogue[kBiasNode].operand, graph.epilogue[kGeluNode].operand);
+              }),
+      InGraph("TanhGeluForErfGelu", [](Graph& graph) { graph.epilogue[kGeluNode].kind = OpKind::kGeluTanh; }),
+      InGraph("ScaleForgotten", [](Graph& graph) { graph.epilogue[kResidualNode].scale = 1.0f; }),
+      InGraph("LiteralForgotten", [](Graph& graph) { graph.epilogue[kMulNode].literal = 1.0f; }),
+      InGraph("ResidualSubtracted", [](Graph& graph) { graph.epilogue[kResidualNode].kind = OpKind::kSub; }),
+      InGraph("AuxStoredBeforeBias", [](Graph& graph) { graph.epilogue[kAuxNode].input = kBiasNode; }),
+      InText("WrongBiasIndex", "epilogue/access.cuh", "(vector + cell.column, cell.valid)", "(vector, cell.valid)"),
+      InText("ColumnVectorByColumn", "epilogue/access.cuh", "vector[cell.row]", "vector[cell.column]"),
+      InText("ResidualOneRowOff", "epilogue/access.cuh", "(matrix + cell.row * ld + cell.column, cell.valid)",
+             "(matrix + (cell.row ? cell.row - 1 : 0) * ld + cell.column, cell.valid)"),
+      InText("OneWrongColumn", "epilogue/access.cuh", "target[i] = FromFloat<T>(value.at[i]);",
+             "target[i] = FromFloat<T>(cell.column + i == 37 ? value.at[i] + 0.25f : value.at[i]);"),
+      InText("OperandsSwapped", "numeric/ops.cuh", "return x - y;", "return y - x;"),
+      InText("TruncationForRounding", "numeric/types.cuh", "cvt.rn.f16.f32", "cvt.rz.f16.f32"),
+  };
+}
+
+std::vector<PlantedBug> LoopBugs() {
+  return {
+      InText("SwappedLayoutOfA", "", "kAContiguousInK = true", "kAContiguousInK = false"),
+      InText("SwappedLayoutOfB", "", "kBContiguousInK = true", "kBContiguousInK = false"),
+      InText("MissingTailOfK", "schedule/mma.cuh", "CeilDiv(problem.k, Config::kTileK)", "problem.k / Config::kTileK"),
+      InText("MissingTailOfN", "epilogue/warp_staging.cuh", "row >= m || column >= n", "row >= m || column + kV > n"),
+      InText("MissingLastRow", "epilogue/warp_staging.cuh", "row >= m || column >= n", "row >= m - 1 || column >= n"),
+      InText("UnwrittenCorner", "epilogue/warp_staging.cuh", "row >= m || column >= n",
+             "row >= m || column >= n || (row == m - 1 && column + kV >= n)"),
+      InText("RowsOfFragmentsSwapped", "epilogue/warp_staging.cuh", "{acc[j][2], acc[j][3]}", "{acc[j][3], acc[j][2]}"),
+      InText("StepMultipliedTwice", "schedule/mma.cuh", "warp_row, warp_column, step + 1, lane",
+             "warp_row, warp_column, step, lane"),
+      InText("HalvesOfBSwapped", "mainloop/mma_tile.cuh", "along + low + third * 8, k / 8 + second",
+             "along + low + second * 8, k / 8 + third"),
+      InText("SwizzleOfOneSideOnly", "mainloop/mma_tile.cuh", "target_ = Tile::Offset(line, chunk);",
+             "target_ = line * Tile::kPitchBytes + chunk * 16;"),
+      InText("LastTileGroupSweptWrong", "schedule/tile.cuh", "within / rows", "within / kGroupM"),
+      InText("AccumulatorNotCleared", "schedule/mma.cuh", "Accumulators<Config> acc = {};",
+             "Accumulators<Config> acc = {};\n  acc.at[0][0][0] = 0.05f;"),
+  };
+}
+
+}  // namespace
+
+std::vector<PlantedBug> PlantedBugs() {
+  std::vector<PlantedBug> bugs = ChainBugs();
+  for (PlantedBug& bug : LoopBugs()) bugs.push_back(std::move(bug));
+  return bugs;
+}
+
+}  // namespace gemmd

@@ -1,0 +1,140 @@
+// Whether the checks notice what they are for: a kernel with a bug planted in it must not pass as verified.
+#include "tests/gpu/planted_bugs.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "codegen/generate.h"
+#include "engine/compiled_kernel.h"
+#include "tests/gpu/device_run.h"
+#include "tests/gpu/gpu_fixture.h"
+
+namespace gemmd {
+namespace {
+
+// Ragged in every extent, ten tile rows of which the last group has two.
+constexpr char kSpec[] = R"({
+  "version": 1, "name": "planted", "dims": {"M": 315, "N": 165, "K": 77},
+  "inputs": {"x": {"dtype": "f16", "shape": ["M", "K"]},
+             "w": {"dtype": "f16", "shape": ["K", "N"], "layout": "column_major"},
+             "residual": {"dtype": "f16", "shape": ["M", "N"]}, "bias": {"dtype": "f16", "shape": ["N"]},
+             "column": {"dtype": "f32", "shape": ["M"]}},
+  "matmul": {"a": "x", "b": "w"},
+  "config": {"schedule": "mma", "tile": [32, 64, 32]},
+  "epilogue": [{"op": "mul", "value": 1.25}, {"op": "add", "operand": "residual", "scale": 0.5},
+               {"op": "add", "operand": "bias"}, {"op": "sub", "operand": "column"},
+               {"op": "store", "output": "aux", "dtype": "f16"}, {"op": "gelu"},
+               {"op": "store", "output": "out", "dtype": "f16"}]})";
+
+int Occurrences(std::string_view text, std::string_view piece) {
+  int count = 0;
+  for (std::size_t at = text.find(piece); at != std::string_view::npos; at = text.find(piece, at + 1)) ++count;
+  return count;
+}
+
+// The kernel of kSpec with `bug` in it (or none), compiled for `arch`.
+class BuggyKernel {
+ public:
+  explicit BuggyKernel(const PlantedBug* bug) : spec(SpecFromText(kSpec)), canonical(Canonicalize(spec)) {
+    for (const EmbeddedFile& file : DeviceLibrary()) texts_.emplace_back(file.text);
+    graph_ = canonical.graph;
+    if (bug != nullptr) Plant(*bug);
+  }
+
+  absl::StatusOr<CompiledKernel> Compile(const NvrtcLibrary& nvrtc, const DeviceLimits& limits) {
+    std::vector<EmbeddedFile> headers(DeviceLibrary().begin(), DeviceLibrary().end());
+    for (std::size_t i = 0; i < headers.size(); ++i) headers[i].text = texts_[i];
+    const NvrtcCompiler compiler(nvrtc, headers);
+    GEMMD_ASSIGN_OR_RETURN(const auto configs, RankConfigs(graph_, limits, spec.config));
+    const Plan plan = PlanWith(graph_, configs[0], limits, Assumptions{});
+    GEMMD_ASSIGN_OR_RETURN(GeneratedKernel generated, Generate(graph_, plan.kernels[0]));
+    if (!find_.empty()) {
+      planted += Occurrences(generated.source, find_);
+      generated.source.replace(generated.source.find(find_), find_.size(), replace_);
+    }
+    GEMMD_ASSIGN_OR_RETURN(const Cubin cubin, compiler.Compile({generated.source, limits.arch, StandardOptions()},
+                                                               absl::InfiniteFuture()));
+    CompiledKernel kernel;
+    kernel.manifest = MakeManifest(canonical.graph, plan, {std::string(64, '0')});
+    kernel.cubin = std::make_shared<const std::string>(cubin.image);
+    return kernel;
+  }
+
+  const KernelSpec spec;
+  const CanonicalSpec canonical;
+  int planted = 0;  // how often the bug's place was found
+
+ private:
+  void Plant(const PlantedBug& bug) {
+    if (bug.mutate) {
+      bug.mutate(graph_);
+      planted = graph_ == canonical.graph ? 0 : 1;
+    } else if (bug.file.empty()) {
+      find_ = bug.find;
+      replace_ = bug.replace;
+    } else {
+      for (std::size_t i = 0; i < texts_.size(); ++i) {
+        if (DeviceLibrary()[i].name != bug.file) continue;
+        planted = Occurrences(texts_[i], bug.find);
+        if (planted > 0) texts_[i].replace(texts_[i].find(bug.find), bug.find.size(), bug.replace);
+      }
+    }
+  }
+
+  std::vector<std::string> texts_;  // of the device library's files
+  Graph graph_;
+  std::string find_, replace_;  // in the generated source
+};
+
+class PlantedBugsTest : public testing::TestWithParam<PlantedBug> {};
+
+// Needs no GPU: every bug has its place, exactly one, and compiles.
+TEST_P(PlantedBugsTest, IsPlanted) {
+  const absl::StatusOr<NvrtcLibrary> nvrtc = LoadNvrtc(UsualNvrtcDirectories(GEMMD_BINARY_DIR "/bin"));
+  if (!nvrtc.ok()) GTEST_SKIP() << "skipped: " << nvrtc.status();
+  BuggyKernel kernel(&GetParam());
+  const auto compiled = kernel.Compile(*nvrtc, *LimitsOf(Arch{9, 0, true}));
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  EXPECT_EQ(kernel.planted, 1);
+}
+
+class PlantedBugsGpuTest : public GpuTest, public testing::WithParamInterface<PlantedBug> {};
+
+bool Noticed(const DeviceRunOutcome& outcome) { return !outcome.report.verified || !outcome.damage.empty(); }
+
+TEST_P(PlantedBugsGpuTest, IsNoticed) {
+  const absl::StatusOr<NvrtcLibrary> nvrtc = LoadNvrtc(UsualNvrtcDirectories(GEMMD_BINARY_DIR "/bin"));
+  ASSERT_TRUE(nvrtc.ok()) << nvrtc.status();
+  BuggyKernel kernel(&GetParam());
+  const auto compiled = kernel.Compile(*nvrtc, device_->info().limits);
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  // As `gemmctl run --verify` does it: 64 rows, whatever is in the others.
+  const auto outcome = RunOnDevice(*device_, *compiled, kernel.spec, kernel.canonical, {}, {.rows = 64});
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_TRUE(Noticed(*outcome));
+}
+
+class UnbuggedKernelTest : public GpuTest {};
+
+TEST_F(UnbuggedKernelTest, PassesTheSameChecks) {
+  const absl::StatusOr<NvrtcLibrary> nvrtc = LoadNvrtc(UsualNvrtcDirectories(GEMMD_BINARY_DIR "/bin"));
+  ASSERT_TRUE(nvrtc.ok()) << nvrtc.status();
+  BuggyKernel kernel(nullptr);
+  const auto compiled = kernel.Compile(*nvrtc, device_->info().limits);
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  const auto outcome = RunOnDevice(*device_, *compiled, kernel.spec, kernel.canonical, {}, {.rows = 64});
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_FALSE(Noticed(*outcome));
+}
+
+std::string BugName(const testing::TestParamInfo<PlantedBug>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugsTest, testing::ValuesIn(PlantedBugs()), BugName);
+INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugsGpuTest, testing::ValuesIn(PlantedBugs()), BugName);
+
+}  // namespace
+}  // namespace gemmd
