@@ -28,12 +28,12 @@ struct GraphOutput {
 // One operation in SSA form. Value 0 is the accumulator; node i defines value i + 1. A store passes its value through.
 struct Node {
   OpKind kind = OpKind::kAdd;
-  int input = 0;                 // the value it takes
-  std::optional<float> literal;  // binary with a literal
-  int operand = -1;              // binary with an operand: index into Graph::inputs
-  float scale = 1.0f;            // multiplies the operand
-  DType dtype = DType::kF32;     // cast, store
-  int output = -1;               // store: index into Graph::outputs
+  int input = 0;                   // the value it takes
+  std::optional<float> literal{};  // binary with a literal
+  int operand = -1;                // binary with an operand: index into Graph::inputs
+  float scale = 1.0f;              // multiplies the operand
+  DType dtype = DType::kF32;       // cast, store
+  int output = -1;                 // store: index into Graph::outputs
   friend bool operator==(const Node&, const Node&) = default;
 };
 

@@ -33,6 +33,16 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+// The first candidate that `name` abbreviates.
+std::string Completion(std::string_view name, const std::vector<std::string>& candidates) {
+  constexpr std::size_t kMinAbbreviation = 3;
+  if (name.size() < kMinAbbreviation) return "";
+  for (const std::string& candidate : candidates) {
+    if (candidate.starts_with(name)) return candidate;
+  }
+  return "";
+}
+
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -64,8 +74,9 @@ absl::Status ToStatus(const std::vector<Diagnostic>& diagnostics) {
 }
 
 std::string Nearest(std::string_view name, const std::vector<std::string>& candidates) {
-  if (name.size() > kMaxIdentifierBytes) return "";
-  const std::size_t limit = std::max<std::size_t>(1, name.size() / 3);
+  if (name.empty() || name.size() > kMaxIdentifierBytes) return "";
+  // At least one character must be right.
+  const std::size_t limit = std::min(name.size() - 1, std::max<std::size_t>(1, name.size() / 3));
   std::size_t best_distance = limit + 1;
   std::string best;
   for (const std::string& candidate : candidates) {
@@ -76,7 +87,7 @@ std::string Nearest(std::string_view name, const std::vector<std::string>& candi
     best_distance = distance;
     best = candidate;
   }
-  return best;
+  return best.empty() ? Completion(name, candidates) : best;
 }
 
 std::string Quote(std::string_view text) {

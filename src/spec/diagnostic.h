@@ -30,7 +30,8 @@ std::string Render(const Diagnostic& diagnostic);
 // are counted, not printed: a status travels in a header of bounded size.
 absl::Status ToStatus(const std::vector<Diagnostic>& diagnostics);
 
-// The nearest of `candidates` within a small edit distance, or empty.
+// The nearest of `candidates` within a third of the name's length in edits, or one that the name abbreviates; else
+// empty.
 std::string Nearest(std::string_view name, const std::vector<std::string>& candidates);
 
 // User text, safe to print: in double quotes, cut after 64 bytes, everything but printable ASCII escaped.

@@ -41,12 +41,14 @@ class DocumentBuilder : public nlohmann::json_sax<json> {
     return true;
   }
 
-  bool parse_error(std::size_t position, const std::string& last_token, const json::exception&) override {
-    const std::string_view before = text_.substr(0, std::min(position, text_.size()));
-    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-    const std::size_t column = before.size() - (before.rfind('\n') + 1);
-    diagnostics_.push_back({std::string(kWholeSpec),
-                            fmt::format("{} at line {}, column {}", Quote(last_token), line, column),
+  // `position` counts the bytes up to and with the one that is wrong.
+  bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
+    const std::string_view read = text_.substr(0, position);
+    const auto line = std::count(read.begin(), read.end(), '\n') + 1;
+    const std::size_t column = read.size() - (read.rfind('\n') + 1);
+    const std::string found =
+        position > text_.size() ? "the end" : Quote(read.substr(read.empty() ? 0 : read.size() - 1));
+    diagnostics_.push_back({std::string(kWholeSpec), fmt::format("{} at line {}, column {}", found, line, column),
                             "valid JSON there", "", false});
     return false;
   }

@@ -34,16 +34,16 @@ const OpTraits& Traits(OpKind kind);
 // The row for a name and an optional form; nothing if either is unknown.
 const OpTraits* FindOp(std::string_view name, std::optional<std::string_view> form);
 
-// One entry of a chain, as the user wrote it.
+// One entry of a chain, as the user wrote it. Every member has an initialiser, so that a few can be designated.
 struct Operation {
   OpKind kind = OpKind::kAdd;
-  std::optional<double> value;  // binary: a literal second argument
-  std::string operand;          // binary: the name of an input; empty when there is none
-  std::optional<double> scale;  // binary: multiplies the operand (absent: 1)
-  std::string output;           // store: the output's name
-  std::optional<DType> dtype;   // cast, store
-  std::string id;               // names this operation's value for a later `input`
-  std::string input;            // takes the value with this id rather than the previous one's
+  std::optional<double> value{};  // binary: a literal second argument
+  std::string operand{};          // binary: the name of an input; empty when there is none
+  std::optional<double> scale{};  // binary: multiplies the operand (absent: 1)
+  std::string output{};           // store: the output's name
+  std::optional<DType> dtype{};   // cast, store
+  std::string id{};               // names this operation's value for a later `input`
+  std::string input{};            // takes the value with this id rather than the previous one's
 
   friend bool operator==(const Operation&, const Operation&) = default;
 };

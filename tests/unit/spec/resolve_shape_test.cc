@@ -1,0 +1,65 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sample_spec.h"
+#include "spec/validate.h"
+
+namespace gemmd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::string Message(const absl::Status& status) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  return std::string(status.message());
+}
+
+TEST(ResolveShapeTest, TakesLiteralDimsFromTheSpec) {
+  EXPECT_EQ(*ResolveShape(SampleSpec(), {{"M", 7}}), (GemmShape{7, 256, 512}));
+}
+
+TEST(ResolveShapeTest, AcceptsALiteralDimThatAgrees) {
+  EXPECT_TRUE(ResolveShape(SampleSpec(), {{"M", 7}, {"K", 512}}).ok());
+}
+
+TEST(ResolveShapeTest, AcceptsEmptyExtents) { EXPECT_EQ(ResolveShape(SampleSpec(), {{"M", 0}})->m, 0); }
+
+TEST(ResolveShapeTest, TellsAllThatIsWrongAtOnce) {
+  KernelSpec spec = SampleSpec();
+  spec.dims["seq_len"] = {};
+  spec.inputs["x"].shape[0] = "seq_len";
+  EXPECT_EQ(Message(ResolveShape(spec, {{"seqlen", 3}, {"M", -1}, {"K", 511}}).status()),
+            "dims.seq_len: missing; expected the extent of a dynamic dim\n"
+            "dims.K: 511 is not 512, its extent in the spec\n"
+            "dims.M: -1 is not between 0 and 2147483647\n"
+            "dims.seqlen: \"seqlen\" is not a dim of the spec; did you mean \"seq_len\"?");
+}
+
+TEST(ResolveShapeTest, RefusesExtentsBeyond31Bits) {
+  EXPECT_EQ(Message(ResolveShape(SampleSpec(), {{"M", std::int64_t{1} << 31}}).status()),
+            "dims.M: 2147483648 is not between 0 and 2147483647");
+}
+
+TEST(ResolveShapeTest, RefusesAResultThatOverflows) {
+  KernelSpec spec = SampleSpec();
+  spec.dims["N"] = {};
+  EXPECT_EQ(Message(ResolveShape(spec, {{"M", kMaxExtent}, {"N", kMaxExtent}}).status()),
+            "dims: the size of a 2147483647 x 2147483647 matrix is not under 2^62 bytes");
+}
+
+TEST(ResolveTensorTest, GivesExtentsInElements) {
+  const KernelSpec spec = SampleSpec();
+  EXPECT_THAT(*ResolveTensor(spec, spec.inputs.at("residual"), {{"M", 7}}), ElementsAre(7, 256));
+  EXPECT_THAT(*ResolveTensor(spec, spec.inputs.at("bias"), {}), ElementsAre(256));
+  EXPECT_THAT(*ResolveTensor(spec, spec.inputs.at("shift"), {}), IsEmpty());
+}
+
+TEST(ResolveTensorTest, NeedsEveryDynamicDim) {
+  const KernelSpec spec = SampleSpec();
+  EXPECT_EQ(Message(ResolveTensor(spec, spec.inputs.at("x"), {}).status()),
+            "dims.M: missing; expected the extent of a dynamic dim");
+}
+
+}  // namespace
+}  // namespace gemmd
