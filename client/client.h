@@ -40,10 +40,16 @@ struct RunCall {
   std::map<std::string, std::span<std::byte>> outputs;       // every output; written in full when the run is OK
 };
 
-// A tensor inside a device buffer.
+// A place inside a device buffer.
 struct BufferRange {
   std::string buffer;
   std::int64_t offset_bytes = 0;
+};
+
+// A tensor that starts there.
+struct BufferTensor {
+  BufferRange start;
+  std::int64_t leading_dimension = 0;  // elements; 0: contiguous
 };
 
 struct LaunchCall {
@@ -51,7 +57,7 @@ struct LaunchCall {
   std::string device;
   std::map<std::string, std::int64_t> dims;
   std::map<std::string, float> scalars;
-  std::map<std::string, BufferRange> tensors;  // inputs and outputs by name
+  std::map<std::string, BufferTensor> tensors;  // inputs and outputs by name
 };
 
 // Thread-safe. Calls block until the answer or the deadline. Errors of every call carry the daemon's own code and

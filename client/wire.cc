@@ -164,10 +164,11 @@ v1::LaunchRequest ToWire(const LaunchCall& call) {
   request.set_device(call.device);
   request.mutable_dims()->insert(call.dims.begin(), call.dims.end());
   request.mutable_scalars()->insert(call.scalars.begin(), call.scalars.end());
-  for (const auto& [name, range] : call.tensors) {
+  for (const auto& [name, tensor] : call.tensors) {
     v1::TensorArgument& argument = (*request.mutable_tensors())[name];
-    argument.set_buffer(range.buffer);
-    argument.set_offset_bytes(range.offset_bytes);
+    argument.set_buffer(tensor.start.buffer);
+    argument.set_offset_bytes(tensor.start.offset_bytes);
+    argument.set_leading_dimension(tensor.leading_dimension);
   }
   return request;
 }

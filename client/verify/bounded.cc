@@ -60,22 +60,25 @@ double MinimumOf(OpKind kind) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-// What an f32 evaluation at an exact x may be off, y being its exact result: library functions of a few ulp (4 u y),
-// and the intermediate that loses most: in gelu the sum 1 + erf or 1 + tanh, near 0 for negative x (4 u |x|); in silu
-// and sigmoid the exponent -x, rounded before exp (2 u |x| of the result); in tanh a form through exp (4 u). Factors
-// under the smallest normal number may be flushed.
-double OwnError(OpKind kind, double x, double y) {
-  const double relative = 4 * kF32Roundoff * std::abs(y);
+// What an f32 evaluation may be off at an exact x of [low, high], y being its largest exact magnitude: library
+// functions of a few ulp (4 u y), and the intermediate that loses most: in gelu the sum 1 + erf or 1 + tanh, near 0 for
+// negative x (4 u |x|); in silu and sigmoid the exponent -x, rounded before exp (u |x| of exp(-x), which is the part 1
+// / (1 + exp(x)) of the denominator); in tanh a form through exp (4 u). Factors under the smallest normal number may be
+// flushed.
+double OwnError(OpKind kind, double low, double high, double y) {
+  const double relative = 4 * kF32Roundoff * y;
+  const double x = std::max(std::abs(low), std::abs(high));
+  const double exponential = 2 * kF32Roundoff * x * y / (1 + std::exp(low));
   switch (kind) {
     case OpKind::kGeluErf:
     case OpKind::kGeluTanh:
-      return relative + (4 * kF32Roundoff + kF32SmallestNormal) * std::abs(x);
+      return relative + (4 * kF32Roundoff + kF32SmallestNormal) * x;
     case OpKind::kSilu:
-      return relative * (1 + std::abs(x) / 2) + kF32SmallestNormal * std::abs(x);
+      return relative + exponential + kF32SmallestNormal * x;
     case OpKind::kSigmoid:
-      return relative * (1 + std::abs(x) / 2) + kF32SmallestNormal;
+      return relative + exponential + kF32SmallestNormal;
     case OpKind::kTanh:
-      return relative + 4 * kF32Roundoff * std::min(1.0, std::abs(x));
+      return relative + 4 * kF32Roundoff;
     case OpKind::kRelu:
     case OpKind::kAdd:
     case OpKind::kSub:
@@ -117,7 +120,7 @@ Bounded ApplyUnary(OpKind kind, const Bounded& x) {
   double error = std::max(std::abs(Evaluate(kind, low) - value), std::abs(Evaluate(kind, high) - value));
   const double minimum = MinimumOf(kind);
   if (low < minimum && minimum < high) error = std::max(error, value - Evaluate(kind, minimum));
-  return SettleF32(value, error + OwnError(kind, std::max(std::abs(low), std::abs(high)), std::abs(value) + error));
+  return SettleF32(value, error + OwnError(kind, low, high, std::abs(value) + error));
 }
 
 Bounded ApplyCast(const Bounded& x, const NumberFormat& format) {

@@ -1,0 +1,214 @@
+// The real gemmctl, run as a shell would run it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "loopback_daemon.h"
+
+namespace gemmd {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr char kSpec[] = R"({
+  "version": 1, "dims": {"M": "dynamic", "K": 5, "N": 3},
+  "inputs": {"x": {"dtype": "f32", "shape": ["M", "K"]}, "w": {"dtype": "f32", "shape": ["K", "N"]}},
+  "matmul": {"a": "x", "b": "w"},
+  "epilogue": [{"op": "relu"}, {"op": "store", "output": "out", "dtype": "f32"}]
+})";
+
+struct Ended {
+  int code = -1;
+  std::string out, err;
+};
+
+class GemmctlTest : public testing::Test {
+ protected:
+  GemmctlTest() {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    directory_ = std::filesystem::path(testing::TempDir()) / (std::string("gemmctl_") + test->name());
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+    Write("spec.json", kSpec);
+  }
+  ~GemmctlTest() override { std::filesystem::remove_all(directory_); }
+
+  void Write(const std::string& name, const std::string& text) { std::ofstream(directory_ / name) << text; }
+
+  std::string Read(const std::string& name) {
+    std::ostringstream text;
+    text << std::ifstream(directory_ / name).rdbuf();
+    return text.str();
+  }
+
+  Ended Run(const std::string& arguments) {
+    const std::string command = "cd '" + directory_.string() + "' && GEMMD_ADDRESS=" + daemon_.address() + " '" +
+                                GEMMD_BINARY_DIR "/bin/gemmctl' " + arguments + " >stdout 2>stderr";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, Read("stdout"), Read("stderr")};
+  }
+
+  // Answers a run with the right values of relu(x w), `wrong` added to the last of them.
+  void AnswerRuns(float wrong) {
+    daemon_.run = [wrong](grpc::ServerContext&, RunStream& stream) {
+      const ReceivedRun received = ReceiveRun(stream);
+      const std::int64_t m = received.header.dims().at("M");
+      const float *x = nullptr, *w = nullptr;
+      for (const v1::TensorChunk& chunk : received.chunks) {
+        (chunk.name() == "x" ? x : w) = reinterpret_cast<const float*>(chunk.data().data());
+      }
+      std::vector<float> out(static_cast<std::size_t>(m) * 3);
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        for (std::size_t k = 0; k < 5; ++k) out[i] += x[i / 3 * 5 + k] * w[k * 3 + i % 3];
+        out[i] = std::max(out[i], 0.0f);
+      }
+      out.back() += wrong;
+      stream.Write(SummaryOf("out", {m, 3}));
+      stream.Write(ChunkOf("out", 0, std::string(reinterpret_cast<const char*>(out.data()), out.size() * 4)));
+      return grpc::Status::OK;
+    };
+  }
+
+  LoopbackDaemon daemon_;
+  std::filesystem::path directory_;
+};
+
+TEST_F(GemmctlTest, WrongUsageEndsWithOne) {
+  EXPECT_EQ(Run("").code, 1);
+  EXPECT_EQ(Run("frobnicate").code, 1);
+  EXPECT_EQ(Run("plan").code, 1);
+  EXPECT_EQ(Run("plan spec.json --arch sm_90a --device cuda:0").code, 1);
+  EXPECT_EQ(Run("--timeout -3 health").code, 1);
+}
+
+TEST_F(GemmctlTest, MalformedPairsAreAllNamed) {
+  const Ended ended = Run("run spec.json --dim M --scalar a=x --dim K=1 --dim K=2");
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_THAT(ended.err, HasSubstr("--dim: found \"M\", expected NAME=EXTENT"));
+  EXPECT_THAT(ended.err, HasSubstr("--scalar: found \"a=x\", expected NAME=NUMBER"));
+  EXPECT_THAT(ended.err, HasSubstr("--dim: \"K\" is given twice"));
+}
+
+TEST_F(GemmctlTest, HelpAndVersionEndWithZero) {
+  const Ended help = Run("--help");
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.out, HasSubstr("3  the result failed verification"));
+  EXPECT_EQ(Run("run --help").code, 0);
+  EXPECT_EQ(Run("--version").code, 0);
+}
+
+TEST_F(GemmctlTest, AnInvalidSpecEndsWithTwoAndEveryError) {
+  Write("bad.json", R"({"version": 1, "matmul": {"a": "x", "b": "w"}, "epilog": []})");
+  const Ended ended = Run("validate --local bad.json");
+  EXPECT_EQ(ended.code, 2);
+  EXPECT_THAT(ended.out, IsEmpty());
+  EXPECT_THAT(ended.err, HasSubstr("epilog"));
+  EXPECT_THAT(ended.err, HasSubstr("did you mean \"epilogue\""));
+  EXPECT_THAT(ended.err, HasSubstr("inputs"));
+}
+
+TEST_F(GemmctlTest, AValidSpecNeedsNoDaemonLocally) {
+  const Ended ended = Run("--address unix:/nowhere validate --local spec.json");
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_THAT(ended.out, HasSubstr("valid, spec_id "));
+}
+
+TEST_F(GemmctlTest, TheDaemonsRefusalListsEveryErrorOfTheSpec) {
+  daemon_.plan = [](const v1::PlanRequest&, v1::PlanResponse&) {
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "and 7 more");
+  };
+  daemon_.validate = [](const v1::ValidateRequest&, v1::ValidateResponse& response) {
+    for (int i = 0; i < 3; ++i) response.add_errors()->set_place("epilogue[" + std::to_string(i) + "]");
+    return grpc::Status::OK;
+  };
+  const Ended ended = Run("plan spec.json");
+  EXPECT_EQ(ended.code, 2);
+  for (const char* place : {"epilogue[0]", "epilogue[1]", "epilogue[2]"}) EXPECT_THAT(ended.err, HasSubstr(place));
+}
+
+TEST_F(GemmctlTest, ReadsASpecFromStandardInput) {
+  std::string seen;
+  daemon_.validate = [&](const v1::ValidateRequest& request, v1::ValidateResponse& response) {
+    seen = request.spec().json();
+    response.set_spec_id("0123456789abcdef");
+    return grpc::Status::OK;
+  };
+  const Ended ended = Run("--json validate - <spec.json");
+  EXPECT_EQ(seen, kSpec) << ended.err;
+}
+
+TEST_F(GemmctlTest, AnUnreachableDaemonEndsWithFour) {
+  const Ended ended = Run("--address unix:/nowhere/gemmd.sock health");
+  EXPECT_EQ(ended.code, 4);
+  EXPECT_THAT(ended.err, HasSubstr("no gemmd answers at unix:/nowhere/gemmd.sock"));
+}
+
+TEST_F(GemmctlTest, ARightResultIsVerified) {
+  AnswerRuns(0);
+  const Ended ended = Run("run spec.json --dim M=4 --random --verify --output out=out.npy");
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("verified: 4 rows x 3 columns x 1 outputs, worst error"));
+  EXPECT_THAT(ended.out, HasSubstr("cache hit: disk"));
+  EXPECT_THAT(ended.out, HasSubstr("host (CPU interpreter; no GPU here)"));
+  EXPECT_EQ(std::filesystem::file_size(directory_ / "out.npy"), 128u + 48u);
+}
+
+TEST_F(GemmctlTest, AWrongResultEndsWithThree) {
+  AnswerRuns(0.001f);
+  const Ended ended = Run("run spec.json --dim M=4 --random --verify");
+  EXPECT_EQ(ended.code, 3);
+  EXPECT_THAT(ended.out,
+              HasSubstr("NOT verified: 1 elements of 4 rows x 3 columns x 1 outputs are wrong; worst at out[3, 2]"));
+  EXPECT_THAT(ended.err, HasSubstr("the result is wrong"));
+}
+
+TEST_F(GemmctlTest, JsonIsOneObjectWithTheVerdict) {
+  AnswerRuns(0);
+  const Ended ended = Run("--json run spec.json --dim M=4 --random --verify");
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_EQ(ended.out.front(), '{');
+  EXPECT_THAT(ended.out, HasSubstr("\"verified\": true"));
+  EXPECT_THAT(ended.out, HasSubstr("\"plan_id\": \"0123456789abcdef\""));
+}
+
+TEST_F(GemmctlTest, MissingAndUnknownTensorsAreAllNamed) {
+  const Ended ended = Run("run spec.json --input y=y.npy --output outt=o.npy");
+  EXPECT_EQ(ended.code, 2);
+  for (const char* part :
+       {"no such input \"y\"", "did you mean \"out\"", "input \"w\": neither", "input \"x\": neither"}) {
+    EXPECT_THAT(ended.err, HasSubstr(part));
+  }
+}
+
+TEST_F(GemmctlTest, ALateAnswerEndsWithFive) {
+  daemon_.run = [](grpc::ServerContext& context, RunStream&) {
+    while (!context.IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run("--timeout 0.5 run spec.json --dim M=4 --random").code, 5);
+}
+
+TEST_F(GemmctlTest, AnyOtherFailureEndsWithSix) {
+  daemon_.plan = [](const v1::PlanRequest&, v1::PlanResponse&) {
+    return grpc::Status(grpc::StatusCode::INTERNAL, "a bug of ours");
+  };
+  const Ended ended = Run("plan spec.json");
+  EXPECT_EQ(ended.code, 6);
+  EXPECT_THAT(ended.err, HasSubstr("a bug of ours"));
+}
+
+TEST_F(GemmctlTest, HealthSaysServing) {
+  const Ended ended = Run("health");
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_EQ(ended.out, "serving\n");
+}
+
+}  // namespace
+}  // namespace gemmd

@@ -1,0 +1,178 @@
+#include "client/verify/verify.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "base/status.h"
+#include "client/tensor/number_format.h"
+#include "client/tensor/random_tensor.h"
+#include "planted_problem.h"
+
+namespace gemmd {
+namespace {
+
+// y = x w, stored as `output`.
+struct Linear {
+  Linear(DType input, DType output, std::int64_t m, std::int64_t n, std::int64_t k, Layout layout) {
+    spec.inputs = {{"x", {input, {m, k}, layout}}, {"w", {input, {k, n}, layout}}};
+    spec.matmul_a = "x";
+    spec.matmul_b = "w";
+    Operation store;
+    store.kind = OpKind::kStore;
+    store.output = "y";
+    store.dtype = output;
+    spec.epilogue = {store};
+    x = MakeTensor(input, {m, k}, layout);
+    w = MakeTensor(input, {k, n}, layout);
+    y = MakeTensor(output, {m, n});
+    FillRandom(x, 1, "x", 1);
+    FillRandom(w, 1, "w", 1 / std::sqrt(static_cast<double>(std::max<std::int64_t>(k, 1))));
+  }
+
+  static double At(const Tensor& tensor, std::int64_t row, std::int64_t column) {
+    const bool row_major = tensor.layout == Layout::kRowMajor;
+    return DecodeElement(tensor.bytes, tensor.dtype,
+                         row_major ? row * tensor.shape[1] + column : column * tensor.shape[0] + row);
+  }
+
+  void Put(std::int64_t row, std::int64_t column, double value) {
+    const std::uint32_t bits = EncodeNumber(value, FormatOf(y.dtype));
+    const auto size = static_cast<std::size_t>(SizeBytes(y.dtype));
+    std::memcpy(y.bytes.data() + static_cast<std::size_t>(row * y.shape[1] + column) * size, &bits, size);
+  }
+
+  // Sums in f32, the first step of K first.
+  void Solve() {
+    for (std::int64_t m = 0; m < y.shape[0]; ++m) {
+      for (std::int64_t n = 0; n < y.shape[1]; ++n) {
+        float sum = 0;
+        for (std::int64_t k = 0; k < x.shape[1]; ++k) sum += static_cast<float>(At(x, m, k) * At(w, k, n));
+        Put(m, n, sum);
+      }
+    }
+  }
+
+  VerifyReport Check(VerifyOptions options = {}) const {
+    const VerifySubject subject{{{"x", x.view()}, {"w", w.view()}}, {}, {{"y", y.view()}}};
+    const absl::StatusOr<VerifyReport> report = Verify(spec, subject, options);
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report.ok() ? *report : VerifyReport{};
+  }
+
+  KernelSpec spec;
+  Tensor x, w, y;
+};
+
+struct Case {
+  DType input, output;
+  std::int64_t m, n, k;
+  Layout layout;
+};
+
+class VerifyShapesTest : public testing::TestWithParam<Case> {};
+
+TEST_P(VerifyShapesTest, PassesSumsInF32) {
+  const Case& c = GetParam();
+  Linear linear(c.input, c.output, c.m, c.n, c.k, c.layout);
+  linear.Solve();
+  EXPECT_TRUE(linear.Check().verified);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ragged, VerifyShapesTest,
+                         testing::Values(Case{DType::kF32, DType::kF32, 1, 1, 1, Layout::kRowMajor},
+                                         Case{DType::kF32, DType::kF32, 70, 65, 257, Layout::kRowMajor},
+                                         Case{DType::kF32, DType::kF32, 70, 65, 257, Layout::kColumnMajor},
+                                         Case{DType::kF16, DType::kF32, 3, 129, 8191, Layout::kColumnMajor},
+                                         Case{DType::kBf16, DType::kBf16, 130, 63, 255, Layout::kRowMajor},
+                                         Case{DType::kF16, DType::kF16, 5, 64, 0, Layout::kRowMajor},
+                                         Case{DType::kF16, DType::kF16, 0, 64, 8, Layout::kRowMajor},
+                                         Case{DType::kF16, DType::kF16, 7, 0, 8, Layout::kRowMajor}));
+
+TEST(VerifyTest, SaysWhereTheWorstElementIs) {
+  Linear linear(DType::kF32, DType::kF32, 300, 100, 50, Layout::kRowMajor);
+  linear.Solve();
+  linear.Put(256, 99, 1000);
+  const VerifyReport report = linear.Check();
+  EXPECT_FALSE(report.verified);
+  EXPECT_EQ(report.mismatches, 1);
+  EXPECT_EQ(report.worst.output, "y");
+  EXPECT_EQ(report.worst.row, 256);
+  EXPECT_EQ(report.worst.column, 99);
+  EXPECT_EQ(report.worst.got, 1000);
+  EXPECT_NEAR(report.max_abs_error, 1000, 10);
+}
+
+TEST(VerifyTest, ReportsTheSameForEveryNumberOfThreads) {
+  Linear linear(DType::kF16, DType::kF16, 200, 333, 64, Layout::kColumnMajor);
+  linear.Solve();
+  const VerifyReport one = linear.Check({.threads = 1}), many = linear.Check({.threads = 7});
+  EXPECT_EQ(one.worst.ratio, many.worst.ratio);
+  EXPECT_EQ(one.worst.row, many.worst.row);
+  EXPECT_EQ(one.worst.column, many.worst.column);
+  EXPECT_EQ(one.max_abs_error, many.max_abs_error);
+}
+
+TEST(VerifyTest, OverflowOfTheOutputMustBeInfinity) {
+  Linear linear(DType::kF32, DType::kF16, 1, 1, 1, Layout::kRowMajor);
+  for (Tensor* tensor : {&linear.x, &linear.w}) {
+    const float value = 300;
+    std::memcpy(tensor->bytes.data(), &value, sizeof value);
+  }
+  linear.Put(0, 0, INFINITY);
+  EXPECT_TRUE(linear.Check().verified);
+  linear.Put(0, 0, 65504);
+  EXPECT_FALSE(linear.Check().verified);
+}
+
+TEST(VerifyTest, NanOfTheInputsMustArrive) {
+  Linear linear(DType::kF32, DType::kF32, 2, 2, 2, Layout::kRowMajor);
+  const float nan = NAN;
+  std::memcpy(linear.x.bytes.data(), &nan, sizeof nan);
+  linear.Solve();
+  EXPECT_TRUE(linear.Check().verified);
+  linear.Put(0, 1, 0);
+  EXPECT_FALSE(linear.Check().verified);
+}
+
+TEST(VerifyTest, Tf32NeedsItsWiderTolerance) {
+  Linear linear(DType::kF32, DType::kF32, 8, 8, 64, Layout::kRowMajor);
+  const NumberFormat tf32{19, 10, 127, -126};
+  for (Tensor* tensor : {&linear.x, &linear.w}) {
+    for (std::size_t i = 0; i < tensor->bytes.size(); i += 4) {
+      float value;
+      std::memcpy(&value, tensor->bytes.data() + i, 4);
+      value = static_cast<float>(RoundTo(value, tf32));
+      std::memcpy(tensor->bytes.data() + i, &value, 4);
+    }
+  }
+  linear.Solve();
+  FillRandom(linear.x, 1, "x", 1);
+  FillRandom(linear.w, 1, "w", 0.125);
+  EXPECT_FALSE(linear.Check().verified);
+  linear.spec.precision = Precision::kTf32;
+  EXPECT_TRUE(linear.Check().verified);
+}
+
+TEST(VerifyTest, RefusesAnOutputThatWasNotGiven) {
+  PlantedProblem problem = SolveWith(Bug::kNone);
+  problem.outputs.erase("aux");
+  const absl::StatusOr<VerifyReport> report = Verify(problem.spec, problem.Subject(), {});
+  EXPECT_TRUE(absl::IsInvalidArgument(report.status()));
+}
+
+TEST(VerifyTest, RefusesAnOutputOfAnotherSize) {
+  PlantedProblem problem = SolveWith(Bug::kNone);
+  problem.outputs["out"].bytes.pop_back();
+  EXPECT_TRUE(absl::IsInvalidArgument(Verify(problem.spec, problem.Subject(), {}).status()));
+}
+
+TEST(VerifyTest, RefusesAPrologue) {
+  PlantedProblem problem = SolveWith(Bug::kNone);
+  problem.spec.prologue_a.push_back({.kind = OpKind::kRelu});
+  EXPECT_TRUE(absl::IsUnimplemented(Verify(problem.spec, problem.Subject(), {}).status()));
+}
+
+}  // namespace
+}  // namespace gemmd
