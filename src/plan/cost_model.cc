@@ -10,7 +10,7 @@ namespace {
 constexpr double kMmaMultiplyAddsPerCycle = 1024;  // mma.sync on 16-bit elements
 constexpr double kFfmaMultiplyAddsPerCycle = 128;
 constexpr double kSharedBytesPerCycle = 128;
-constexpr double kL2BytesPerCycle = 48;
+constexpr double kL2BytesPerCycle = 32;  // when every SM reads
 constexpr double kMemoryLatencyCycles = 800;
 constexpr double kBarrierCycles = 60;                // of one turn of the main loop
 constexpr double kLaunchCycles = 1500;               // a CTA's start and end
@@ -19,12 +19,16 @@ constexpr std::int64_t kReservedSharedBytes = 1024;  // by the driver, for each 
 std::int64_t CeilDiv(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
 
 int RegistersPerThread(const KernelConfig& config) {
-  constexpr int kAddressing = 40;
-  const int registers =
-      config.family == Family::kSimt
-          ? config.micro_m * config.micro_n + config.micro_m + config.micro_n + kAddressing
-          // accumulators over 32 lanes, and two sets of fragments of A and B
-          : config.micro_m * config.micro_n / 32 + 2 * (config.micro_m + config.micro_n) / 4 + kAddressing;
+  int registers = config.micro_m * config.micro_n;
+  switch (config.family) {
+    case Family::kSimt:  // a row and a column of the micro tile, the next K block, addresses
+      registers +=
+          config.micro_m + config.micro_n + (config.tile_m + config.tile_n) * config.tile_k / config.threads + 24;
+      break;
+    case Family::kMma:  // a warp's tile over its lanes, two sets of fragments, addresses
+      registers = registers / 32 + (config.micro_m + config.micro_n) / 2 + 40;
+      break;
+  }
   return static_cast<int>(CeilDiv(std::min(registers, 255), 8) * 8);
 }
 
@@ -33,10 +37,14 @@ int ThreadsPerSm(const Arch& arch) {
   return small_sm ? 1536 : 2048;
 }
 
-// How long one CTA keeps each unit of its SM busy for one step of K.
+// How long one CTA keeps each unit of its SM busy for one step of K. The units overlap, but not perfectly.
 struct StepCycles {
   double multiply = 0, shared = 0, l2 = 0;
-  double longest() const { return std::max({multiply, shared, l2}); }
+  double Total() const {
+    constexpr double kExposed = 0.15;
+    const double longest = std::max({multiply, shared, l2});
+    return longest + kExposed * (multiply + shared + l2 - longest);
+  }
 };
 
 StepCycles MmaStep(const KernelConfig& config) {
@@ -75,7 +83,7 @@ class Estimate {
   double Cycles(double resident) const {
     const StepCycles step = config_.family == Family::kSimt ? SimtStep(config_, element_bytes_) : MmaStep(config_);
     const double warps = resident * config_.threads / 32.0;
-    const double block_cycles = resident * step.longest() * config_.tile_k / Utilisation(warps) + kBarrierCycles;
+    const double block_cycles = resident * step.Total() * config_.tile_k / Utilisation(warps) + kBarrierCycles;
     // simt holds its next block in registers, mma its next stages in shared memory.
     const double blocks_in_flight = config_.family == Family::kSimt ? 1 : config_.stages - 1;
     const double single_buffer = config_.family == Family::kSimt && config_.stages == 1 ? kBarrierCycles : 0;

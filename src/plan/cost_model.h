@@ -10,10 +10,10 @@ inline constexpr std::int64_t kNominalExtent = 4096;
 
 // SM clock cycles from the first CTA's start to the last one's end, with inputs in L2. Requires a legal config.
 //
-// The model: CTAs run in waves of as many as fit on the SMs at once. Along K, the CTAs of one SM take the longest of
-// what their multiplies, their shared-memory traffic and their L2 traffic take, stretched where few warps leave issue
-// slots empty; a CTA on its own can't be faster than its pipeline's depth hides the latency of memory. Every CTA also
-// fills its pipeline once and stores its tile.
+// The model: CTAs run in waves of as many as fit on the SMs at once. Along K, the CTAs of one SM take about the longest
+// of what their multiplies, their shared-memory traffic and their L2 traffic take, stretched where few warps leave
+// issue slots empty; a CTA on its own can't be faster than its pipeline's depth hides the latency of memory. Every CTA
+// also fills its pipeline once and stores its tile.
 double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits);
 
 // CTAs of the config that one SM holds at once: by shared memory, threads and an estimate of registers.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <map>
 #include <tuple>
 #include <utility>
 
@@ -14,6 +15,8 @@ namespace gemmd {
 namespace {
 
 constexpr std::size_t kMaxRankedPerFamily = 12;
+// Of one tile and micro tile: where one of them spills, its siblings will too.
+constexpr int kMaxRankedPerTile = 2;
 
 // What is preferred where the model can't tell: a deeper pipeline up to four stages, then a longer step along K, then a
 // tile wider along N, whose rows are contiguous in the result.
@@ -43,9 +46,11 @@ std::vector<KernelConfig> Ranked(Family family, const Graph& graph, const Device
   std::stable_sort(estimated.begin(), estimated.end(),
                    [&](const auto& left, const auto& right) { return order(left) < order(right); });
   std::vector<KernelConfig> configs;
+  std::map<std::tuple<int, int, int, int>, int> siblings;
   for (const auto& [cycles, config] : estimated) {
     if (configs.size() == kMaxRankedPerFamily) break;
-    configs.push_back(config);
+    int& count = siblings[{config.tile_m, config.tile_n, config.micro_m, config.micro_n}];
+    if (count++ < kMaxRankedPerTile) configs.push_back(config);
   }
   return configs;
 }

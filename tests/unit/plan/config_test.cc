@@ -1,0 +1,160 @@
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "plan/config_space.h"
+#include "sample_graph.h"
+
+namespace gemmd {
+namespace {
+
+KernelConfig BigMma() {
+  return {.family = Family::kMma,
+          .tile_m = 128,
+          .tile_n = 256,
+          .tile_k = 64,
+          .micro_m = 64,
+          .micro_n = 64,
+          .stages = 4,
+          .group_m = 8,
+          .threads = 256,
+          .shared_bytes = 4 * 49152};
+}
+
+KernelConfig BigSimt() {
+  return {.family = Family::kSimt,
+          .tile_m = 128,
+          .tile_n = 128,
+          .tile_k = 16,
+          .micro_m = 8,
+          .micro_n = 8,
+          .stages = 2,
+          .group_m = 8,
+          .threads = 256,
+          .shared_bytes = 2 * 16 * (128 + 128 + 8) * 4};
+}
+
+Graph HalfGraph() { return ProductGraph(DType::kF16, 4096, 4096, 4096); }
+
+TEST(SharedBytesTest, IsThePipelineOfMma) { EXPECT_EQ(SharedBytes(BigMma(), HalfGraph()), 196608); }
+
+TEST(SharedBytesTest, IsTheEpilogueOfMmaWhereThatIsLarger) {
+  KernelConfig config = BigMma();
+  config.tile_m = config.tile_n = 32;
+  config.tile_k = 32;
+  config.micro_m = 16;
+  config.micro_n = 32;
+  config.stages = 2;
+  config.threads = 64;
+  EXPECT_EQ(SharedBytes(config, HalfGraph()), 8192);
+  config.micro_n = 128;
+  config.tile_n = 128;
+  config.threads = 256;
+  EXPECT_EQ(SharedBytes(config, HalfGraph()), 8 * 16 * 132 * 4);
+}
+
+TEST(SharedBytesTest, IsPaddedFloatTilesOfSimt) {
+  EXPECT_EQ(SharedBytes(BigSimt(), ProductGraph(DType::kF16, 8, 8, 8)), 33792);
+}
+
+TEST(CheckConfigTest, AcceptsTheTypicalConfigs) {
+  EXPECT_TRUE(CheckConfig(BigMma(), HalfGraph(), HopperLimits()).ok());
+  EXPECT_TRUE(CheckConfig(BigSimt(), HalfGraph(), HopperLimits()).ok());
+}
+
+struct Illegal {
+  const char* field;
+  bool simt;
+  std::function<void(KernelConfig&)> change;
+};
+
+const Illegal kIllegal[] = {
+    {"tile_m", false, [](KernelConfig& c) { c.tile_m = 96; }},
+    {"tile_n", false, [](KernelConfig& c) { c.tile_n = 512; }},
+    {"tile_k", false, [](KernelConfig& c) { c.tile_k = 16; }},
+    {"micro_m", false, [](KernelConfig& c) { c.micro_m = 8; }},
+    {"micro_n", false, [](KernelConfig& c) { c.micro_n = 16; }},
+    {"micro_m", false, [](KernelConfig& c) { c.micro_m = 128; }},
+    {"stages", false, [](KernelConfig& c) { c.stages = 1; }},
+    {"stages", false, [](KernelConfig& c) { c.stages = 7; }},
+    {"threads", false, [](KernelConfig& c) { c.threads = 128; }},
+    {"group_m", false, [](KernelConfig& c) { c.group_m = 0; }},
+    {"shared_bytes", false, [](KernelConfig& c) { c.shared_bytes += 16; }},
+    {"shared_bytes", false,
+     [](KernelConfig& c) {
+       c.stages = 6;
+       c.shared_bytes = 6 * 49152;
+     }},
+    {"tile_m", true, [](KernelConfig& c) { c.tile_m = 48; }},
+    {"tile_n", true, [](KernelConfig& c) { c.tile_n = 288; }},
+    {"tile_k", true, [](KernelConfig& c) { c.tile_k = 64; }},
+    {"micro_m", true, [](KernelConfig& c) { c.micro_m = 16; }},
+    {"micro_n", true, [](KernelConfig& c) { c.micro_n = 2; }},
+    {"micro_n", true, [](KernelConfig& c) { c.tile_n = 32; }},
+    {"stages", true, [](KernelConfig& c) { c.stages = 3; }},
+    {"threads", true, [](KernelConfig& c) { c.threads = 512; }},
+    {"threads", true,
+     [](KernelConfig& c) {
+       c.tile_n = 256;
+       c.threads = 512;
+     }},
+};
+
+TEST(CheckConfigTest, NamesTheIllegalField) {
+  for (const Illegal& illegal : kIllegal) {
+    KernelConfig config = illegal.simt ? BigSimt() : BigMma();
+    illegal.change(config);
+    const absl::Status status = CheckConfig(config, HalfGraph(), HopperLimits());
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << illegal.field;
+    EXPECT_EQ(std::string(status.message()).find(std::string("config.") + illegal.field + ":"), 0u) << status;
+  }
+}
+
+TEST(CheckConfigTest, KeepsMmaFromFloatsAndOldDevices) {
+  EXPECT_FALSE(CheckConfig(BigMma(), ProductGraph(DType::kF32, 64, 64, 64), HopperLimits()).ok());
+  DeviceLimits turing = HopperLimits();
+  turing.arch = {7, 5, false};
+  EXPECT_FALSE(CheckConfig(BigMma(), HalfGraph(), turing).ok());
+}
+
+TEST(CheckConfigTest, WantsAThreadForEachElementOfAnMmaLine) {
+  KernelConfig config = BigMma();
+  config.tile_m = 64;
+  config.threads = 128;
+  config.shared_bytes = 4 * 40960;
+  Graph graph = HalfGraph();
+  EXPECT_FALSE(CheckConfig(config, graph, HopperLimits()).ok());  // B's lines are 256 columns
+  graph.inputs[1].layout = Layout::kColumnMajor;
+  EXPECT_TRUE(CheckConfig(config, graph, HopperLimits()).ok());  // B's lines are 64 of K
+}
+
+TEST(LegalConfigsTest, AreLegalAndDistinctAndMany) {
+  for (Family family : {Family::kSimt, Family::kMma}) {
+    const std::vector<KernelConfig> configs = LegalConfigs(family, HalfGraph(), HopperLimits());
+    EXPECT_GT(configs.size(), 100u) << Name(family);
+    for (std::size_t i = 0; i < configs.size(); ++i) {
+      ASSERT_TRUE(CheckConfig(configs[i], HalfGraph(), HopperLimits()).ok());
+      ASSERT_TRUE(i == 0 || configs[i] != configs[i - 1]);
+    }
+  }
+}
+
+TEST(PortableConfigTest, IsLegalOnEveryArchForEveryTypeAndLayout) {
+  for (const char* name : {"sm_80", "sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120a"}) {
+    for (DType dtype : {DType::kF32, DType::kF16, DType::kBf16}) {
+      for (Layout layout : {Layout::kRowMajor, Layout::kColumnMajor}) {
+        Graph graph = ProductGraph(dtype, std::nullopt, std::nullopt, std::nullopt);
+        graph.inputs[0].layout = graph.inputs[1].layout = layout;
+        EXPECT_TRUE(CheckConfig(PortableConfig(graph), graph, *LimitsOf(*ArchFromName(name))).ok()) << name;
+      }
+    }
+  }
+}
+
+TEST(FamilyTest, NamesReadBack) {
+  for (Family family : {Family::kSimt, Family::kMma}) EXPECT_EQ(FamilyFromName(Name(family)), family);
+  EXPECT_EQ(FamilyFromName("wgmma"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace gemmd

@@ -1,0 +1,122 @@
+#include "plan/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "plan/config_space.h"
+#include "sample_graph.h"
+
+namespace gemmd {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(WidthsTest, AreSixteenBytesWhereLinesAreAligned) {
+  // x row-major in K = 512, w column-major in K, shift scalar, residual and outputs in N = 256, bias row, scale column.
+  const AccessWidths widths = WidthsOf(ChainGraph(), {});
+  EXPECT_THAT(widths.inputs, ElementsAre(8, 8, 1, 8, 8, 1));
+  EXPECT_THAT(widths.outputs, ElementsAre(8, 4, 8, 8));
+}
+
+TEST(WidthsTest, AreOneElementWhereAnExtentIsRagged) {
+  Graph graph = ChainGraph();
+  graph.k = 508;
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(1, 1, 1, 8, 8, 1));
+  graph.k = 512;
+  graph.n = 252;
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 8, 1, 1, 8, 1));
+  EXPECT_THAT(WidthsOf(graph, {}).outputs, ElementsAre(1, 4, 1, 1));
+}
+
+TEST(WidthsTest, TakeADynamicExtentAsRagged) {
+  Graph graph = ChainGraph();
+  graph.inputs[0].layout = Layout::kColumnMajor;  // contiguous in M
+  graph.n.reset();
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(1, 8, 1, 1, 8, 1));
+}
+
+TEST(WidthsTest, FollowTheLayoutOfEachFactor) {
+  Graph graph = ProductGraph(DType::kBf16, 7, 16, 9);
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(1, 8));
+  graph.inputs[1].layout = Layout::kColumnMajor;
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(1, 1));
+  graph.m = 8;
+  graph.inputs[0].layout = Layout::kColumnMajor;
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 1));
+}
+
+TEST(WidthsTest, AreOneElementForUnalignedPointers) {
+  const AccessWidths widths = WidthsOf(ChainGraph(), {2, true});
+  EXPECT_THAT(widths.inputs, ElementsAre(1, 1, 1, 1, 1, 1));
+  EXPECT_THAT(widths.outputs, ElementsAre(1, 1, 1, 1));
+}
+
+TEST(WidthsTest, LeaveVectorsWideUnderAnyLeadingDimension) {
+  EXPECT_THAT(WidthsOf(ChainGraph(), {16, false}).inputs, ElementsAre(1, 1, 1, 1, 8, 1));
+}
+
+TEST(PlanWithTest, HoldsOneKernelOfTheConfig) {
+  const Graph graph = ChainGraph();
+  const Assumptions assumptions{16, false};
+  const Plan plan = PlanWith(graph, PortableConfig(graph), HopperLimits(), assumptions);
+  ASSERT_EQ(plan.kernels.size(), 1u);
+  EXPECT_EQ(plan.kernels[0].config, PortableConfig(graph));
+  EXPECT_EQ(plan.kernels[0].widths, WidthsOf(graph, assumptions));
+  EXPECT_EQ(plan.arch, HopperLimits().arch);
+  EXPECT_EQ(plan.assumptions, assumptions);
+  EXPECT_EQ(plan.plan_id.size(), 64u);
+}
+
+struct PlanInput {
+  Graph graph = ChainGraph();
+  KernelConfig config = PortableConfig(ChainGraph());
+  DeviceLimits limits = HopperLimits();
+  Assumptions assumptions;
+  std::string Id() const { return PlanWith(graph, config, limits, assumptions).plan_id; }
+};
+
+TEST(PlanIdTest, IsTheSameForTheSamePlan) { EXPECT_EQ(PlanInput().Id(), PlanInput().Id()); }
+
+TEST(PlanIdTest, IgnoresLimitsThatDoNotReachTheKernel) {
+  PlanInput input;
+  input.limits.sm_count = 114;
+  input.limits.l2_bytes = 1;
+  EXPECT_EQ(input.Id(), PlanInput().Id());
+}
+
+struct Ingredient {
+  const char* name;
+  void (*change)(PlanInput&);
+};
+
+const Ingredient kIngredients[] = {
+    {"Graph", [](PlanInput& p) { p.graph.epilogue[0].literal = 3.0f; }},
+    {"Extent", [](PlanInput& p) { p.graph.m = 77; }},
+    {"Arch", [](PlanInput& p) { p.limits.arch.specific = false; }},
+    {"Family", [](PlanInput& p) { p.config.family = Family::kMma; }},
+    {"TileM", [](PlanInput& p) { p.config.tile_m++; }},
+    {"TileN", [](PlanInput& p) { p.config.tile_n++; }},
+    {"TileK", [](PlanInput& p) { p.config.tile_k++; }},
+    {"MicroM", [](PlanInput& p) { p.config.micro_m++; }},
+    {"MicroN", [](PlanInput& p) { p.config.micro_n++; }},
+    {"Stages", [](PlanInput& p) { p.config.stages++; }},
+    {"GroupM", [](PlanInput& p) { p.config.group_m++; }},
+    {"Threads", [](PlanInput& p) { p.config.threads++; }},
+    {"SharedBytes", [](PlanInput& p) { p.config.shared_bytes++; }},
+    {"Alignment", [](PlanInput& p) { p.assumptions.pointer_alignment_bytes = 2; }},
+    {"Contiguous", [](PlanInput& p) { p.assumptions.contiguous = false; }},
+};
+
+class PlanIdIngredientTest : public ::testing::TestWithParam<Ingredient> {};
+
+TEST_P(PlanIdIngredientTest, Matters) {
+  PlanInput input;
+  GetParam().change(input);
+  EXPECT_NE(input.Id(), PlanInput().Id());
+}
+
+INSTANTIATE_TEST_SUITE_P(Plan, PlanIdIngredientTest, ::testing::ValuesIn(kIngredients),
+                         [](const auto& ingredient) { return std::string(ingredient.param.name); });
+
+}  // namespace
+}  // namespace gemmd

@@ -1,0 +1,161 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "plan/config_space.h"
+#include "plan/cost_model.h"
+#include "sample_graph.h"
+
+namespace gemmd {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::vector<KernelConfig> Rank(const Graph& graph, const DeviceLimits& limits = HopperLimits(),
+                               const ConfigPin& pin = {}) {
+  const auto configs = RankConfigs(graph, limits, pin);
+  EXPECT_TRUE(configs.ok()) << configs.status();
+  return configs.ok() ? *configs : std::vector<KernelConfig>(1);
+}
+
+std::vector<int> TileOf(const KernelConfig& config) { return {config.tile_m, config.tile_n, config.tile_k}; }
+
+TEST(RankConfigsTest, GivesLargeHalfProductsTheLargestTile) {
+  const KernelConfig first = Rank(ProductGraph(DType::kF16, 8192, 8192, 8192)).front();
+  EXPECT_EQ(first.family, Family::kMma);
+  EXPECT_EQ(first.tile_m * first.tile_n, 128 * 256);
+  EXPECT_EQ(first.tile_k, 64);
+  EXPECT_EQ(first.micro_m * first.micro_n, 64 * 64);
+  EXPECT_GE(first.stages, 3);
+}
+
+TEST(RankConfigsTest, GivesSmallHalfProductsTilesThatFillTheDevice) {
+  const KernelConfig first = Rank(ProductGraph(DType::kBf16, 512, 512, 512)).front();
+  EXPECT_EQ(first.family, Family::kMma);
+  EXPECT_LE(first.tile_m * first.tile_n, 64 * 64);
+}
+
+TEST(RankConfigsTest, GivesLargeFloatProductsTheLargestThreadTile) {
+  const KernelConfig first = Rank(ProductGraph(DType::kF32, 4096, 4096, 4096)).front();
+  EXPECT_EQ(first.family, Family::kSimt);
+  EXPECT_EQ(first.micro_m, 8);
+  EXPECT_EQ(first.micro_n, 8);
+  EXPECT_EQ(first.stages, 2);
+  EXPECT_GE(first.tile_m * first.tile_n, 128 * 64);
+}
+
+TEST(RankConfigsTest, GivesSmallFloatProductsSmallTiles) {
+  const KernelConfig first = Rank(ProductGraph(DType::kF32, 256, 256, 512)).front();
+  EXPECT_LE(first.tile_m * first.tile_n, 64 * 32);
+}
+
+TEST(RankConfigsTest, GivesThinProductsThinTiles) {
+  EXPECT_EQ(Rank(ProductGraph(DType::kF16, 16, 8192, 8192)).front().tile_m, 32);
+}
+
+TEST(RankConfigsTest, UsesNoTensorCoresForFloats) {
+  for (const KernelConfig& config : Rank(ProductGraph(DType::kF32, 4096, 4096, 4096))) {
+    EXPECT_EQ(config.family, Family::kSimt);
+  }
+}
+
+TEST(RankConfigsTest, EndsWithThePortableKernel) {
+  for (DType dtype : {DType::kF32, DType::kF16, DType::kBf16}) {
+    const Graph graph = ProductGraph(dtype, std::nullopt, 4096, 4096);
+    EXPECT_EQ(Rank(graph).back(), PortableConfig(graph)) << Name(dtype);
+  }
+}
+
+TEST(RankConfigsTest, ListsAHandfulOfDistinctLegalConfigs) {
+  for (const char* arch : {"sm_80", "sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120a"}) {
+    const DeviceLimits limits = *LimitsOf(*ArchFromName(arch));
+    const std::vector<KernelConfig> configs = Rank(ChainGraph(), limits);
+    EXPECT_GT(configs.size(), 5u);
+    EXPECT_LE(configs.size(), 32u);
+    for (std::size_t i = 0; i < configs.size(); ++i) {
+      EXPECT_TRUE(CheckConfig(configs[i], ChainGraph(), limits).ok()) << arch;
+      EXPECT_EQ(std::count(configs.begin(), configs.end(), configs[i]), 1) << arch;
+    }
+  }
+}
+
+TEST(RankConfigsTest, OffersSeveralTiles) {
+  std::set<std::vector<int>> tiles;
+  for (const KernelConfig& config : Rank(ProductGraph(DType::kF16, 8192, 8192, 8192))) {
+    if (config.family == Family::kMma) tiles.insert({config.tile_m, config.tile_n, config.micro_m, config.micro_n});
+  }
+  EXPECT_GE(tiles.size(), 6u);
+}
+
+TEST(RankConfigsTest, PlansForANominalExtentWhereDimsAreDynamic) {
+  EXPECT_EQ(Rank(ProductGraph(DType::kF16, std::nullopt, std::nullopt, std::nullopt)),
+            Rank(ProductGraph(DType::kF16, kNominalExtent, kNominalExtent, kNominalExtent)));
+}
+
+TEST(RankConfigsTest, PlansEmptyProducts) {
+  EXPECT_FALSE(Rank(ProductGraph(DType::kF16, 0, 128, 128)).empty());
+  EXPECT_FALSE(Rank(ProductGraph(DType::kF16, 128, 128, 0)).empty());
+}
+
+TEST(RankConfigsTest, KeepsToAPin) {
+  const Graph graph = ProductGraph(DType::kF16, 4096, 4096, 4096);
+  for (const KernelConfig& config : Rank(graph, HopperLimits(), {"mma", {128, 128, 32}, 5})) {
+    EXPECT_EQ(config.family, Family::kMma);
+    EXPECT_EQ(TileOf(config), (std::vector<int>{128, 128, 32}));
+    EXPECT_EQ(config.stages, 5);
+  }
+  for (const KernelConfig& config : Rank(graph, HopperLimits(), {"simt", {}, {}})) {
+    EXPECT_EQ(config.family, Family::kSimt);
+  }
+}
+
+TEST(RankConfigsTest, FindsAPinThatRanksLow) {
+  const KernelConfig first =
+      Rank(ProductGraph(DType::kF16, 8192, 8192, 8192), HopperLimits(), {"", {32, 32, 32}, 2})[0];
+  EXPECT_EQ(TileOf(first), (std::vector<int>{32, 32, 32}));
+}
+
+TEST(RankConfigsTest, RefusesAnIllegalPin) {
+  const Graph halves = ProductGraph(DType::kF16, 64, 64, 64), floats = ProductGraph(DType::kF32, 64, 64, 64);
+  for (const ConfigPin& pin : {ConfigPin{"mma", {128, 128, 48}, {}}, ConfigPin{"", {100, 100, 64}, {}},
+                               ConfigPin{"mma", {256, 128, 64}, 6}, ConfigPin{"simt", {}, 9}}) {
+    const absl::Status status = RankConfigs(halves, HopperLimits(), pin).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("config: "));
+  }
+  EXPECT_EQ(RankConfigs(floats, HopperLimits(), {"mma", {}, {}}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(RankConfigsTest, RefusesWhatNothingComputes) {
+  Graph graph = ProductGraph(DType::kF32, 64, 64, 64);
+  graph.precision = Precision::kTf32;
+  EXPECT_EQ(RankConfigs(graph, HopperLimits(), {}).status().code(), absl::StatusCode::kUnimplemented);
+  graph = ChainGraph();
+  graph.prologue_a = {Node{.kind = OpKind::kRelu}};
+  EXPECT_EQ(RankConfigs(graph, HopperLimits(), {}).status().code(), absl::StatusCode::kUnimplemented);
+}
+
+TEST(CtasPerSmTest, CountsSharedMemoryThreadsAndRegisters) {
+  const Graph graph = ProductGraph(DType::kF16, 4096, 4096, 4096);
+  for (const KernelConfig& config : LegalConfigs(Family::kMma, graph, HopperLimits())) {
+    const int ctas = CtasPerSm(config, HopperLimits());
+    EXPECT_GE(ctas, 1);
+    EXPECT_LE(ctas * (config.shared_bytes + 1024), HopperLimits().shared_bytes_per_sm);
+    EXPECT_LE(ctas * config.threads, 2048);
+  }
+}
+
+TEST(EstimateTest, GrowsWithTheProduct) {
+  const KernelConfig config = PortableConfig(ProductGraph(DType::kF32, 64, 64, 64));
+  double last = 0;
+  for (std::int64_t extent : {64, 512, 1024, 4096, 16384}) {
+    const double cycles = EstimateCycles(config, ProductGraph(DType::kF32, extent, extent, extent), HopperLimits());
+    EXPECT_GT(cycles, last) << extent;
+    last = cycles;
+  }
+}
+
+}  // namespace
+}  // namespace gemmd
