@@ -14,7 +14,7 @@ namespace gemmd {
 template <typename Buffer>
 struct BoundTensors {
   std::vector<std::shared_ptr<Buffer>> held;
-  std::vector<BufferRange> inputs, outputs;  // by the request's bindings; {0, 0} where one names no buffer
+  std::vector<MemoryRange> inputs, outputs;  // by the request's bindings; {0, 0} where one names no buffer
 };
 
 // `range` tells where a buffer lies. Errors: NotFound.
@@ -22,7 +22,7 @@ template <typename Buffer, typename Range>
 absl::StatusOr<BoundTensors<Buffer>> BindTensors(const HandleTable<BufferId, Buffer>& buffers,
                                                  const LaunchRequest& request, Range range) {
   BoundTensors<Buffer> bound;
-  const auto bind = [&](const std::vector<TensorBinding>& bindings, std::vector<BufferRange>* ranges) {
+  const auto bind = [&](const std::vector<TensorBinding>& bindings, std::vector<MemoryRange>* ranges) {
     for (const TensorBinding& binding : bindings) {
       if (binding.buffer == BufferId{}) {
         ranges->push_back({});

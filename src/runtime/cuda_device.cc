@@ -213,7 +213,7 @@ absl::StatusOr<LaunchResult> CudaDevice::Launch(const LaunchRequest& request, ab
 absl::StatusOr<LaunchResult> CudaDevice::RunLaunch(const LaunchRequest& request, absl::Time deadline) {
   GEMMD_ASSIGN_OR_RETURN(const std::shared_ptr<Kernel> kernel, kernels_.Find(request.kernel));
   GEMMD_ASSIGN_OR_RETURN(const BoundTensors<Buffer> bound, BindTensors(buffers_, request, [](const Buffer& buffer) {
-                           return BufferRange{buffer.memory.get(), buffer.bytes};
+                           return MemoryRange{buffer.memory.get(), buffer.bytes};
                          }));
   GEMMD_ASSIGN_OR_RETURN(const LaunchPlan plan, PlanLaunch(kernel->manifest, request, bound.inputs, bound.outputs));
   if (plan.steps.empty()) return LaunchResult{};

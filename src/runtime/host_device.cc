@@ -125,7 +125,7 @@ absl::StatusOr<LaunchResult> HostDevice::Launch(const LaunchRequest& request, ab
   GEMMD_ASSIGN_OR_RETURN(const std::shared_ptr<Kernel> kernel, kernels_.Find(request.kernel));
   GEMMD_ASSIGN_OR_RETURN(
       const BoundTensors<Buffer> bound, BindTensors(buffers_, request, [](const Buffer& buffer) {
-        return BufferRange{reinterpret_cast<std::uint64_t>(buffer.memory.data()), buffer.memory.bytes()};
+        return MemoryRange{reinterpret_cast<std::uint64_t>(buffer.memory.data()), buffer.memory.bytes()};
       }));
   GEMMD_ASSIGN_OR_RETURN(const LaunchPlan plan, PlanLaunch(kernel->manifest, request, bound.inputs, bound.outputs));
   GEMMD_ASSIGN_OR_RETURN(const SlotPool::Lease turn, turns_.Acquire(deadline));

@@ -116,8 +116,8 @@ class ParamWriter {
   absl::Status status_;
 };
 
-absl::Status PlaceTensors(const Manifest& manifest, const LaunchRequest& request, std::span<const BufferRange> inputs,
-                          std::span<const BufferRange> outputs, LaunchPlan* plan) {
+absl::Status PlaceTensors(const Manifest& manifest, const LaunchRequest& request, std::span<const MemoryRange> inputs,
+                          std::span<const MemoryRange> outputs, LaunchPlan* plan) {
   std::vector<CheckedTensor> checked_inputs, checked_outputs;
   for (std::size_t i = 0; i < manifest.inputs.size(); ++i) {
     GEMMD_ASSIGN_OR_RETURN(CheckedTensor tensor, PlaceTensor(manifest.inputs[i], "input", i, request.shape,
@@ -149,7 +149,7 @@ bool CanRun(const Arch& image, const Arch& device) {
 }
 
 absl::StatusOr<LaunchPlan> PlanLaunch(const Manifest& manifest, const LaunchRequest& request,
-                                      std::span<const BufferRange> inputs, std::span<const BufferRange> outputs) {
+                                      std::span<const MemoryRange> inputs, std::span<const MemoryRange> outputs) {
   GEMMD_RETURN_IF_ERROR(CheckCounts(manifest, request));
   if (inputs.size() != request.inputs.size() || outputs.size() != request.outputs.size()) {
     return Internal("{} inputs and {} outputs were resolved", inputs.size(), outputs.size());

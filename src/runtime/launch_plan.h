@@ -13,7 +13,7 @@
 namespace gemmd {
 
 // The memory of a binding's buffer. {0, 0} for a binding that names no buffer.
-struct BufferRange {
+struct MemoryRange {
   std::uint64_t address = 0;
   std::int64_t bytes = 0;
 };
@@ -53,6 +53,6 @@ bool CanRun(const Arch& image, const Arch& device);
 // misaligned pointer, an overlap), OutOfRange (a tensor past its buffer); each names the tensor. Internal (a malformed
 // manifest).
 absl::StatusOr<LaunchPlan> PlanLaunch(const Manifest& manifest, const LaunchRequest& request,
-                                      std::span<const BufferRange> inputs, std::span<const BufferRange> outputs);
+                                      std::span<const MemoryRange> inputs, std::span<const MemoryRange> outputs);
 
 }  // namespace gemmd

@@ -59,7 +59,7 @@ absl::StatusOr<std::int64_t> LeadingDimension(const std::string& label, const Li
 }
 
 absl::Status CheckExtent(const std::string& label, const PlacedTensor& placed, std::int64_t element_bytes,
-                         const TensorBinding& binding, const BufferRange& buffer) {
+                         const TensorBinding& binding, const MemoryRange& buffer) {
   const std::optional<std::int64_t> bytes = SpanBytes(placed, element_bytes);
   if (binding.offset_bytes < 0) {
     return OutOfRange(fmt::format("{}: offset {} is negative", label, binding.offset_bytes));
@@ -110,7 +110,7 @@ bool SamePlace(const CheckedTensor& a, const CheckedTensor& b) {
 
 absl::StatusOr<CheckedTensor> PlaceTensor(const ManifestTensor& tensor, std::string_view role, std::size_t index,
                                           const GemmShape& shape, const Assumptions& assumptions,
-                                          const TensorBinding& binding, const BufferRange& buffer) {
+                                          const TensorBinding& binding, const MemoryRange& buffer) {
   CheckedTensor checked;
   checked.label = tensor.name.empty() ? fmt::format("{} {}", role, index) : fmt::format("{} \"{}\"", role, tensor.name);
   checked.dtype = tensor.dtype;

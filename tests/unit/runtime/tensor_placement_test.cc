@@ -1,0 +1,168 @@
+#include "runtime/tensor_placement.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "base/status.h"
+
+namespace gemmd {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr GemmShape kShape{8, 16, 4};
+constexpr Assumptions kAnything{2, false};
+
+ManifestTensor Matrix(const std::string& extents, Layout layout = Layout::kRowMajor, DType dtype = DType::kF16) {
+  return {"t", dtype, layout, extents};
+}
+
+absl::StatusOr<CheckedTensor> Place(const ManifestTensor& tensor, TensorBinding binding, MemoryRange buffer,
+                                    const Assumptions& assumptions = kAnything) {
+  return PlaceTensor(tensor, "input", 0, kShape, assumptions, binding, buffer);
+}
+
+TEST(PlaceTensorTest, RowMajorLinesAreRows) {
+  const auto tensor = Place(Matrix("M,K"), {}, {4096, 64});
+  ASSERT_TRUE(tensor.ok()) << tensor.status();
+  EXPECT_EQ(tensor->placed.lines, 8);
+  EXPECT_EQ(tensor->placed.line_elements, 4);
+  EXPECT_EQ(tensor->placed.leading_dimension, 4);
+}
+
+TEST(PlaceTensorTest, ColumnMajorLinesAreColumns) {
+  const auto tensor = Place(Matrix("K,N", Layout::kColumnMajor), {}, {4096, 128});
+  ASSERT_TRUE(tensor.ok()) << tensor.status();
+  EXPECT_EQ(tensor->placed.lines, 16);
+  EXPECT_EQ(tensor->placed.leading_dimension, 4);
+}
+
+TEST(PlaceTensorTest, TheLastLineNeedsNoPadding) {
+  const std::int64_t bytes = (7 * 10 + 4) * 2;
+  EXPECT_TRUE(Place(Matrix("M,K"), {BufferId{1}, 0, 10}, {4096, bytes}).ok());
+  EXPECT_EQ(Place(Matrix("M,K"), {BufferId{1}, 0, 10}, {4096, bytes - 1}).status().code(),
+            absl::StatusCode::kOutOfRange);
+}
+
+TEST(PlaceTensorTest, RefusesALeadingDimensionBelowItsExtent) {
+  const auto tensor = Place(Matrix("M,K"), {BufferId{1}, 0, 3}, {4096, 1024});
+  EXPECT_EQ(tensor.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(MessageOf(tensor.status()), HasSubstr("leading dimension 3 is less than its extent 4"));
+}
+
+TEST(PlaceTensorTest, RefusesAStrideWhereThePlanAssumesNone) {
+  const auto tensor = Place(Matrix("M,K"), {BufferId{1}, 0, 5}, {4096, 1024}, {2, true});
+  EXPECT_EQ(tensor.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(MessageOf(tensor.status()), HasSubstr("contiguous"));
+}
+
+TEST(PlaceTensorTest, RefusesALeadingDimensionThatOverflows) {
+  const auto tensor =
+      Place(Matrix("M,K"), {BufferId{1}, 0, std::numeric_limits<std::int64_t>::max() / 2}, {4096, 1024});
+  EXPECT_EQ(tensor.status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST(PlaceTensorTest, RefusesAnOffsetThatOverflows) {
+  const auto tensor = Place(Matrix("M,K"), {BufferId{1}, std::numeric_limits<std::int64_t>::max(), 0}, {4096, 1024});
+  EXPECT_EQ(tensor.status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST(PlaceTensorTest, RefusesANegativeOffset) {
+  EXPECT_EQ(Place(Matrix("M,K"), {BufferId{1}, -2, 0}, {4096, 1024}).status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST(PlaceTensorTest, HoldsThePlansAlignment) {
+  EXPECT_TRUE(Place(Matrix("M,K"), {BufferId{1}, 16, 0}, {4096, 1024}, {16, false}).ok());
+  const auto tensor = Place(Matrix("M,K"), {BufferId{1}, 8, 0}, {4096, 1024}, {16, false});
+  EXPECT_EQ(tensor.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(MessageOf(tensor.status()), HasSubstr("16 bytes"));
+}
+
+TEST(PlaceTensorTest, HoldsTheElementsAlignmentAtLeast) {
+  EXPECT_TRUE(Place(Matrix("M,K"), {BufferId{1}, 2, 0}, {4096, 1024}).ok());
+  EXPECT_FALSE(Place(Matrix("M,K"), {BufferId{1}, 1, 0}, {4096, 1024}).ok());
+  EXPECT_FALSE(Place(Matrix("M,K", Layout::kRowMajor, DType::kF32), {BufferId{1}, 2, 0}, {4096, 1024}).ok());
+}
+
+TEST(PlaceTensorTest, AVectorHasNoLeadingDimension) {
+  EXPECT_TRUE(Place(Matrix("N"), {BufferId{1}, 0, 16}, {4096, 32}).ok());
+  EXPECT_FALSE(Place(Matrix("N"), {BufferId{1}, 0, 17}, {4096, 1024}).ok());
+}
+
+TEST(PlaceTensorTest, CallsATensorWithoutANameByItsIndex) {
+  ManifestTensor tensor = Matrix("M");
+  tensor.name.clear();
+  const auto placed = PlaceTensor(tensor, "input", 3, kShape, kAnything, {}, {4096, 1});
+  EXPECT_THAT(MessageOf(placed.status()), HasSubstr("input 3:"));
+}
+
+TEST(PlaceTensorTest, RefusesExtentsItDoesNotKnow) {
+  EXPECT_EQ(Place(Matrix("K,M"), {}, {4096, 1024}).status().code(), absl::StatusCode::kInternal);
+}
+
+// Two [M, N] tensors of f16 (16 elements a line) in one buffer.
+CheckedTensor At(std::uint64_t address, std::int64_t leading_dimension = 16, bool full = true) {
+  CheckedTensor tensor;
+  tensor.label = "tensor";
+  tensor.dtype = DType::kF16;
+  tensor.full = full;
+  tensor.placed = {address, 8, 16, leading_dimension};
+  return tensor;
+}
+
+constexpr std::uint64_t kBytes = 8 * 16 * 2;
+
+TEST(CheckOverlapsTest, AllowsNeighbours) {
+  EXPECT_TRUE(CheckOverlaps({At(4096 - kBytes), At(4096 + kBytes)}, {At(4096)}).ok());
+}
+
+TEST(CheckOverlapsTest, RefusesAPartialOverlap) {
+  EXPECT_FALSE(CheckOverlaps({At(4096 + kBytes - 2)}, {At(4096)}).ok());
+  EXPECT_FALSE(CheckOverlaps({At(4096 - kBytes + 2)}, {At(4096)}).ok());
+}
+
+TEST(CheckOverlapsTest, AllowsAnOutputInPlaceOfOneFullOperand) {
+  EXPECT_TRUE(CheckOverlaps({At(4096)}, {At(4096)}).ok());
+}
+
+TEST(CheckOverlapsTest, RefusesAnOutputOnTwoOperands) {
+  EXPECT_FALSE(CheckOverlaps({At(4096), At(4096)}, {At(4096)}).ok());
+}
+
+TEST(CheckOverlapsTest, RefusesAnOutputInPlaceOfAMatrixOfTheProduct) {
+  EXPECT_FALSE(CheckOverlaps({At(4096, 16, false)}, {At(4096)}).ok());
+}
+
+TEST(CheckOverlapsTest, RefusesAnOutputInPlaceOfAnotherType) {
+  CheckedTensor input = At(4096);
+  input.dtype = DType::kBf16;
+  EXPECT_FALSE(CheckOverlaps({input}, {At(4096)}).ok());
+}
+
+TEST(CheckOverlapsTest, RefusesAnOutputInPlaceOfAnotherStride) {
+  EXPECT_FALSE(CheckOverlaps({At(4096, 17)}, {At(4096)}).ok());
+}
+
+TEST(CheckOverlapsTest, RefusesOutputsInOnePlace) { EXPECT_FALSE(CheckOverlaps({}, {At(4096), At(4096)}).ok()); }
+
+TEST(CheckOverlapsTest, LetsInputsOverlapEachOther) {
+  EXPECT_TRUE(CheckOverlaps({At(4096), At(4098)}, {At(1 << 20)}).ok());
+}
+
+TEST(CheckOverlapsTest, TellsColumnSlicesOfOneMatrixApart) {
+  EXPECT_TRUE(CheckOverlaps({At(4096 + 32, 32)}, {At(4096, 32)}).ok());
+  EXPECT_TRUE(CheckOverlaps({At(4096, 32)}, {At(4096 + 32, 32)}).ok());
+  EXPECT_FALSE(CheckOverlaps({At(4096 + 30, 32)}, {At(4096, 32)}).ok());
+  EXPECT_FALSE(CheckOverlaps({At(4096 + 34, 32)}, {At(4096, 32)}).ok());
+}
+
+TEST(CheckOverlapsTest, IgnoresTensorsWithoutElements) {
+  CheckedTensor empty = At(4096);
+  empty.placed.lines = 0;
+  EXPECT_TRUE(CheckOverlaps({empty}, {At(4096)}).ok());
+}
+
+}  // namespace
+}  // namespace gemmd
