@@ -1,0 +1,122 @@
+#include "server/daemon.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/server_builder.h>
+#include <spdlog/logger.h>
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "base/status.h"
+#include "server/unix_socket.h"
+
+namespace gemmd {
+namespace {
+
+constexpr int kMaxMessageBytes = 64 << 20;
+constexpr char kServiceName[] = "gemmd.v1.Gemmd";
+constexpr absl::Duration kPrewarmTimeout = absl::Seconds(30);
+
+DevicePool::Options PoolOptions(const DaemonConfig& config) {
+  DevicePool::Options options;
+  options.worker.executable = (config.worker_directory / "gemmd_device_worker").string();
+  options.worker.slots = config.slots;
+  options.worker.staging_bytes = config.staging_bytes;
+  options.include_host = config.devices.all || config.devices.host;
+  if (!config.devices.all) options.cuda_ordinals = config.devices.cuda_ordinals;
+  return options;
+}
+
+}  // namespace
+
+Daemon::Daemon(const DaemonConfig& config, std::shared_ptr<spdlog::logger> logger)
+    : config_(config), logger_(std::move(logger)) {}
+
+Daemon::~Daemon() { Shutdown(); }
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config,
+                                                      std::shared_ptr<spdlog::logger> logger) {
+  std::unique_ptr<Daemon> daemon(new Daemon(config, std::move(logger)));
+  for (const ListenAddress& address : config.listen) {
+    if (!address.socket.empty()) GEMMD_RETURN_IF_ERROR(ClearStaleSocket(address.socket));
+  }
+  GEMMD_RETURN_IF_ERROR(daemon->OpenCache());
+  GEMMD_RETURN_IF_ERROR(daemon->OpenDevices());
+  GEMMD_RETURN_IF_ERROR(daemon->Listen());
+  daemon->AnnounceReady();
+  return daemon;
+}
+
+absl::Status Daemon::OpenCache() {
+  compiler_ = std::make_unique<SubprocessCompiler>(
+      SubprocessCompiler::Options{.worker_executable = (config_.worker_directory / "gemmd_compile_worker").string(),
+                                  .nvrtc_directories = config_.nvrtc_directories,
+                                  .workers = config_.compile_workers});
+  GEMMD_ASSIGN_OR_RETURN(disk_, DiskStore::Open(config_.cache_directory, config_.cache_bytes));
+  engine_ = std::make_unique<Engine>(compiler_.get(), disk_.get(), config_.memory_cache_bytes);
+  const absl::Status warm = compiler_->Prewarm(absl::Now() + kPrewarmTimeout);
+  if (!warm.ok()) logger_->warn("no compiler: {}", MessageOf(warm));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::OpenDevices() {
+  GEMMD_ASSIGN_OR_RETURN(devices_, DevicePool::Create(PoolOptions(config_)));
+  if (!devices_->no_gpu_reason().empty()) logger_->info("no GPU: {}", devices_->no_gpu_reason());
+  kernels_ = std::make_unique<KernelService>(engine_.get(), devices_.get(), config_.default_limits);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Listen() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  std::vector<int> ports(config_.listen.size(), 0);
+  for (std::size_t i = 0; i < config_.listen.size(); ++i) {
+    builder.AddListeningPort(config_.listen[i].text, grpc::InsecureServerCredentials(), &ports[i]);
+  }
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  grpc::ResourceQuota quota("gemmd");
+  quota.SetMaxThreads(config_.call_threads);
+  builder.SetResourceQuota(quota);
+  service_ = std::make_unique<GemmdService>(kernels_.get(), devices_.get(), compiler_.get(),
+                                            config_.default_limits.arch, logger_);
+  builder.RegisterService(service_.get());
+  server_ = builder.BuildAndStart();
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    if (server_ == nullptr || ports[i] == 0) return Unavailable("cannot listen on {}", config_.listen[i].text);
+    if (!config_.listen[i].socket.empty()) GEMMD_RETURN_IF_ERROR(RestrictSocket(config_.listen[i].socket));
+  }
+  server_->GetHealthCheckService()->SetServingStatus(kServiceName, true);
+  return absl::OkStatus();
+}
+
+void Daemon::AnnounceReady() const {
+  std::vector<std::string> addresses, ids;
+  for (const ListenAddress& address : config_.listen) addresses.push_back(address.text);
+  for (const DeviceInfo& info : devices_->List()) ids.push_back(info.id);
+  const absl::StatusOr<std::string> identity = compiler_->Identity();
+  logger_->info("ready listen={} devices={} nvrtc=\"{}\" cache={}", absl::StrJoin(addresses, ","),
+                absl::StrJoin(ids, ","), identity.ok() ? *identity : "none", config_.cache_directory.string());
+}
+
+void Daemon::Shutdown() {
+  if (server_ == nullptr) return;
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  logger_->info("draining for at most {}", absl::FormatDuration(config_.drain));
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + config_.drain));
+  server_->Wait();
+  server_.reset();
+  for (const ListenAddress& address : config_.listen) {
+    std::error_code ignored;  // gRPC has removed it already, as a rule
+    if (!address.socket.empty()) std::filesystem::remove(address.socket, ignored);
+  }
+  logger_->info("stopped");
+}
+
+}  // namespace gemmd

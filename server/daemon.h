@@ -1,0 +1,51 @@
+// A running daemon: everything wired, serving until it is shut down.
+#pragma once
+
+#include <grpcpp/server.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cache/disk_store.h"
+#include "compile/subprocess_compiler.h"
+#include "engine/engine.h"
+#include "engine/kernel_service.h"
+#include "runtime/device_pool.h"
+#include "server/config.h"
+#include "server/service.h"
+
+namespace gemmd {
+
+class Daemon {
+ public:
+  // Starts workers and devices, then listens. Errors: Unavailable (an address that can't be listened on, no device),
+  // AlreadyExists (another daemon listens there), and those of the cache directory.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const DaemonConfig& config,
+                                                       std::shared_ptr<spdlog::logger> logger);
+  ~Daemon();
+
+  // Turns health to NOT_SERVING, refuses new calls, lets those in flight end within the config's drain time, then
+  // cancels the rest.
+  void Shutdown();
+
+ private:
+  Daemon(const DaemonConfig& config, std::shared_ptr<spdlog::logger> logger);
+  absl::Status OpenCache();
+  absl::Status OpenDevices();
+  absl::Status Listen();
+  void AnnounceReady() const;
+
+  // In the order of their making: each uses those above it.
+  const DaemonConfig config_;
+  std::shared_ptr<spdlog::logger> logger_;
+  std::unique_ptr<SubprocessCompiler> compiler_;
+  std::unique_ptr<DiskStore> disk_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<DevicePool> devices_;
+  std::unique_ptr<KernelService> kernels_;
+  std::unique_ptr<GemmdService> service_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace gemmd

@@ -1,0 +1,67 @@
+#include <google/protobuf/util/field_mask_util.h>
+
+#include "base/status.h"
+#include "server/call_log.h"
+#include "server/compile_response.h"
+#include "server/proto_convert.h"
+#include "server/service.h"
+
+namespace gemmd {
+namespace {
+
+absl::Status CompileInto(KernelService& kernels, const v1::CompileRequest& request, absl::Time deadline,
+                         CallRecord& record, v1::CompileResponse& response) {
+  GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec()));
+  GEMMD_ASSIGN_OR_RETURN(const CompileOutcome outcome, kernels.Compile(spec, FromProto(request.target()), deadline));
+  Describe(outcome, record);
+  response = ToProto(outcome, record.elapsed());
+  return absl::OkStatus();
+}
+
+// The manifest, with the names of the request's spec if it has one.
+absl::StatusOr<Manifest> ManifestFor(const CompiledKernel& kernel, const v1::GetKernelRequest& request) {
+  if (!request.has_spec()) return kernel.manifest;
+  GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec()));
+  const CanonicalSpec canonical = Canonicalize(spec);
+  if (canonical.graph != kernel.planned.canonical.graph) {
+    return InvalidArgument("spec: not the spec of plan {}; its spec_id is {}, the plan's {}", request.plan_id(),
+                           SpecId(canonical.graph), kernel.planned.spec_id);
+  }
+  return WithNames(kernel.manifest, canonical.bindings);
+}
+
+absl::Status KernelInto(const KernelService& kernels, const v1::GetKernelRequest& request, CallRecord& record,
+                        v1::Kernel& response) {
+  using google::protobuf::util::FieldMaskUtil;
+  if (!FieldMaskUtil::IsValidFieldMask<v1::Kernel>(request.fields())) {
+    return InvalidArgument("fields: {} is not a list of manifest, source and cubin",
+                           FieldMaskUtil::ToString(request.fields()));
+  }
+  GEMMD_ASSIGN_OR_RETURN(const auto kernel, kernels.Find(request.plan_id()));
+  record.spec_id = kernel->planned.spec_id;
+  const auto wants = [&](const char* field) {
+    return request.fields().paths().empty() || FieldMaskUtil::IsPathInFieldMask(field, request.fields());
+  };
+  if (wants("manifest")) {
+    GEMMD_ASSIGN_OR_RETURN(const Manifest manifest, ManifestFor(*kernel, request));
+    response.set_manifest(ManifestToJson(manifest));
+  }
+  if (wants("source")) response.set_source(kernel->planned.generated.source);
+  if (wants("cubin")) response.add_cubin(*kernel->cubin);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+grpc::Status GemmdService::Compile(grpc::ServerContext* context, const v1::CompileRequest* request,
+                                   v1::CompileResponse* response) {
+  CallRecord record(logger_, "Compile");
+  return record.Finish(CompileInto(*kernels_, *request, DeadlineOf(*context), record, *response));
+}
+
+grpc::Status GemmdService::GetKernel(grpc::ServerContext*, const v1::GetKernelRequest* request, v1::Kernel* response) {
+  CallRecord record(logger_, "GetKernel");
+  return record.Finish(KernelInto(*kernels_, *request, record, *response));
+}
+
+}  // namespace gemmd

@@ -1,0 +1,44 @@
+#include "base/status.h"
+#include "server/call_log.h"
+#include "server/proto_convert.h"
+#include "server/service.h"
+
+namespace gemmd {
+namespace {
+
+absl::Status PlanInto(const KernelService& kernels, const v1::PlanRequest& request, CallRecord& record,
+                      v1::PlanResponse& response) {
+  GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec()));
+  GEMMD_ASSIGN_OR_RETURN(const PlannedKernel planned, kernels.Plan(spec, FromProto(request.target())));
+  record.spec_id = planned.spec_id;
+  response.set_spec_id(planned.spec_id);
+  response.set_plan_id(planned.plan.plan_id);
+  response.set_cubin_key(planned.cubin_key);
+  response.set_arch(Name(planned.plan.arch));
+  response.set_summary(Summary(planned.canonical.graph));
+  for (const KernelPlan& kernel : planned.plan.kernels) *response.add_kernels() = ToProto(kernel.config);
+  for (const std::string& reason : planned.plan.reasons) response.add_reasons(reason);
+  response.set_source(planned.generated.source);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+grpc::Status GemmdService::Validate(grpc::ServerContext*, const v1::ValidateRequest* request,
+                                    v1::ValidateResponse* response) {
+  CallRecord record(logger_, "Validate");
+  const ParsedSpec parsed = ReadSpec(request->spec());
+  for (const Diagnostic& diagnostic : parsed.diagnostics) *response->add_errors() = ToProto(diagnostic);
+  if (parsed.diagnostics.empty()) {
+    record.spec_id = SpecId(Canonicalize(parsed.spec).graph);
+    response->set_spec_id(record.spec_id);
+  }
+  return record.Finish(absl::OkStatus());
+}
+
+grpc::Status GemmdService::Plan(grpc::ServerContext*, const v1::PlanRequest* request, v1::PlanResponse* response) {
+  CallRecord record(logger_, "Plan");
+  return record.Finish(PlanInto(*kernels_, *request, record, *response));
+}
+
+}  // namespace gemmd

@@ -1,0 +1,15 @@
+#include "server/service.h"
+
+#include <utility>
+
+namespace gemmd {
+
+GemmdService::GemmdService(KernelService* kernels, DevicePool* devices, const Compiler* compiler, Arch default_arch,
+                           std::shared_ptr<spdlog::logger> logger)
+    : kernels_(kernels),
+      devices_(devices),
+      compiler_(compiler),
+      default_arch_(default_arch),
+      logger_(std::move(logger)) {}
+
+}  // namespace gemmd

@@ -1,0 +1,62 @@
+// The RPC methods, thin: convert, call the core, convert back. Each file methods_*.cc holds those of one concern.
+#pragma once
+
+#include <memory>
+
+#include "engine/device_buffers.h"
+#include "engine/kernel_service.h"
+#include "gemmd/v1/service.grpc.pb.h"
+
+namespace spdlog {
+class logger;
+}
+
+namespace gemmd {
+
+class GemmdService final : public v1::Gemmd::Service {
+ public:
+  // `kernels`, `devices` and `compiler` outlive the service.
+  GemmdService(KernelService* kernels, DevicePool* devices, const Compiler* compiler, Arch default_arch,
+               std::shared_ptr<spdlog::logger> logger);
+
+  // methods_spec.cc
+  grpc::Status Validate(grpc::ServerContext* context, const v1::ValidateRequest* request,
+                        v1::ValidateResponse* response) override;
+  grpc::Status Plan(grpc::ServerContext* context, const v1::PlanRequest* request, v1::PlanResponse* response) override;
+
+  // methods_kernel.cc
+  grpc::Status Compile(grpc::ServerContext* context, const v1::CompileRequest* request,
+                       v1::CompileResponse* response) override;
+  grpc::Status GetKernel(grpc::ServerContext* context, const v1::GetKernelRequest* request,
+                         v1::Kernel* response) override;
+
+  // methods_run.cc
+  grpc::Status Run(grpc::ServerContext* context,
+                   grpc::ServerReaderWriter<v1::RunResponse, v1::RunRequest>* stream) override;
+  grpc::Status Launch(grpc::ServerContext* context, const v1::LaunchRequest* request,
+                      v1::LaunchResponse* response) override;
+
+  // methods_buffer.cc
+  grpc::Status CreateBuffer(grpc::ServerContext* context, const v1::CreateBufferRequest* request,
+                            v1::CreateBufferResponse* response) override;
+  grpc::Status WriteBuffer(grpc::ServerContext* context, grpc::ServerReader<v1::WriteBufferRequest>* reader,
+                           v1::WriteBufferResponse* response) override;
+  grpc::Status ReadBuffer(grpc::ServerContext* context, const v1::ReadBufferRequest* request,
+                          grpc::ServerWriter<v1::ReadBufferResponse>* writer) override;
+  grpc::Status FreeBuffer(grpc::ServerContext* context, const v1::FreeBufferRequest* request,
+                          v1::FreeBufferResponse* response) override;
+
+  // methods_device.cc
+  grpc::Status ListDevices(grpc::ServerContext* context, const v1::ListDevicesRequest* request,
+                           v1::ListDevicesResponse* response) override;
+
+ private:
+  KernelService* kernels_;
+  DevicePool* devices_;
+  DeviceBuffers buffers_;
+  const Compiler* compiler_;
+  const Arch default_arch_;
+  std::shared_ptr<spdlog::logger> logger_;
+};
+
+}  // namespace gemmd

@@ -1,0 +1,41 @@
+// Device memory that clients own: made, written, read and freed by opaque handle.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "engine/scoped_buffer.h"
+#include "runtime/device.h"
+
+namespace gemmd {
+
+// A buffer in use. It is freed when it was dropped from the table and its last user is done.
+struct ClientBuffer {
+  std::shared_ptr<Device> device;
+  ScopedBuffer memory;
+};
+
+// Thread-safe.
+class DeviceBuffers {
+ public:
+  // The handle has 128 random bits, in hex: whoever was not given it does not guess it. The memory is zero.
+  // Errors: InvalidArgument (bytes < 1), Device::Allocate's.
+  absl::StatusOr<std::string> Create(const std::shared_ptr<Device>& device, std::int64_t bytes, absl::Time deadline);
+  // Errors: NotFound.
+  absl::StatusOr<std::shared_ptr<const ClientBuffer>> Find(std::string_view handle) const;
+  // Errors: NotFound.
+  absl::Status Free(std::string_view handle);
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<const ClientBuffer>> buffers_;
+};
+
+}  // namespace gemmd

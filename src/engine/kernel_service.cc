@@ -1,0 +1,89 @@
+#include "engine/kernel_service.h"
+
+#include <utility>
+
+#include "base/status.h"
+#include "spec/diagnostic.h"
+
+namespace gemmd {
+namespace {
+
+constexpr std::size_t kLoadedKernels = 512;
+
+// What stands for a compiled kernel where nothing can be compiled and nothing needs to be.
+std::shared_ptr<const CompiledKernel> WithoutCubin(PlannedKernel planned) {
+  CompiledKernel kernel;
+  kernel.manifest = MakeManifest(planned.canonical.graph, planned.plan, {planned.cubin_key});
+  kernel.planned = std::move(planned);
+  kernel.cubin = std::make_shared<const std::string>();
+  return std::make_shared<const CompiledKernel>(std::move(kernel));
+}
+
+}  // namespace
+
+KernelService::KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits)
+    : engine_(engine), devices_(devices), default_limits_(default_limits), loaded_(kLoadedKernels) {}
+
+const DeviceLimits& KernelService::LimitsOfDevice(const DeviceInfo& device) const {
+  switch (device.kind) {
+    case DeviceKind::kHost:
+      return default_limits_;
+    case DeviceKind::kCuda:
+      return device.limits;
+  }
+  return default_limits_;
+}
+
+absl::StatusOr<DeviceLimits> KernelService::LimitsFor(const KernelTarget& target) const {
+  if (!target.arch.empty()) {
+    const std::optional<Arch> arch = ArchFromName(target.arch);
+    const std::optional<DeviceLimits> limits = arch ? LimitsOf(*arch) : std::nullopt;
+    if (!limits) return InvalidArgument("target.arch: {} is not an arch that gemmd knows", Quote(target.arch));
+    return *limits;
+  }
+  GEMMD_ASSIGN_OR_RETURN(const std::shared_ptr<Device> device, FindDevice(target.device));
+  return LimitsOfDevice(device->info());
+}
+
+absl::StatusOr<std::shared_ptr<Device>> KernelService::FindDevice(std::string_view id) const {
+  return id.empty() ? devices_->Default() : devices_->Find(id);
+}
+
+absl::StatusOr<PlannedKernel> KernelService::Plan(const KernelSpec& spec, const KernelTarget& target) const {
+  GEMMD_ASSIGN_OR_RETURN(const DeviceLimits limits, LimitsFor(target));
+  return engine_->Plan(spec, limits, Assumptions{});
+}
+
+absl::StatusOr<CompileOutcome> KernelService::Compile(const KernelSpec& spec, const KernelTarget& target,
+                                                      absl::Time deadline) {
+  GEMMD_ASSIGN_OR_RETURN(const DeviceLimits limits, LimitsFor(target));
+  return engine_->Compile(spec, limits, Assumptions{}, deadline);
+}
+
+absl::StatusOr<CompileOutcome> KernelService::Prepare(const KernelSpec& spec, const DeviceInfo& device,
+                                                      const Assumptions& assumptions, absl::Time deadline) {
+  const DeviceLimits& limits = LimitsOfDevice(device);
+  absl::StatusOr<CompileOutcome> compiled = engine_->Compile(spec, limits, assumptions, deadline);
+  if (device.kind == DeviceKind::kCuda || !absl::IsUnavailable(compiled.status())) return compiled;
+  GEMMD_ASSIGN_OR_RETURN(PlannedKernel planned, engine_->Plan(spec, limits, assumptions));
+  CompileOutcome outcome{.kernel = nullptr,
+                         .canonical = planned.canonical,
+                         .tier = CacheTier::kUncompiled,
+                         .uncompiled = std::string(MessageOf(compiled.status()))};
+  outcome.kernel = WithoutCubin(std::move(planned));
+  return outcome;
+}
+
+absl::StatusOr<LaunchOutcome> KernelService::LaunchPrepared(const CompileOutcome& prepared,
+                                                            const std::shared_ptr<Device>& device,
+                                                            const LaunchSignature& signature,
+                                                            const TensorArguments& arguments, absl::Time deadline) {
+  GEMMD_ASSIGN_OR_RETURN(LaunchRequest request, BindLaunch(signature, arguments));
+  GEMMD_RETURN_IF_ERROR(CheckLaunch(prepared.kernel->manifest, prepared.canonical, request, arguments));
+  GEMMD_ASSIGN_OR_RETURN(const auto loaded, loaded_.Get(device, *prepared.kernel, deadline));
+  request.kernel = loaded->id();
+  GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, device->Launch(request, deadline));
+  return LaunchOutcome{.compile = prepared, .result = result};
+}
+
+}  // namespace gemmd

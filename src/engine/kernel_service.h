@@ -1,0 +1,72 @@
+// What the daemon does with a spec, without gRPC: compile it for a target, run it on a device.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "engine/engine.h"
+#include "engine/launch_binding.h"
+#include "engine/launch_signature.h"
+#include "engine/loaded_kernels.h"
+#include "runtime/device_pool.h"
+#include "spec/arch.h"
+
+namespace gemmd {
+
+// What to compile for: a device, or a named arch. Neither: the default device.
+struct KernelTarget {
+  std::string device;  // "cuda:0", "host"
+  std::string arch;    // "sm_90a"
+};
+
+struct LaunchOutcome {
+  CompileOutcome compile;
+  LaunchResult result;
+};
+
+// Thread-safe. Calls block until done or until the deadline; a launch of a compiled kernel waits for no compile.
+class KernelService {
+ public:
+  // `engine` and `devices` outlive the service. `default_limits` are those of the arch that kernels are compiled for
+  // where there is no GPU.
+  KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits);
+
+  // Errors: Engine::Plan's; InvalidArgument (an unknown arch), NotFound (no such device).
+  absl::StatusOr<PlannedKernel> Plan(const KernelSpec& spec, const KernelTarget& target) const;
+  // Errors: Engine::Compile's; as Plan's.
+  absl::StatusOr<CompileOutcome> Compile(const KernelSpec& spec, const KernelTarget& target, absl::Time deadline);
+  // Errors: Engine::Find's.
+  absl::StatusOr<std::shared_ptr<const CompiledKernel>> Find(std::string_view plan_id) const {
+    return engine_->Find(plan_id);
+  }
+
+  // Empty: the first GPU, else the host. Errors: NotFound.
+  absl::StatusOr<std::shared_ptr<Device>> FindDevice(std::string_view id) const;
+
+  // Compiles for a launch on `device`. The host computes without cubins, so there a missing compiler is no error: the
+  // outcome's tier is kUncompiled then. Errors: Engine::Compile's.
+  absl::StatusOr<CompileOutcome> Prepare(const KernelSpec& spec, const DeviceInfo& device,
+                                         const Assumptions& assumptions, absl::Time deadline);
+
+  // Loads what Prepare made and runs it; for the same signature's spec and arguments that keep its assumptions.
+  // Errors: BindLaunch's, CheckLaunch's, Device::Load's and Device::Launch's.
+  absl::StatusOr<LaunchOutcome> LaunchPrepared(const CompileOutcome& prepared, const std::shared_ptr<Device>& device,
+                                               const LaunchSignature& signature, const TensorArguments& arguments,
+                                               absl::Time deadline);
+
+ private:
+  absl::StatusOr<DeviceLimits> LimitsFor(const KernelTarget& target) const;
+  const DeviceLimits& LimitsOfDevice(const DeviceInfo& device) const;
+
+  Engine* engine_;
+  DevicePool* devices_;
+  DeviceLimits default_limits_;
+  LoadedKernels loaded_;
+};
+
+}  // namespace gemmd

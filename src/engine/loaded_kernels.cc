@@ -1,0 +1,79 @@
+#include "engine/loaded_kernels.h"
+
+#include <iterator>
+
+#include "absl/time/clock.h"
+#include "base/status.h"
+
+namespace gemmd {
+namespace {
+
+constexpr absl::Duration kUnloadTimeout = absl::Seconds(30);
+
+// A GPU takes cubins; the host interpreter takes none.
+KernelImage ImageFor(const DeviceInfo& device, const CompiledKernel& kernel) {
+  KernelImage image{.manifest = kernel.manifest, .graph = kernel.planned.canonical.graph, .cubins = {}};
+  if (device.kind == DeviceKind::kCuda) image.cubins.push_back(kernel.cubin);
+  return image;
+}
+
+}  // namespace
+
+// A device that can't unload has lost the kernel with its worker.
+LoadedKernel::~LoadedKernel() { device_->Unload(id_, absl::Now() + kUnloadTimeout).IgnoreError(); }
+
+absl::StatusOr<std::shared_ptr<const LoadedKernel>> LoadedKernels::Get(const std::shared_ptr<Device>& device,
+                                                                       const CompiledKernel& kernel,
+                                                                       absl::Time deadline) {
+  // An entry holds its device, so no other one has the same address meanwhile.
+  const std::string key = fmt::format("{} {}", static_cast<const void*>(device.get()), kernel.planned.plan.plan_id);
+  if (auto loaded = Find(key)) return loaded;
+  using Result = absl::StatusOr<std::shared_ptr<const LoadedKernel>>;
+  return flights_
+      .Do(key, deadline,
+          [&]() -> Result {
+            if (auto loaded = Find(key)) return loaded;
+            GEMMD_ASSIGN_OR_RETURN(const LoadedKernelId id, device->Load(ImageFor(device->info(), kernel), deadline));
+            auto loaded = std::make_shared<const LoadedKernel>(device, id);
+            Insert(key, loaded);
+            return loaded;
+          })
+      .result;
+}
+
+std::shared_ptr<const LoadedKernel> LoadedKernels::Find(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, found->second);
+  return found->second->kernel;
+}
+
+void LoadedKernels::Insert(const std::string& key, std::shared_ptr<const LoadedKernel> kernel) {
+  std::list<Entry> dropped;  // unloaded after the lock is given back
+  const std::lock_guard lock(mutex_);
+  dropped = TakeStale(*kernel->device());
+  entries_.push_front({key, std::move(kernel)});
+  by_key_[key] = entries_.begin();
+  while (entries_.size() > capacity_) {
+    by_key_.erase(entries_.back().key);
+    dropped.splice(dropped.end(), entries_, std::prev(entries_.end()));
+  }
+}
+
+// The entries of another device of the same id: its worker is gone.
+std::list<LoadedKernels::Entry> LoadedKernels::TakeStale(const Device& device) {
+  std::list<Entry> stale;
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const auto next = std::next(entry);
+    const Device& other = *entry->kernel->device();
+    if (&other != &device && other.info().id == device.info().id) {
+      by_key_.erase(entry->key);
+      stale.splice(stale.end(), entries_, entry);
+    }
+    entry = next;
+  }
+  return stale;
+}
+
+}  // namespace gemmd

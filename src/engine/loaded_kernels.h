@@ -1,0 +1,62 @@
+// Which kernels are loaded on which device.
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "cache/single_flight.h"
+#include "engine/compiled_kernel.h"
+#include "runtime/device.h"
+
+namespace gemmd {
+
+// A kernel on a device; unloaded with the last user.
+class LoadedKernel {
+ public:
+  LoadedKernel(std::shared_ptr<Device> device, LoadedKernelId id) : device_(std::move(device)), id_(id) {}
+  ~LoadedKernel();
+  LoadedKernel(const LoadedKernel&) = delete;
+  LoadedKernel& operator=(const LoadedKernel&) = delete;
+  const std::shared_ptr<Device>& device() const { return device_; }
+  LoadedKernelId id() const { return id_; }
+
+ private:
+  std::shared_ptr<Device> device_;
+  LoadedKernelId id_;
+};
+
+// Thread-safe. Keeps the `capacity` most recently used, over all devices. A device whose worker was born anew is
+// another Device object; what was loaded on the old one is dropped at the first load on the new one.
+class LoadedKernels {
+ public:
+  explicit LoadedKernels(std::size_t capacity) : capacity_(capacity) {}
+
+  // Loads the kernel unless it is there; once however many ask. Errors: Device::Load's.
+  absl::StatusOr<std::shared_ptr<const LoadedKernel>> Get(const std::shared_ptr<Device>& device,
+                                                          const CompiledKernel& kernel, absl::Time deadline);
+
+ private:
+  struct Entry {
+    std::string key;
+    std::shared_ptr<const LoadedKernel> kernel;
+  };
+  std::shared_ptr<const LoadedKernel> Find(const std::string& key);
+  void Insert(const std::string& key, std::shared_ptr<const LoadedKernel> kernel);
+  std::list<Entry> TakeStale(const Device& device);  // requires the mutex
+
+  const std::size_t capacity_;
+  SingleFlight<std::shared_ptr<const LoadedKernel>> flights_;
+  std::mutex mutex_;
+  std::list<Entry> entries_;  // most recently used first
+  std::unordered_map<std::string, std::list<Entry>::iterator> by_key_;
+};
+
+}  // namespace gemmd

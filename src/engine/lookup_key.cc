@@ -1,0 +1,28 @@
+#include "engine/lookup_key.h"
+
+#include <cstdint>
+
+#include "base/digest.h"
+
+namespace gemmd {
+
+std::string LookupKey(std::string_view spec_id, const DeviceLimits& limits, const Assumptions& assumptions,
+                      const ConfigPin& pin) {
+  Digest digest("lookup_key");
+  digest.Add("spec_id", spec_id);
+  digest.Add("arch", Name(limits.arch));
+  digest.Add("sm_count", std::int64_t{limits.sm_count});
+  digest.Add("shared_bytes_per_block", limits.shared_bytes_per_block);
+  digest.Add("shared_bytes_per_sm", limits.shared_bytes_per_sm);
+  digest.Add("registers_per_sm", limits.registers_per_sm);
+  digest.Add("l2_bytes", limits.l2_bytes);
+  digest.Add("pointer_alignment_bytes", std::int64_t{assumptions.pointer_alignment_bytes});
+  digest.Add("contiguous", std::int64_t{assumptions.contiguous});
+  digest.Add("schedule", pin.schedule);
+  digest.Add("tile", static_cast<std::int64_t>(pin.tile.size()));
+  for (const std::int64_t extent : pin.tile) digest.Add("extent", extent);
+  digest.Add("stages", pin.stages.value_or(-1));
+  return digest.FinishHex();
+}
+
+}  // namespace gemmd
