@@ -80,8 +80,8 @@ std::string Nearest(std::string_view name, const std::vector<std::string>& candi
   std::size_t best_distance = limit + 1;
   std::string best;
   for (const std::string& candidate : candidates) {
-    const auto [shorter, longer] = std::minmax(name.size(), candidate.size());
-    if (longer - shorter >= best_distance) continue;
+    const std::size_t longer = std::max(name.size(), candidate.size());
+    if (longer - std::min(name.size(), candidate.size()) >= best_distance) continue;
     const std::size_t distance = EditDistance(name, candidate);
     if (distance >= best_distance) continue;
     best_distance = distance;
