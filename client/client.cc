@@ -184,7 +184,7 @@ absl::StatusOr<ValidationReport> Client::Validate(const std::string& spec_json, 
   return FromWire(std::move(response));
 }
 
-absl::StatusOr<PlanReport> Client::Plan(const std::string& spec_json, const KernelTarget& target,
+absl::StatusOr<PlanReport> Client::Plan(const std::string& spec_json, const CompileTarget& target,
                                         absl::Time deadline) const {
   v1::PlanRequest request;
   request.mutable_spec()->set_json(spec_json);
@@ -193,7 +193,7 @@ absl::StatusOr<PlanReport> Client::Plan(const std::string& spec_json, const Kern
   return FromWire(std::move(response));
 }
 
-absl::StatusOr<CompileReport> Client::Compile(const std::string& spec_json, const KernelTarget& target,
+absl::StatusOr<CompileReport> Client::Compile(const std::string& spec_json, const CompileTarget& target,
                                               absl::Time deadline) const {
   v1::CompileRequest request;
   request.mutable_spec()->set_json(spec_json);

@@ -18,7 +18,7 @@
 namespace gemmd {
 
 // Where a kernel is planned or compiled for; at most one is given. Neither: what the daemon runs on by default.
-struct KernelTarget {
+struct CompileTarget {
   std::string device;  // "cuda:0", "host"
   std::string arch;    // "sm_90a"
 };
@@ -71,8 +71,8 @@ class Client {
   Client& operator=(Client&&) noexcept;
 
   absl::StatusOr<ValidationReport> Validate(const std::string& spec_json, absl::Time deadline) const;
-  absl::StatusOr<PlanReport> Plan(const std::string& spec_json, const KernelTarget& target, absl::Time deadline) const;
-  absl::StatusOr<CompileReport> Compile(const std::string& spec_json, const KernelTarget& target,
+  absl::StatusOr<PlanReport> Plan(const std::string& spec_json, const CompileTarget& target, absl::Time deadline) const;
+  absl::StatusOr<CompileReport> Compile(const std::string& spec_json, const CompileTarget& target,
                                         absl::Time deadline) const;
   // `spec_json`, when not empty, names the manifest's tensors. Errors: NotFound (not compiled by this daemon).
   absl::StatusOr<KernelReport> GetKernel(const std::string& plan_id, const std::string& spec_json,

@@ -38,7 +38,8 @@ struct PlanReport {
 struct CompileReport {
   std::string spec_id, plan_id, cubin_key;
   std::string arch;
-  std::string cache_tier;       // "compiled", "memory", "disk"
+  std::string cache_tier;       // "compiled", "memory", "disk", "uncompiled"
+  std::string uncompiled;       // why, where the daemon's host device computed without a compiled kernel
   std::int64_t compile_us = 0;  // of the compile that made it, also when a cache answered
   std::int64_t elapsed_us = 0;  // of this call
   std::int64_t cubin_bytes = 0;

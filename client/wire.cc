@@ -99,6 +99,7 @@ CompileReport FromWire(v1::CompileResponse&& response) {
   report.cubin_key = std::move(*response.mutable_cubin_key());
   report.arch = std::move(*response.mutable_arch());
   report.cache_tier = std::move(*response.mutable_cache_tier());
+  report.uncompiled = std::move(*response.mutable_uncompiled());
   report.compile_us = response.compile_us();
   report.elapsed_us = response.elapsed_us();
   report.cubin_bytes = response.cubin_bytes();
@@ -142,7 +143,7 @@ absl::StatusOr<RunReport> FromWire(v1::RunSummary&& summary) {
   return report;
 }
 
-v1::Target ToWire(const KernelTarget& target) {
+v1::Target ToWire(const CompileTarget& target) {
   v1::Target wire;
   if (!target.device.empty()) wire.set_device(target.device);
   if (!target.arch.empty()) wire.set_arch(target.arch);

@@ -16,7 +16,7 @@ DevicesReport FromWire(v1::ListDevicesResponse&& response);
 // Errors: DataLoss (a dtype this client does not know).
 absl::StatusOr<RunReport> FromWire(v1::RunSummary&& summary);
 
-v1::Target ToWire(const KernelTarget& target);
+v1::Target ToWire(const CompileTarget& target);
 v1::RunHeader HeaderToWire(const RunCall& call);
 v1::LaunchRequest ToWire(const LaunchCall& call);
 

@@ -48,7 +48,7 @@ CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& 
   return command;
 }
 
-void AddTarget(CLI::App* command, KernelTarget& target) {
+void AddTarget(CLI::App* command, CompileTarget& target) {
   CLI::Option* arch = command->add_option("--arch", target.arch, "Architecture to build for, such as sm_90a");
   command->add_option("--device", target.device, "Device of the daemon to build for, such as cuda:0")->excludes(arch);
 }

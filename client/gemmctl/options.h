@@ -18,15 +18,15 @@ struct ValidateOptions {
 };
 struct PlanOptions {
   std::string spec;
-  KernelTarget target;
+  CompileTarget target;
 };
 struct SourceOptions {
   std::string spec;
-  KernelTarget target;
+  CompileTarget target;
 };
 struct CompileOptions {
   std::string spec;
-  KernelTarget target;
+  CompileTarget target;
   std::string output_dir;  // empty: writes nothing
 };
 struct RunOptions {

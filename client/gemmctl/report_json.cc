@@ -38,17 +38,12 @@ Json JsonOf(const PlanReport& report) {
 }
 
 Json JsonOf(const CompileReport& report) {
-  return {{"spec_id", report.spec_id},
-          {"plan_id", report.plan_id},
-          {"cubin_key", report.cubin_key},
-          {"arch", report.arch},
-          {"cache_tier", report.cache_tier},
-          {"compile_us", report.compile_us},
-          {"elapsed_us", report.elapsed_us},
-          {"cubin_bytes", report.cubin_bytes},
-          {"registers", report.registers},
-          {"spill_bytes", report.spill_bytes},
-          {"kernels", KernelsJson(report.kernels)},
+  return {{"spec_id", report.spec_id},         {"plan_id", report.plan_id},
+          {"cubin_key", report.cubin_key},     {"arch", report.arch},
+          {"cache_tier", report.cache_tier},   {"uncompiled", report.uncompiled},
+          {"compile_us", report.compile_us},   {"elapsed_us", report.elapsed_us},
+          {"cubin_bytes", report.cubin_bytes}, {"registers", report.registers},
+          {"spill_bytes", report.spill_bytes}, {"kernels", KernelsJson(report.kernels)},
           {"reasons", report.reasons}};
 }
 

@@ -33,6 +33,7 @@ std::string Kernels(const std::vector<KernelShape>& kernels, const std::vector<s
 
 std::string CacheTier(const CompileReport& report) {
   const double compile_ms = static_cast<double>(report.compile_us) / 1e3;
+  if (report.cache_tier == "uncompiled") return fmt::format("not compiled: {}", report.uncompiled);
   if (report.cache_tier == "compiled") return fmt::format("compiled in {:.0f} ms for {}", compile_ms, report.arch);
   return fmt::format("cache hit: {} ({}, first compiled in {:.0f} ms)", report.cache_tier, report.arch, compile_ms);
 }

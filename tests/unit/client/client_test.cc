@@ -67,7 +67,7 @@ TEST_F(ClientTest, SendsTheTargetAndReadsThePlan) {
     kernel.set_shared_bytes(4096);
     return grpc::Status::OK;
   };
-  const absl::StatusOr<PlanReport> report = Connected().Plan("{\"version\":1}", {.arch = "sm_80"}, Soon());
+  const absl::StatusOr<PlanReport> report = Connected().Plan("{\"version\":1}", {"", "sm_80"}, Soon());
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(seen.spec().json(), "{\"version\":1}");
   EXPECT_EQ(seen.target().arch(), "sm_80");
