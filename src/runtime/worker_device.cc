@@ -38,6 +38,7 @@ absl::StatusOr<std::unique_ptr<WorkerDevice>> WorkerDevice::Spawn(const WorkerOp
 WorkerDevice::WorkerDevice(std::string device, StagingArea staging, ChildProcess child, UniqueFd socket)
     : device_(std::move(device)),
       staging_(std::move(staging)),
+      pid_(child.pid()),
       child_(std::move(child)),
       channel_(std::make_unique<CallChannel>(std::move(socket))) {}
 
@@ -51,7 +52,7 @@ absl::Status WorkerDevice::Gone() {
   if (end_.empty()) {
     absl::StatusOr<std::string> end = child_.Wait(absl::Now() + kReapTimeout);
     if (!end.ok()) child_.Kill(SIGKILL);  // it closed the channel and lives on: of no use
-    end_ = end.ok() ? *std::move(end) : "closed its channel";
+    end_ = end.ok() ? (end->rfind("killed", 0) == 0 ? "was " + *end : *end) : "closed its channel";
   }
   return Unavailable("the worker of {} {}", device_, end_);
 }

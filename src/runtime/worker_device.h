@@ -39,7 +39,7 @@ class WorkerDevice : public Device {
 
   // False once the worker is gone or its device lost: no later call can succeed.
   bool healthy() const;
-  pid_t pid() const { return child_.pid(); }
+  pid_t pid() const { return pid_; }
 
   const DeviceInfo& info() const override { return info_; }
   absl::StatusOr<BufferId> Allocate(std::int64_t bytes, absl::Time deadline) override;
@@ -65,6 +65,7 @@ class WorkerDevice : public Device {
   std::mutex mutex_;
   std::string end_;  // how the worker ended, once that is known
   std::atomic<bool> device_lost_{false};
+  const pid_t pid_;
   ChildProcess child_;
   std::unique_ptr<CallChannel> channel_;
 };
