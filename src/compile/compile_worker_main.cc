@@ -20,10 +20,17 @@ namespace {
 
 constexpr int kChannelDescriptor = 3;
 
+// Sanitizers reserve terabytes of address space, which no limit would leave them.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kCanLimitMemory = false;
+#else
+constexpr bool kCanLimitMemory = true;
+#endif
+
 absl::Status LimitResources(std::int64_t memory_limit_bytes) {
   const rlimit no_core = {0, 0};
   if (setrlimit(RLIMIT_CORE, &no_core) != 0) return FromErrno(errno, "limiting core files");
-  if (memory_limit_bytes <= 0) return absl::OkStatus();
+  if (memory_limit_bytes <= 0 || !kCanLimitMemory) return absl::OkStatus();
   const auto limit_bytes = static_cast<rlim_t>(memory_limit_bytes);
   const rlimit memory = {limit_bytes, limit_bytes};
   if (setrlimit(RLIMIT_AS, &memory) != 0) return FromErrno(errno, "limiting memory");

@@ -151,17 +151,17 @@ TEST_F(DiskStoreTest, CountsWhatWasThereWhenItOpened) {
 
 TEST_F(DiskStoreTest, TwoStoresOnOneDirectoryKeepTheBoundTogether) {
   const std::string cubin(1000, 'c');
-  const auto first = Open(100'000);
-  const auto second = Open(100'000);
-  for (int i = 0; i < 200; ++i) {
+  const auto first = Open(32'000);
+  const auto second = Open(32'000);
+  for (int i = 0; i < 60; ++i) {
     ASSERT_TRUE((i % 2 == 0 ? first : second)->Put(Key(i), Entry(cubin)).ok());
   }
   std::uintmax_t total_bytes = 0;
   for (const auto& file : fs::recursive_directory_iterator(directory_)) {
     if (file.is_regular_file()) total_bytes += file.file_size();
   }
-  EXPECT_LE(total_bytes, 100'000U + 2 * 100'000U / 16);
-  EXPECT_GE(total_bytes, 80'000U);
+  EXPECT_LE(total_bytes, 32'000U + 2 * 32'000U / 16);
+  EXPECT_GE(total_bytes, 25'000U);
 }
 
 TEST_F(DiskStoreTest, RefusesAnEntryLargerThanItself) {

@@ -50,6 +50,16 @@ std::vector<pid_t> Children() {
 
 class SubprocessCompilerTest : public NvrtcTest {};
 
+class MemoryLimitTest : public NvrtcTest {
+ protected:
+  void SetUp() override {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "skipped: a sanitized worker has no memory limit";
+#endif
+    NvrtcTest::SetUp();
+  }
+};
+
 TEST_F(SubprocessCompilerTest, CompilesAsNvrtcInProcessDoes) {
   const SubprocessCompiler compiler(WithWorkers(1));
   const auto cubin = compiler.Compile(Request(kTrivialKernel), In(absl::Seconds(60)));
@@ -106,7 +116,7 @@ TEST_F(SubprocessCompilerTest, AWorkerKilledWhileIdleCostsNothing) {
   EXPECT_TRUE(compiler.Compile(Request(kTrivialKernel), In(absl::Seconds(60))).ok());
 }
 
-TEST_F(SubprocessCompilerTest, TheMemoryLimitEndsTheWorkerAndNotTheService) {
+TEST_F(MemoryLimitTest, EndsTheWorkerAndNotTheService) {
   SubprocessCompiler::Options options = WithWorkers(1);
   options.memory_limit_bytes = std::int64_t{1} << 30;
   const SubprocessCompiler compiler(options);
@@ -115,7 +125,7 @@ TEST_F(SubprocessCompilerTest, TheMemoryLimitEndsTheWorkerAndNotTheService) {
   EXPECT_TRUE(compiler.Compile(Request(kTrivialKernel), In(absl::Seconds(60))).ok());
 }
 
-TEST_F(SubprocessCompilerTest, ARequestThatDoesNotFitTheLimitIsResourceExhausted) {
+TEST_F(MemoryLimitTest, ARequestThatDoesNotFitIsResourceExhausted) {
   SubprocessCompiler::Options options = WithWorkers(1);
   options.memory_limit_bytes = std::int64_t{640} << 20;
   const SubprocessCompiler compiler(options);
