@@ -15,8 +15,7 @@ bool Related(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-absl::StatusOr<KernelSpec> ParseValidSpec(std::string_view text) {
-  ParsedSpec parsed = ReadSpecJson(text);
+std::vector<Diagnostic> AllDiagnostics(const ParsedSpec& parsed) {
   std::vector<Diagnostic> diagnostics = parsed.diagnostics;
   // Where the text itself is wrong, what it means is not worth a second complaint.
   for (Diagnostic& diagnostic : Validate(parsed.spec)) {
@@ -24,7 +23,12 @@ absl::StatusOr<KernelSpec> ParseValidSpec(std::string_view text) {
                                      [&](const Diagnostic& cause) { return Related(cause.place, diagnostic.place); });
     if (!follows) diagnostics.push_back(std::move(diagnostic));
   }
-  if (absl::Status status = ToStatus(diagnostics); !status.ok()) return status;
+  return diagnostics;
+}
+
+absl::StatusOr<KernelSpec> ParseValidSpec(std::string_view text) {
+  ParsedSpec parsed = ReadSpecJson(text);
+  if (absl::Status status = ToStatus(AllDiagnostics(parsed)); !status.ok()) return status;
   return std::move(parsed.spec);
 }
 

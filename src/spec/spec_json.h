@@ -20,7 +20,10 @@ struct ParsedSpec {
 // operations are refused before anything is allocated for them.
 ParsedSpec ReadSpecJson(std::string_view text);
 
-// ReadSpecJson and Validate together. Errors: InvalidArgument or Unimplemented with every diagnostic, a line each.
+// What was wrong in reading it, then what Validate finds in the parts that could be read.
+std::vector<Diagnostic> AllDiagnostics(const ParsedSpec& parsed);
+
+// ReadSpecJson and AllDiagnostics together. Errors: InvalidArgument or Unimplemented with every diagnostic, a line each.
 absl::StatusOr<KernelSpec> ParseValidSpec(std::string_view text);
 
 // Canonical field order, two-space indent; ReadSpecJson(WriteSpecJson(s)).spec == s.
