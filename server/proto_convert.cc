@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/status.h"
-#include "spec/validate.h"
 
 namespace gemmd {
 namespace {
@@ -144,9 +143,9 @@ class SpecReader {
   void ReadOperation(const std::string& place, const v1::Operation& message, std::vector<Operation>& chain) {
     const OpTraits* traits =
         FindOp(message.op(), message.form().empty() ? std::nullopt : std::optional<std::string_view>(message.form()));
-    if (traits == nullptr) return ReportUnknownOp(place, message);
-    Operation operation;
-    operation.kind = traits->kind;
+    if (traits == nullptr) ReportUnknownOp(place, message);
+    Operation operation;  // kept even so: the places of those after it must not move
+    if (traits != nullptr) operation.kind = traits->kind;
     if (message.has_value()) operation.value = message.value();
     operation.operand = message.operand();
     if (message.has_scale()) operation.scale = message.scale();
@@ -192,7 +191,7 @@ ParsedSpec ReadSpec(const v1::SpecSource& source) {
           {.place = std::string(kWholeSpec), .found = "", .expected = "a message or JSON", .suggestion = ""});
       break;
   }
-  if (parsed.diagnostics.empty()) parsed.diagnostics = Validate(parsed.spec);
+  parsed.diagnostics = AllDiagnostics(parsed);
   return parsed;
 }
 
