@@ -21,11 +21,11 @@ std::int64_t SimtSharedBytes(const KernelConfig& config) {
   return std::int64_t{config.stages} * config.tile_k * (config.tile_m + kPadding + config.tile_n + kPadding) * 4;
 }
 
-// The pipeline's memory becomes the epilogue's: 16 padded f32 rows of each warp's tile.
+// The pipeline's memory becomes the epilogue's: 16 padded f32 rows of each warp's tile (epilogue/warp_staging.cuh).
 std::int64_t MmaSharedBytes(const KernelConfig& config, std::int64_t element_bytes) {
   const std::int64_t pipeline =
       std::int64_t{config.stages} * (config.tile_m + config.tile_n) * config.tile_k * element_bytes;
-  const std::int64_t epilogue = std::int64_t{config.threads / 32} * 16 * (config.micro_n + 4) * 4;
+  const std::int64_t epilogue = std::int64_t{config.threads / 32} * 16 * (config.micro_n + 8) * 4;
   return std::max(pipeline, epilogue);
 }
 
@@ -43,7 +43,7 @@ absl::Status CheckSimt(const KernelConfig& config) {
   GEMMD_RETURN_IF_ERROR(Require(threads_n % 8 == 0, "micro_n", config.micro_n, "a split of tile_n into 8 n threads"));
   GEMMD_RETURN_IF_ERROR(
       Require(config.threads == threads_m * threads_n, "threads", config.threads, "the tile over the micro tile"));
-  return Require(config.threads >= 64 && config.threads <= 256, "threads", config.threads, "between 64 and 256");
+  return Require(config.threads >= 64 && config.threads <= 512, "threads", config.threads, "between 64 and 512");
 }
 
 // Elements of one line of an operand's tile in shared memory: along K, or along M (or N) where that is contiguous.

@@ -77,7 +77,9 @@ absl::StatusOr<DeviceRunOutcome> RunOnDevice(Device& device, const CompiledKerne
                                              const DeviceRunOptions& options) {
   GEMMD_ASSIGN_OR_RETURN(const GemmShape shape, ResolveShape(spec, dims));
   std::vector<Guarded> inputs(canonical.graph.inputs.size()), outputs(canonical.graph.outputs.size());
-  LaunchRequest request{.shape = shape, .scalars = std::vector<float>(inputs.size(), 0.0f)};
+  LaunchRequest request;
+  request.shape = shape;
+  request.scalars.resize(inputs.size());
   VerifySubject subject;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::string& name = canonical.bindings.inputs[i];
