@@ -143,9 +143,7 @@ class ChainCheck {
     if (input.empty()) return static_cast<int>(index) - 1;
     const auto found = ids_.find(input);
     if (found != ids_.end()) return found->second;
-    std::vector<std::string> names;
-    for (const auto& [id, position] : ids_) names.push_back(id);
-    state_.Add(Place(index, "input"), Quote(input), "the id of an earlier operation", Nearest(input, names));
+    state_.Add(Place(index, "input"), Quote(input), "the id of an earlier operation", state_.Suggest(input, ids_));
     broken_link_ = true;
     return static_cast<int>(index) - 1;
   }

@@ -8,13 +8,6 @@
 namespace gemmd {
 namespace {
 
-template <typename Map>
-std::vector<std::string> Keys(const Map& map) {
-  std::vector<std::string> keys;
-  for (const auto& [key, value] : map) keys.push_back(key);
-  return keys;
-}
-
 void CheckExtent(std::int64_t extent, const std::string& place, CheckState& state) {
   if (extent < 0 || extent > kMaxExtent) {
     state.Add(place, fmt::format("{}", extent), fmt::format("between 0 and {}", kMaxExtent));
@@ -37,7 +30,7 @@ void CheckShape(const KernelSpec& spec, const TensorSpec& tensor, const std::str
       state.used_dims.insert(name);
     } else {
       state.broken_reference = true;
-      state.Add(entry_place, Quote(name), "a dim", Nearest(name, Keys(spec.dims)));
+      state.Add(entry_place, Quote(name), "a dim", state.Suggest(name, spec.dims));
     }
   }
 }
@@ -100,7 +93,7 @@ const TensorSpec* CheckInputName(const KernelSpec& spec, const std::string& name
   if (name.empty()) {
     state.Add(place, "", "an input");
   } else {
-    state.Add(place, Quote(name), "an input", Nearest(name, Keys(spec.inputs)));
+    state.Add(place, Quote(name), "an input", state.Suggest(name, spec.inputs));
   }
   return nullptr;
 }

@@ -26,8 +26,14 @@ std::vector<Diagnostic> AllDiagnostics(const ParsedSpec& parsed) {
   return diagnostics;
 }
 
+// Beyond that many errors of the text its meaning says nothing new.
+constexpr std::size_t kMaxErrorsBeforeMeaning = 256;
+
+}  // namespace
+
 absl::StatusOr<KernelSpec> ParseValidSpec(std::string_view text) {
   ParsedSpec parsed = ReadSpecJson(text);
+  if (parsed.diagnostics.size() > kMaxErrorsBeforeMeaning) return ToStatus(parsed.diagnostics);
   if (absl::Status status = ToStatus(AllDiagnostics(parsed)); !status.ok()) return status;
   return std::move(parsed.spec);
 }

@@ -23,7 +23,8 @@ ParsedSpec ReadSpecJson(std::string_view text);
 // What was wrong in reading it, then what Validate finds in the parts that could be read.
 std::vector<Diagnostic> AllDiagnostics(const ParsedSpec& parsed);
 
-// ReadSpecJson and AllDiagnostics together. Errors: InvalidArgument or Unimplemented with every diagnostic, a line each.
+// ReadSpecJson and AllDiagnostics together. Errors: InvalidArgument or Unimplemented with every diagnostic, a line
+// each.
 absl::StatusOr<KernelSpec> ParseValidSpec(std::string_view text);
 
 // Canonical field order, two-space indent; ReadSpecJson(WriteSpecJson(s)).spec == s.

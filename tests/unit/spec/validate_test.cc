@@ -312,6 +312,15 @@ TEST(ValidateTest, MarksOnlyWhatIsMissingInGemmdAsUnimplemented) {
   EXPECT_FALSE(Validate(spec)[0].unimplemented);
 }
 
+TEST(ValidateTest, StopsSuggestingAfterManyErrors) {
+  KernelSpec spec = SampleSpec();
+  spec.epilogue.assign(100, {.kind = OpKind::kAdd, .operand = "resid"});
+  const std::vector<Diagnostic> diagnostics = Validate(spec);
+  ASSERT_GE(diagnostics.size(), 100u);
+  EXPECT_EQ(diagnostics[63].suggestion, "residual");
+  EXPECT_EQ(diagnostics[64].suggestion, "");
+}
+
 TEST(ValidateTest, RefusesAChainOverTheLimit) {
   KernelSpec spec = SampleSpec();
   spec.inputs = {{"x", spec.inputs["x"]}, {"w", spec.inputs["w"]}};
