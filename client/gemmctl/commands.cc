@@ -16,7 +16,6 @@
 #include "client/gemmctl/run_command.h"
 #include "plan/graph.h"
 #include "spec/spec_json.h"
-#include "spec/validate.h"
 
 namespace gemmd {
 namespace {
@@ -33,9 +32,9 @@ CommandResult ValidCommand(const Options& options, const std::string& spec_id) {
 }
 
 CommandResult ValidateHere(const Options& options, const std::string& text) {
-  ParsedSpec parsed = ReadSpecJson(text);
-  if (parsed.diagnostics.empty()) parsed.diagnostics = Validate(parsed.spec);
-  if (!parsed.diagnostics.empty()) return InvalidSpec(options, parsed.diagnostics);
+  const ParsedSpec parsed = ReadSpecJson(text);
+  const std::vector<Diagnostic> diagnostics = AllDiagnostics(parsed);
+  if (!diagnostics.empty()) return InvalidSpec(options, diagnostics);
   return ValidCommand(options, SpecId(Canonicalize(parsed.spec).graph));
 }
 

@@ -102,7 +102,7 @@ std::string TextOf(const VerifyReport& report) {
   const ElementCheck& worst = report.worst;
   if (worst.output.empty()) return fmt::format("verified: {}, nothing to compare\n", extent);
   if (report.verified) {
-    return fmt::format("verified: {}, worst error {:.2f} of tolerance at {}\n", extent, worst.ratio, Place(worst));
+    return fmt::format("verified: {}, worst error {:.2g} of tolerance at {}\n", extent, worst.ratio, Place(worst));
   }
   return fmt::format(
       "NOT verified: {} elements of {} are wrong; worst at {}: got {:.9g}, expected {:.9g}, tolerance {:.3g}\n",
