@@ -6,6 +6,9 @@
 namespace gemmd {
 namespace {
 
+// Beyond that many errors of the text its meaning says nothing new.
+constexpr std::size_t kMaxErrorsBeforeMeaning = 256;
+
 // One place is the other or lies inside it; everything lies inside the whole spec.
 bool Related(std::string_view a, std::string_view b) {
   if (a == kWholeSpec || b == kWholeSpec) return true;
@@ -13,10 +16,14 @@ bool Related(std::string_view a, std::string_view b) {
   return b.starts_with(a) && (b.size() == a.size() || b[a.size()] == '.' || b[a.size()] == '[');
 }
 
+// Beyond that many errors of the text its meaning says nothing new.
+constexpr std::size_t kMaxErrorsBeforeMeaning = 256;
+
 }  // namespace
 
 std::vector<Diagnostic> AllDiagnostics(const ParsedSpec& parsed) {
   std::vector<Diagnostic> diagnostics = parsed.diagnostics;
+  if (diagnostics.size() > kMaxErrorsBeforeMeaning) return diagnostics;
   // Where the text itself is wrong, what it means is not worth a second complaint.
   for (Diagnostic& diagnostic : Validate(parsed.spec)) {
     const bool follows = std::any_of(parsed.diagnostics.begin(), parsed.diagnostics.end(),
@@ -26,14 +33,8 @@ std::vector<Diagnostic> AllDiagnostics(const ParsedSpec& parsed) {
   return diagnostics;
 }
 
-// Beyond that many errors of the text its meaning says nothing new.
-constexpr std::size_t kMaxErrorsBeforeMeaning = 256;
-
-}  // namespace
-
 absl::StatusOr<KernelSpec> ParseValidSpec(std::string_view text) {
   ParsedSpec parsed = ReadSpecJson(text);
-  if (parsed.diagnostics.size() > kMaxErrorsBeforeMeaning) return ToStatus(parsed.diagnostics);
   if (absl::Status status = ToStatus(AllDiagnostics(parsed)); !status.ok()) return status;
   return std::move(parsed.spec);
 }
