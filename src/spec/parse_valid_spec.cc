@@ -6,9 +6,6 @@
 namespace gemmd {
 namespace {
 
-// Beyond that many errors of the text its meaning says nothing new.
-constexpr std::size_t kMaxErrorsBeforeMeaning = 256;
-
 // One place is the other or lies inside it; everything lies inside the whole spec.
 bool Related(std::string_view a, std::string_view b) {
   if (a == kWholeSpec || b == kWholeSpec) return true;
