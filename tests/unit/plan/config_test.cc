@@ -50,7 +50,7 @@ TEST(SharedBytesTest, IsTheEpilogueOfMmaWhereThatIsLarger) {
   config.micro_n = 128;
   config.tile_n = 128;
   config.threads = 256;
-  EXPECT_EQ(SharedBytes(config, HalfGraph()), 8 * 16 * 132 * 4);
+  EXPECT_EQ(SharedBytes(config, HalfGraph()), 8 * 16 * 136 * 4);
 }
 
 TEST(SharedBytesTest, IsPaddedFloatTilesOfSimt) {
@@ -95,8 +95,8 @@ const Illegal kIllegal[] = {
     {"threads", true, [](KernelConfig& c) { c.threads = 512; }},
     {"threads", true,
      [](KernelConfig& c) {
-       c.tile_n = 256;
-       c.threads = 512;
+       c.tile_m = c.tile_n = 256;
+       c.threads = 1024;
      }},
 };
 
