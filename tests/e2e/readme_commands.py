@@ -28,6 +28,7 @@ def commands_of(readme):
 
 
 def main(readme_path, source_directory, bin_directory):
+    source_directory, bin_directory = (pathlib.Path(path).resolve() for path in (source_directory, bin_directory))
     commands = commands_of(pathlib.Path(readme_path).read_text())
     if not commands:
         print(f"{readme_path} shows no gemmctl command")
@@ -35,7 +36,7 @@ def main(readme_path, source_directory, bin_directory):
     failed = 0
     with running_daemon(bin_directory) as (_, address), tempfile.TemporaryDirectory() as work:
         # What the commands write lands in a directory of its own; what they read is the tree's.
-        os.symlink(pathlib.Path(source_directory, "client"), pathlib.Path(work, "client"))
+        os.symlink(source_directory / "client", pathlib.Path(work, "client"))
         environment = dict(os.environ, PATH=f"{bin_directory}:{os.environ['PATH']}", GEMMD_ADDRESS=address)
         for command in commands:
             result = subprocess.run(["bash", "-o", "pipefail", "-c", ADDRESS.sub(address, command)], cwd=work,
