@@ -1,0 +1,65 @@
+#include "engine/kernel_memory.h"
+
+#include <gtest/gtest.h>
+
+namespace gemmd {
+namespace {
+
+std::shared_ptr<const CompiledKernel> Kernel(const std::string& plan_id, std::size_t bytes) {
+  CompiledKernel kernel;
+  kernel.planned.plan.plan_id = plan_id;
+  kernel.cubin = std::make_shared<const std::string>(bytes, 'x');
+  return std::make_shared<const CompiledKernel>(std::move(kernel));
+}
+
+TEST(KernelMemoryTest, EvictsTheLeastRecentlyUsedBeyondItsBytes) {
+  KernelMemory memory(100);
+  memory.Insert("a", Kernel("pa", 40));
+  memory.Insert("b", Kernel("pb", 40));
+  EXPECT_NE(memory.Find("a"), nullptr);  // now b is the older one
+  memory.Insert("c", Kernel("pc", 40));
+  EXPECT_NE(memory.Find("a"), nullptr);
+  EXPECT_EQ(memory.Find("b"), nullptr);
+  EXPECT_EQ(memory.FindPlan("pb"), nullptr);
+  EXPECT_EQ(memory.bytes(), 80);
+}
+
+TEST(KernelMemoryTest, FindsAPlanAsLongAsAnyQuestionLeadsToIt) {
+  KernelMemory memory(100);
+  memory.Insert("by default", Kernel("plan", 40));
+  memory.Insert("pinned", Kernel("plan", 40));
+  memory.Insert("other", Kernel("other plan", 40));  // evicts the first
+  EXPECT_EQ(memory.Find("by default"), nullptr);
+  EXPECT_NE(memory.FindPlan("plan"), nullptr);
+  memory.Insert("large", Kernel("large plan", 100));
+  EXPECT_EQ(memory.FindPlan("plan"), nullptr);
+}
+
+TEST(KernelMemoryTest, ReplacesWhatAQuestionHad) {
+  KernelMemory memory(100);
+  memory.Insert("a", Kernel("old", 60));
+  memory.Insert("a", Kernel("new", 70));
+  EXPECT_EQ(memory.FindPlan("old"), nullptr);
+  EXPECT_EQ(memory.Find("a")->planned.plan.plan_id, "new");
+  EXPECT_EQ(memory.bytes(), 70);
+}
+
+TEST(KernelMemoryTest, LeavesTheOthersWhenAKernelIsTooLarge) {
+  KernelMemory memory(100);
+  memory.Insert("a", Kernel("pa", 40));
+  memory.Insert("huge", Kernel("ph", 101));
+  EXPECT_NE(memory.Find("a"), nullptr);
+  EXPECT_EQ(memory.Find("huge"), nullptr);
+}
+
+TEST(KernelMemoryTest, AnEvictedKernelLivesWithItsUsers) {
+  KernelMemory memory(100);
+  memory.Insert("a", Kernel("pa", 60));
+  const std::shared_ptr<const CompiledKernel> held = memory.Find("a");
+  memory.Insert("b", Kernel("pb", 60));
+  EXPECT_EQ(memory.Find("a"), nullptr);
+  EXPECT_EQ(held->cubin->size(), 60u);
+}
+
+}  // namespace
+}  // namespace gemmd
