@@ -7,6 +7,8 @@
 #include <spdlog/logger.h>
 
 #include <chrono>
+#include <future>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,7 @@ namespace {
 
 constexpr int kMaxMessageBytes = 64 << 20;
 constexpr char kServiceName[] = "gemmd.v1.Gemmd";
+constexpr absl::Duration kCancelTimeout = absl::Seconds(1);  // from a call's cancellation to its end
 constexpr absl::Duration kPrewarmTimeout = absl::Seconds(30);
 
 DevicePool::Options PoolOptions(const DaemonConfig& config) {
@@ -90,33 +93,54 @@ absl::Status Daemon::Listen() {
   server_ = builder.BuildAndStart();
   for (std::size_t i = 0; i < ports.size(); ++i) {
     if (server_ == nullptr || ports[i] == 0) return Unavailable("cannot listen on {}", config_.listen[i].text);
-    if (!config_.listen[i].socket.empty()) GEMMD_RETURN_IF_ERROR(RestrictSocket(config_.listen[i].socket));
+    const std::string& text = config_.listen[i].text;
+    const bool is_unix = !config_.listen[i].socket.empty();
+    if (is_unix) GEMMD_RETURN_IF_ERROR(RestrictSocket(config_.listen[i].socket));
+    bound_.push_back(is_unix ? text : fmt::format("{}:{}", text.substr(0, text.rfind(':')), ports[i]));
   }
   server_->GetHealthCheckService()->SetServingStatus(kServiceName, true);
   return absl::OkStatus();
 }
 
 void Daemon::AnnounceReady() const {
-  std::vector<std::string> addresses, ids;
-  for (const ListenAddress& address : config_.listen) addresses.push_back(address.text);
+  std::vector<std::string> ids;
   for (const DeviceInfo& info : devices_->List()) ids.push_back(info.id);
   const absl::StatusOr<std::string> identity = compiler_->Identity();
-  logger_->info("ready listen={} devices={} nvrtc=\"{}\" cache={}", absl::StrJoin(addresses, ","),
-                absl::StrJoin(ids, ","), identity.ok() ? *identity : "none", config_.cache_directory.string());
+  logger_->info("ready listen={} devices={} nvrtc=\"{}\" cache={}", absl::StrJoin(bound_, ","), absl::StrJoin(ids, ","),
+                identity.ok() ? *identity : "none", config_.cache_directory.string());
 }
 
-void Daemon::Shutdown() {
-  if (server_ == nullptr) return;
+bool Daemon::Shutdown() {
+  if (server_ == nullptr) return true;
   server_->GetHealthCheckService()->SetServingStatus(false);
   logger_->info("draining for at most {}", absl::FormatDuration(config_.drain));
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + config_.drain));
-  server_->Wait();
+  const absl::Time deadline = absl::Now() + config_.drain;
+  // Shutdown waits for the methods themselves, past its own deadline.
+  std::packaged_task<void()> close([server = server_.get(), deadline] {
+    server->Shutdown(absl::ToChronoTime(deadline));
+    server->Wait();
+  });
+  const std::future<void> closed = close.get_future();
+  std::thread closing(std::move(close));
+  if (closed.wait_until(absl::ToChronoTime(deadline + kCancelTimeout)) != std::future_status::ready) {
+    logger_->warn("stopped with calls that would not end");
+    RemoveSockets();
+    closing.detach();
+    return false;
+  }
+  closing.join();
   server_.reset();
+  RemoveSockets();
+  logger_->info("stopped");
+  return true;
+}
+
+// gRPC has removed them already, as a rule.
+void Daemon::RemoveSockets() const {
+  std::error_code ignored;
   for (const ListenAddress& address : config_.listen) {
-    std::error_code ignored;  // gRPC has removed it already, as a rule
     if (!address.socket.empty()) std::filesystem::remove(address.socket, ignored);
   }
-  logger_->info("stopped");
 }
 
 }  // namespace gemmd

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cache/disk_store.h"
@@ -26,8 +27,9 @@ class Daemon {
   ~Daemon();
 
   // Turns health to NOT_SERVING, refuses new calls, lets those in flight end within the config's drain time, then
-  // cancels the rest.
-  void Shutdown();
+  // cancels the rest. False when some did not even end then (a compile does not stop half-way): the daemon must not be
+  // destroyed in that case, only left by _Exit.
+  bool Shutdown();
 
  private:
   Daemon(const DaemonConfig& config, std::shared_ptr<spdlog::logger> logger);
@@ -35,6 +37,7 @@ class Daemon {
   absl::Status OpenDevices();
   absl::Status Listen();
   void AnnounceReady() const;
+  void RemoveSockets() const;
 
   // In the order of their making: each uses those above it.
   const DaemonConfig config_;
@@ -46,6 +49,7 @@ class Daemon {
   std::unique_ptr<KernelService> kernels_;
   std::unique_ptr<GemmdService> service_;
   std::unique_ptr<grpc::Server> server_;
+  std::vector<std::string> bound_;  // the addresses, with the ports that were chosen for port 0
 };
 
 }  // namespace gemmd

@@ -61,6 +61,11 @@ class Daemon:
     def log(self):
         return self.log_path.read_text(encoding="utf-8")
 
+    def children(self):
+        """The process ids of its workers."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+
     def stop(self):
         """Ends it as an operator would. Returns its exit code."""
         self.channel.close()

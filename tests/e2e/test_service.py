@@ -1,7 +1,9 @@
 """What an operator sees of the daemon: health, reflection, devices, restarts, deadlines, its log."""
 
 import pathlib
+import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -46,7 +48,7 @@ class ServiceTest(DaemonTest):
         self.assertEqual(answer.default_arch, "sm_90a")
 
     def test_a_deadline_ends_a_compile_and_the_next_call_is_served(self):
-        request = pb.CompileRequest(spec=specs.source_of(specs.slow_spec(60)))
+        request = pb.CompileRequest(spec=specs.source_of(specs.slow_spec(25)))
         started = time.monotonic()
         self.assert_status(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: self.stub.Compile(request, timeout=0.2))
         self.assertLess(time.monotonic() - started, 5)
@@ -58,7 +60,7 @@ class ServiceTest(DaemonTest):
         compiled = threading.Event()
 
         def compile_slowly():
-            self.stub.Compile(pb.CompileRequest(spec=specs.source_of(specs.slow_spec(60))))
+            self.stub.Compile(pb.CompileRequest(spec=specs.source_of(specs.slow_spec(25))))
             compiled.set()
         thread = threading.Thread(target=compile_slowly)
         thread.start()
@@ -110,12 +112,31 @@ class LifecycleTest(unittest.TestCase):
         self.assertEqual(daemon.stub.ListDevices(pb.ListDevicesRequest()).devices[0].id, "host")
         self.assertEqual(daemon.stop(), 0)
 
-    def test_tcp_and_unix_are_served_together(self):
-        tcp = "127.0.0.1:47231"
-        daemon = Daemon(self.directory, "--listen", tcp)
-        with grpc.insecure_channel(tcp) as channel:
+    def test_a_port_is_chosen_and_served_beside_the_socket(self):
+        daemon = Daemon(self.directory, "--listen", "127.0.0.1:0")
+        port = re.search(r"ready listen=\S*127\.0\.0\.1:(\d+)", daemon.log()).group(1)
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             grpc.channel_ready_future(channel).result(timeout=10)
         self.assertEqual(daemon.stop(), 0)
+
+    def test_a_drain_ends_in_time_whatever_is_running(self):
+        daemon = Daemon(self.directory, "--drain-ms", "200")
+        compiling = daemon.stub.Compile.future(pb.CompileRequest(spec=specs.source_of(specs.slow_spec(25))))
+        time.sleep(0.5)
+        children = daemon.children()
+        self.assertTrue(children)
+        started = time.monotonic()
+        daemon.process.send_signal(signal.SIGTERM)
+        self.assertEqual(daemon.process.wait(timeout=60), 0)
+        self.assertLess(time.monotonic() - started, 3)
+        self.assertIsNotNone(compiling.exception(timeout=10))
+        for _ in range(100):
+            if not any(pathlib.Path(f"/proc/{child}").exists() for child in children):
+                break
+            time.sleep(0.05)
+        else:
+            self.fail("workers outlived the daemon")
+        daemon.stop()
 
     def test_without_nvrtc_the_host_still_computes_and_says_so(self):
         daemon = Daemon(self.directory, "--nvrtc-dir", self.directory)
