@@ -29,7 +29,7 @@ bool ContiguousInK(const Graph& graph, bool is_a) {
 
 std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kernel) {
   const KernelConfig& config = kernel.config;
-  return {
+  std::vector<std::string> lines = {
       fmt::format("using A = {};", DeviceType(graph.inputs[graph.a].dtype)),
       fmt::format("using B = {};", DeviceType(graph.inputs[graph.b].dtype)),
       fmt::format("static constexpr bool kAContiguousInK = {}, kBContiguousInK = {};", ContiguousInK(graph, true),
@@ -38,11 +38,17 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
                   kernel.widths.inputs[graph.b]),
       fmt::format("static constexpr int kTileM = {}, kTileN = {}, kTileK = {};", config.tile_m, config.tile_n,
                   config.tile_k),
-      fmt::format("static constexpr int kMicroM = {}, kMicroN = {};", config.micro_m, config.micro_n),
       fmt::format("static constexpr int kStages = {}, kGroupM = {}, kThreads = {};", config.stages, config.group_m,
                   config.threads),
       fmt::format("static constexpr int kSharedBytes = {};", config.shared_bytes),
   };
+  if (config.family == Family::kWgmma) {
+    lines.push_back(fmt::format("static constexpr bool kPingPong = {};", config.micro_m == config.tile_m));
+    lines.push_back(fmt::format("static constexpr int kSubtileN = {};", config.subtile_n));
+  } else {
+    lines.push_back(fmt::format("static constexpr int kMicroM = {}, kMicroN = {};", config.micro_m, config.micro_n));
+  }
+  return lines;
 }
 
 std::string ParamLine(const Graph& graph, const ParamField& field) {
@@ -63,8 +69,15 @@ std::string ParamLine(const Graph& graph, const ParamField& field) {
       return "int n;";
     case ParamKind::kK:
       return "int k;";
+    case ParamKind::kTensorMap:
+      return fmt::format("hopper::TensorMap map{};", field.index);
   }
   return "";
+}
+
+// setmaxnreg needs the registers of a whole SM's one CTA to be fixed at entry; other kernels leave ptxas its choice.
+std::string LaunchBounds(const KernelConfig& config) {
+  return config.family == Family::kWgmma ? fmt::format("{}, 1", config.threads) : fmt::format("{}", config.threads);
 }
 
 // The product is the same whatever the extents are, and so is its source.
@@ -77,25 +90,27 @@ std::string ShapelessSummary(const Graph& graph) {
 }  // namespace
 
 absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& kernel) {
-  const std::vector<ParamField> fields = ParamLayout(graph);
+  const std::vector<TensorMapRecipe> maps = TensorMapsOf(graph, kernel.config);
+  const std::vector<ParamField> fields = ParamLayout(graph, maps);
   std::vector<std::string> params;
   for (const ParamField& field : fields) params.push_back(ParamLine(graph, field));
   const std::string a = InputName(graph.a), b = InputName(graph.b);
+  const std::string problem = maps.empty() ? fmt::format("p.{}, p.{}, p.{}, p.{}, p.m, p.n, p.k", a,
+                                                         InputLdName(graph.a), b, InputLdName(graph.b))
+                                           : "&p.map0, &p.map1, p.m, p.n, p.k";
 
   GeneratedKernel result;
   result.entry = std::string(kKernelEntry);
-  GEMMD_ASSIGN_OR_RETURN(
-      result.source,
-      FillTemplate(KernelTemplate(), {{"summary", ShapelessSummary(graph)},
-                                      {"schedule", std::string(Name(kernel.config.family))},
-                                      {"config", Lines(ConfigLines(graph, kernel), 2)},
-                                      {"params", Lines(params, 2)},
-                                      {"param_bytes", fmt::format("{}", ParamBytes(fields))},
-                                      {"epilogue", Lines(ChainStatements(graph, kernel.widths), 4)},
-                                      {"threads", fmt::format("{}", kernel.config.threads)},
-                                      {"entry", result.entry},
-                                      {"problem", fmt::format("p.{}, p.{}, p.{}, p.{}, p.m, p.n, p.k", a,
-                                                              InputLdName(graph.a), b, InputLdName(graph.b))}}));
+  GEMMD_ASSIGN_OR_RETURN(result.source,
+                         FillTemplate(KernelTemplate(), {{"summary", ShapelessSummary(graph)},
+                                                         {"schedule", std::string(Name(kernel.config.family))},
+                                                         {"config", Lines(ConfigLines(graph, kernel), 2)},
+                                                         {"params", Lines(params, 2)},
+                                                         {"param_bytes", fmt::format("{}", ParamBytes(fields))},
+                                                         {"epilogue", Lines(ChainStatements(graph, kernel.widths), 4)},
+                                                         {"launch_bounds", LaunchBounds(kernel.config)},
+                                                         {"entry", result.entry},
+                                                         {"problem", problem}}));
   return result;
 }
 

@@ -45,7 +45,8 @@ namespace gemmd {
   X(MemcpyDtoHAsync, 12000)         \
   X(MemsetD8Async, 12000)           \
   X(MemHostRegister, 12000)         \
-  X(MemHostUnregister, 12000)
+  X(MemHostUnregister, 12000)       \
+  X(TensorMapEncodeTiled, 12000)
 
 struct DriverTable {
 #define GEMMD_DRIVER_MEMBER(name, version) decltype(&cu##name) name = nullptr;

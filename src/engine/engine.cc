@@ -61,7 +61,8 @@ absl::StatusOr<Built> Engine::State::Build(const CanonicalSpec& canonical, const
                                            const ConfigPin& pin, const DeviceLimits& limits,
                                            const Assumptions& assumptions, absl::Time deadline) {
   if (auto kernel = memory.Find(lookup_key)) return Built{.kernel = std::move(kernel), .tier = CacheTier::kMemory};
-  GEMMD_ASSIGN_OR_RETURN(const std::vector<KernelConfig> configs, RankConfigs(canonical.graph, limits, pin));
+  GEMMD_ASSIGN_OR_RETURN(const std::vector<KernelConfig> configs,
+                         RankConfigs(canonical.graph, limits, pin, assumptions));
   GEMMD_ASSIGN_OR_RETURN(const std::string identity, compiler->Identity());
   std::vector<std::string> rejections;
   for (const KernelConfig& config : configs) {
@@ -90,7 +91,8 @@ Engine::~Engine() = default;
 absl::StatusOr<PlannedKernel> Engine::Plan(const KernelSpec& spec, const DeviceLimits& limits,
                                            const Assumptions& assumptions) const {
   GEMMD_ASSIGN_OR_RETURN(const CanonicalSpec canonical, CanonicalizeValid(spec));
-  GEMMD_ASSIGN_OR_RETURN(const std::vector<KernelConfig> configs, RankConfigs(canonical.graph, limits, spec.config));
+  GEMMD_ASSIGN_OR_RETURN(const std::vector<KernelConfig> configs,
+                         RankConfigs(canonical.graph, limits, spec.config, assumptions));
   const absl::StatusOr<std::string> identity = state_->compiler->Identity();
   return PlanCandidate(canonical, configs.front(), limits, assumptions, identity.ok() ? *identity : std::string());
 }

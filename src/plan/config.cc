@@ -43,7 +43,17 @@ absl::Status CheckSimt(const KernelConfig& config) {
   GEMMD_RETURN_IF_ERROR(Require(threads_n % 8 == 0, "micro_n", config.micro_n, "a split of tile_n into 8 n threads"));
   GEMMD_RETURN_IF_ERROR(
       Require(config.threads == threads_m * threads_n, "threads", config.threads, "the tile over the micro tile"));
-  return Require(config.threads >= 64 && config.threads <= 512, "threads", config.threads, "between 64 and 512");
+  GEMMD_RETURN_IF_ERROR(
+      Require(config.threads >= 64 && config.threads <= 512, "threads", config.threads, "between 64 and 512"));
+  // 512 threads leave 128 registers each: room for a prefetched block of 8 steps, not more.
+  return Require(config.threads <= 256 || config.tile_k == 8, "tile_k", config.tile_k, "8 for over 256 threads");
+}
+
+// The ring of stages, the epilogue's staging of 16 padded f32 rows a consumer warp, two barriers a stage.
+std::int64_t WgmmaSharedBytes(const KernelConfig& config) {
+  constexpr std::int64_t kConsumerWarps = 8, kBarrierBytes = 8, kElementBytes = 2;
+  return std::int64_t{config.stages} * (config.tile_m + config.tile_n) * config.tile_k * kElementBytes +
+         kConsumerWarps * 16 * (config.subtile_n + 8) * 4 + 2 * config.stages * kBarrierBytes;
 }
 
 // Elements of one line of an operand's tile in shared memory: along K, or along M (or N) where that is contiguous.
@@ -79,6 +89,39 @@ absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const Devi
   return Require(config.threads >= line, "threads", config.threads, "at least a line of the tiles in shared memory");
 }
 
+// Whether the copy engine can fetch a matrix: its lines start on 16 bytes (CUDA driver API, cuTensorMapEncodeTiled).
+bool Mappable(const Graph& graph, int input, const Assumptions& assumptions) {
+  return WidthsOf(graph, assumptions).inputs[input] * SizeBytes(graph.inputs[input].dtype) == 16;
+}
+
+absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
+                        const Assumptions& assumptions) {
+  const DType dtype = graph.inputs[graph.a].dtype;
+  if (dtype != DType::kF16 && dtype != DType::kBf16) {
+    return InvalidArgument("config.schedule: wgmma is not for {} inputs", Name(dtype));
+  }
+  if (limits.arch != Arch{9, 0, true}) {
+    return InvalidArgument("config.schedule: wgmma is for sm_90a, not for {}", Name(limits.arch));
+  }
+  if (!Mappable(graph, graph.a, assumptions) || !Mappable(graph, graph.b, assumptions)) {
+    return InvalidArgument("config.schedule: wgmma needs lines of A and B that start on 16 bytes");
+  }
+  constexpr int kMaxAccumulators = 128;  // registers a thread
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.tile_m, {64, 128, 256}), "tile_m", config.tile_m, "64, 128 or 256"));
+  GEMMD_RETURN_IF_ERROR(
+      Require(OneOf(config.tile_n, {64, 128, 192, 256}), "tile_n", config.tile_n, "64, 128, 192 or 256"));
+  GEMMD_RETURN_IF_ERROR(Require(config.tile_k == 64, "tile_k", config.tile_k, "64"));
+  const bool ping_pong = config.micro_m == config.tile_m;
+  GEMMD_RETURN_IF_ERROR(Require(config.micro_m % 64 == 0 && (ping_pong || config.micro_m * 2 == config.tile_m),
+                                "micro_m", config.micro_m, "tile_m or half of it, in multiples of 64"));
+  GEMMD_RETURN_IF_ERROR(Require(config.micro_n == config.tile_n, "micro_n", config.micro_n, "tile_n"));
+  GEMMD_RETURN_IF_ERROR(Require(config.micro_m * config.micro_n / 128 <= kMaxAccumulators, "micro_m", config.micro_m,
+                                "a warpgroup tile of at most 16384 elements: accumulators are registers"));
+  GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 8, "stages", config.stages, "between 2 and 8"));
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.subtile_n, {32, 64}), "subtile_n", config.subtile_n, "32 or 64"));
+  return Require(config.threads == 384, "threads", config.threads, "384");
+}
+
 }  // namespace
 
 std::string_view Name(Family family) {
@@ -87,12 +130,14 @@ std::string_view Name(Family family) {
       return "simt";
     case Family::kMma:
       return "mma";
+    case Family::kWgmma:
+      return "wgmma";
   }
   return "";
 }
 
 std::optional<Family> FamilyFromName(std::string_view name) {
-  for (Family family : {Family::kSimt, Family::kMma}) {
+  for (Family family : {Family::kSimt, Family::kMma, Family::kWgmma}) {
     if (Name(family) == name) return family;
   }
   return std::nullopt;
@@ -104,17 +149,23 @@ std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph) {
       return SimtSharedBytes(config);
     case Family::kMma:
       return MmaSharedBytes(config, SizeBytes(graph.inputs[graph.a].dtype));
+    case Family::kWgmma:
+      return WgmmaSharedBytes(config);
   }
   return 0;
 }
 
-absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {
+absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
+                         const Assumptions& assumptions) {
   switch (config.family) {
     case Family::kSimt:
       GEMMD_RETURN_IF_ERROR(CheckSimt(config));
       break;
     case Family::kMma:
       GEMMD_RETURN_IF_ERROR(CheckMma(config, graph, limits));
+      break;
+    case Family::kWgmma:
+      GEMMD_RETURN_IF_ERROR(CheckWgmma(config, graph, limits, assumptions));
       break;
   }
   GEMMD_RETURN_IF_ERROR(

@@ -14,6 +14,8 @@ Axes AxesOf(Family family) {
       return {{32, 64, 96, 128, 160, 192, 224, 256}, {8, 16, 32}, {4, 8}, {4, 8}, {1, 2}};
     case Family::kMma:
       return {{32, 64, 128, 256}, {32, 64}, {16, 32, 64, 128}, {32, 64, 128}, {2, 3, 4, 5, 6}};
+    case Family::kWgmma:
+      return {{64, 128, 192, 256}, {64}, {64, 128}, {64, 128, 192, 256}, {2, 3, 4, 5, 6, 7, 8}};
   }
   return {};
 }
@@ -25,6 +27,8 @@ int ThreadsOf(const KernelConfig& config) {
       return micro_tiles;
     case Family::kMma:
       return micro_tiles * 32;
+    case Family::kWgmma:
+      return 384;  // a producer and two consumer warpgroups
   }
   return 0;
 }
@@ -37,14 +41,16 @@ KernelConfig Completed(KernelConfig config, const Graph& graph) {
 
 }  // namespace
 
-std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const DeviceLimits& limits) {
+std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const DeviceLimits& limits,
+                                       const Assumptions& assumptions) {
   const Axes axes = AxesOf(family);
   std::vector<KernelConfig> legal;
   KernelConfig config;
   config.family = family;
+  config.subtile_n = family == Family::kWgmma ? 32 : 0;
   const auto add_if_legal = [&] {
     const KernelConfig completed = Completed(config, graph);
-    if (CheckConfig(completed, graph, limits).ok()) legal.push_back(completed);
+    if (CheckConfig(completed, graph, limits, assumptions).ok()) legal.push_back(completed);
   };
   for (int tile_m : axes.tile) {
     for (int tile_n : axes.tile) {

@@ -8,7 +8,8 @@
 namespace gemmd {
 
 // In a fixed order. Empty where the family does not compute the graph on the device.
-std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const DeviceLimits& limits);
+std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const DeviceLimits& limits,
+                                       const Assumptions& assumptions = {});
 
 // Legal on every arch and for every graph that gemmd plans.
 KernelConfig PortableConfig(const Graph& graph);

@@ -7,7 +7,8 @@ namespace gemmd {
 namespace {
 
 // Of one SM. Rough, and the same for every arch: only the order of candidates matters.
-constexpr double kMmaMultiplyAddsPerCycle = 1024;  // mma.sync on 16-bit elements
+constexpr double kMmaMultiplyAddsPerCycle = 1024;    // mma.sync on 16-bit elements
+constexpr double kWgmmaMultiplyAddsPerCycle = 1900;  // wgmma on 16-bit elements, as reached
 constexpr double kFfmaMultiplyAddsPerCycle = 128;
 constexpr double kSharedBytesPerCycle = 128;
 constexpr double kL2BytesPerCycle = 32;  // when every SM reads
@@ -23,11 +24,13 @@ int RegistersPerThread(const KernelConfig& config) {
   switch (config.family) {
     case Family::kSimt:  // a row and a column of the micro tile, the next K block, addresses
       registers +=
-          config.micro_m + config.micro_n + (config.tile_m + config.tile_n) * config.tile_k / config.threads + 24;
+          config.micro_m + config.micro_n + (config.tile_m + config.tile_n) * config.tile_k / config.threads + 40;
       break;
     case Family::kMma:  // a warp's tile over its lanes, two sets of fragments, addresses
       registers = registers / 32 + (config.micro_m + config.micro_n) / 2 + 40;
       break;
+    case Family::kWgmma:  // what the kernel starts with; its warpgroups share them out anew
+      return 168;
   }
   return static_cast<int>(CeilDiv(std::min(registers, 255), 8) * 8);
 }
@@ -67,16 +70,46 @@ StepCycles SimtStep(const KernelConfig& config, double element_bytes) {
           .l2 = edges * element_bytes / kL2BytesPerCycle};
 }
 
+struct EpilogueBytes {
+  double per_element = 0;  // of the result: what the chain reads and writes
+};
+
+EpilogueBytes EpilogueOf(const Graph& graph) {
+  EpilogueBytes bytes;
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    const bool is_operand = static_cast<int>(i) != graph.a && static_cast<int>(i) != graph.b;
+    if (is_operand && graph.inputs[i].broadcast == Broadcast::kFull) {
+      bytes.per_element += static_cast<double>(SizeBytes(graph.inputs[i].dtype));
+    }
+  }
+  for (const GraphOutput& output : graph.outputs) bytes.per_element += static_cast<double>(SizeBytes(output.dtype));
+  return bytes;
+}
+
+// Persistent CTAs, one an SM: each takes tiles one after the other. In ping-pong a tile's epilogue hides behind the
+// next tile's main loop, of which it may take twice as long before it shows.
+double WgmmaCycles(const KernelConfig& config, const Graph& graph, std::int64_t tiles, int sm_count) {
+  const double elements = static_cast<double>(config.tile_m) * config.tile_n;
+  const double blocks = static_cast<double>(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k));
+  const double multiply = elements * config.tile_k / kWgmmaMultiplyAddsPerCycle;
+  constexpr double kL2ReadBytesPerCycle = 56;  // bulk copies
+  const double copy = (config.tile_m + config.tile_n) * config.tile_k * 2.0 / kL2ReadBytesPerCycle;
+  const double loop = blocks * std::max({multiply, copy, kMemoryLatencyCycles / (config.stages - 1)});
+  constexpr double kElementCycles = 0.12;  // of the chain's arithmetic and staging
+  const double epilogue = elements * (EpilogueOf(graph).per_element / kL2BytesPerCycle + kElementCycles);
+  const auto turns = static_cast<double>(CeilDiv(tiles, sm_count));
+  const bool ping_pong = config.micro_m == config.tile_m;
+  const double turn = ping_pong ? std::max(loop, (loop + epilogue) / 2) : loop + epilogue;
+  return kLaunchCycles + kMemoryLatencyCycles + turns * turn + (ping_pong ? epilogue : 0);
+}
+
 class Estimate {
  public:
   Estimate(const KernelConfig& config, const Graph& graph)
       : config_(config),
         element_bytes_(static_cast<double>(SizeBytes(graph.inputs[graph.a].dtype))),
         blocks_(static_cast<double>(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k))) {
-    for (const GraphInput& input : graph.inputs) {
-      if (input.broadcast == Broadcast::kFull) epilogue_bytes_ += static_cast<double>(SizeBytes(input.dtype));
-    }
-    for (const GraphOutput& output : graph.outputs) epilogue_bytes_ += static_cast<double>(SizeBytes(output.dtype));
+    epilogue_bytes_ = EpilogueOf(graph).per_element;
   }
 
   // The time of `resident` CTAs that share one SM from start to end.
@@ -119,6 +152,7 @@ int CtasPerSm(const KernelConfig& config, const DeviceLimits& limits) {
 double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {
   const std::int64_t m = graph.m.value_or(kNominalExtent), n = graph.n.value_or(kNominalExtent);
   const std::int64_t tiles = std::max<std::int64_t>(1, CeilDiv(m, config.tile_m) * CeilDiv(n, config.tile_n));
+  if (config.family == Family::kWgmma) return WgmmaCycles(config, graph, tiles, limits.sm_count);
   const int ctas_per_sm = CtasPerSm(config, limits);
   const std::int64_t wave = std::int64_t{limits.sm_count} * ctas_per_sm;
   const std::int64_t rest = tiles % wave;

@@ -13,7 +13,7 @@ inline constexpr std::int64_t kNominalExtent = 4096;
 // The model: CTAs run in waves of as many as fit on the SMs at once. Along K, the CTAs of one SM take about the longest
 // of what their multiplies, their shared-memory traffic and their L2 traffic take, stretched where few warps leave
 // issue slots empty; a CTA on its own can't be faster than its pipeline's depth hides the latency of memory. Every CTA
-// also fills its pipeline once and stores its tile.
+// also fills its pipeline once and stores its tile. The wgmma schedule is persistent, and modelled tile by tile.
 double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits);
 
 // CTAs of the config that one SM holds at once: by shared memory, threads and an estimate of registers.

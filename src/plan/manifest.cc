@@ -23,10 +23,11 @@ LaunchStep StepOf(const Graph& graph, const KernelConfig& config, int module) {
   LaunchStep step;
   step.entry = std::string(kKernelEntry);
   step.module = module;
-  step.grid = {config.tile_m, config.tile_n};
+  step.grid = {config.tile_m, config.tile_n, config.family == Family::kWgmma ? 1 : 0};
   step.block = {config.threads, 1, 1};
   step.shared_bytes = config.shared_bytes;
-  step.params = ParamLayout(graph);
+  step.tensor_maps = TensorMapsOf(graph, config);
+  step.params = ParamLayout(graph, step.tensor_maps);
   step.param_bytes = ParamBytes(step.params);
   return step;
 }

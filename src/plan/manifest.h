@@ -24,7 +24,8 @@ enum class ParamKind {
   kScalar,         // 4 bytes, f32 value of the scalar input `index`
   kM,
   kN,
-  kK,  // 4 bytes, i32
+  kK,          // 4 bytes, i32
+  kTensorMap,  // 128 bytes on a multiple of 64, index into LaunchStep::tensor_maps
 };
 std::string_view Name(ParamKind kind);
 
@@ -40,11 +41,23 @@ struct Dim3 {
   friend bool operator==(const Dim3&, const Dim3&) = default;
 };
 
-// grid.x = ceil(M / tile_m) * ceil(N / tile_n); nothing is launched when that is 0.
+// grid.x = ceil(M / tile_m) * ceil(N / tile_n), at most ctas_per_sm * (the device's SMs) where that is not 0; nothing
+// is launched when it is 0.
 struct GridFormula {
   int tile_m = 1;
   int tile_n = 1;
+  int ctas_per_sm = 0;
   friend bool operator==(const GridFormula&, const GridFormula&) = default;
+};
+
+// How to encode the tensor map of a matrix (cuTensorMapEncodeTiled): two dimensions, the contiguous one first; extents
+// and the leading dimension are the launch's, an extent of 0 counting as 1; zeros outside; no interleave.
+struct TensorMapRecipe {
+  int input = 0;           // index into inputs
+  int box_contiguous = 0;  // of the box that one copy moves, in elements
+  int box_lines = 0;
+  int swizzle_bytes = 128;
+  friend bool operator==(const TensorMapRecipe&, const TensorMapRecipe&) = default;
 };
 
 struct LaunchStep {
@@ -56,6 +69,7 @@ struct LaunchStep {
   std::int64_t shared_bytes = 0;
   bool cooperative = false;
   bool programmatic_dependent = false;
+  std::vector<TensorMapRecipe> tensor_maps;
   std::vector<ParamField> params;
   std::int64_t param_bytes = 0;
   friend bool operator==(const LaunchStep&, const LaunchStep&) = default;
@@ -97,9 +111,14 @@ Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::str
 std::string ManifestToJson(const Manifest& manifest);
 absl::StatusOr<Manifest> ManifestFromJson(std::string_view text);
 
+// The maps that a kernel of this config takes: A's, then B's; none for most families.
+std::vector<TensorMapRecipe> TensorMapsOf(const Graph& graph, const KernelConfig& config);
+
 // The fields of the generated kernel's parameter struct, in order, with their offsets; codegen prints the same list.
-// Order: input pointers (not scalars), output pointers, input lds (matrices only), output lds, m, n, k, scalars.
-std::vector<ParamField> ParamLayout(const Graph& graph);
-std::int64_t ParamBytes(const std::vector<ParamField>& fields);  // rounded up to 8
+// Order: tensor maps, input pointers (not scalars, nor what has a map), output pointers, input lds (of matrices among
+// them), output lds, m, n, k, scalars.
+std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<TensorMapRecipe>& tensor_maps);
+// Rounded up to 8, or to 64 where there are tensor maps: the size of the struct in C++.
+std::int64_t ParamBytes(const std::vector<ParamField>& fields);
 
 }  // namespace gemmd

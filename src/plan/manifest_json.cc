@@ -22,16 +22,25 @@ json ToJson(const LaunchStep& step) {
   for (const ParamField& field : step.params) {
     params.push_back({{"kind", Name(field.kind)}, {"index", field.index}, {"offset_bytes", field.offset_bytes}});
   }
-  return {{"entry", step.entry},
-          {"module", step.module},
-          {"grid", {{"tile_m", step.grid.tile_m}, {"tile_n", step.grid.tile_n}}},
-          {"block", ToJson(step.block)},
-          {"cluster", ToJson(step.cluster)},
-          {"shared_bytes", step.shared_bytes},
-          {"cooperative", step.cooperative},
-          {"programmatic_dependent", step.programmatic_dependent},
-          {"params", std::move(params)},
-          {"param_bytes", step.param_bytes}};
+  json maps = json::array();
+  for (const TensorMapRecipe& map : step.tensor_maps) {
+    maps.push_back({{"input", map.input},
+                    {"box_contiguous", map.box_contiguous},
+                    {"box_lines", map.box_lines},
+                    {"swizzle_bytes", map.swizzle_bytes}});
+  }
+  return {
+      {"entry", step.entry},
+      {"module", step.module},
+      {"grid", {{"tile_m", step.grid.tile_m}, {"tile_n", step.grid.tile_n}, {"ctas_per_sm", step.grid.ctas_per_sm}}},
+      {"tensor_maps", std::move(maps)},
+      {"block", ToJson(step.block)},
+      {"cluster", ToJson(step.cluster)},
+      {"shared_bytes", step.shared_bytes},
+      {"cooperative", step.cooperative},
+      {"programmatic_dependent", step.programmatic_dependent},
+      {"params", std::move(params)},
+      {"param_bytes", step.param_bytes}};
 }
 
 json ToJson(const Variant& variant) {
@@ -53,7 +62,7 @@ json ToJson(const std::vector<ManifestTensor>& tensors) {
 
 std::optional<ParamKind> ParamKindFromName(std::string_view name) {
   for (ParamKind kind : {ParamKind::kInputPointer, ParamKind::kInputLd, ParamKind::kOutputPointer, ParamKind::kOutputLd,
-                         ParamKind::kScalar, ParamKind::kM, ParamKind::kN, ParamKind::kK}) {
+                         ParamKind::kScalar, ParamKind::kM, ParamKind::kN, ParamKind::kK, ParamKind::kTensorMap}) {
     if (Name(kind) == name) return kind;
   }
   return std::nullopt;
@@ -81,7 +90,7 @@ Dim3 ReadDim3(ArtifactReader& reader, const json& object) {
 }
 
 // Launchers index tensors and parameter bytes by what this lets through.
-ParamField ReadParam(ArtifactReader& reader, const json& entry, const Manifest& manifest, std::int64_t param_bytes) {
+ParamField ReadParam(ArtifactReader& reader, const json& entry, const Manifest& manifest, const LaunchStep& step) {
   ParamField field;
   field.kind = reader.Named<ParamKind>(entry, "kind", ParamKindFromName);
   field.index = reader.Int(entry, "index", 0);
@@ -102,13 +111,17 @@ ParamField ReadParam(ArtifactReader& reader, const json& entry, const Manifest& 
     case ParamKind::kScalar:
       bound = manifest.inputs.size();
       break;
+    case ParamKind::kTensorMap:
+      bound = step.tensor_maps.size();
+      size_bytes = 128;
+      break;
     case ParamKind::kM:
     case ParamKind::kN:
     case ParamKind::kK:
       break;
   }
   if (static_cast<std::size_t>(field.index) >= bound) reader.Fail("index");
-  if (field.offset_bytes > param_bytes - size_bytes) reader.Fail("offset_bytes");
+  if (field.offset_bytes > step.param_bytes - size_bytes) reader.Fail("offset_bytes");
   return field;
 }
 
@@ -117,7 +130,7 @@ LaunchStep ReadStep(ArtifactReader& reader, const json& entry, const Manifest& m
   step.entry = reader.Text(entry, "entry");
   step.module = reader.Int(entry, "module", 0, std::max(0, static_cast<int>(manifest.cubin_keys.size()) - 1));
   const json& grid = reader.Object(entry, "grid");
-  step.grid = {reader.Int(grid, "tile_m", 1), reader.Int(grid, "tile_n", 1)};
+  step.grid = {reader.Int(grid, "tile_m", 1), reader.Int(grid, "tile_n", 1), reader.Int(grid, "ctas_per_sm", 0)};
   step.block = ReadDim3(reader, reader.Object(entry, "block"));
   step.cluster = ReadDim3(reader, reader.Object(entry, "cluster"));
   step.shared_bytes = reader.Integer(entry, "shared_bytes", 0);
@@ -125,8 +138,14 @@ LaunchStep ReadStep(ArtifactReader& reader, const json& entry, const Manifest& m
   step.programmatic_dependent = reader.Bool(entry, "programmatic_dependent");
   constexpr int kMaxParamBytes = 32764;  // of a kernel on any GPU
   step.param_bytes = reader.Int(entry, "param_bytes", 0, kMaxParamBytes);
+  constexpr int kMaxBox = 256;  // elements along either dimension
+  const int last_input = std::max(0, static_cast<int>(manifest.inputs.size()) - 1);
+  for (const json& map : reader.List(entry, "tensor_maps")) {
+    step.tensor_maps.push_back({reader.Int(map, "input", 0, last_input), reader.Int(map, "box_contiguous", 1, kMaxBox),
+                                reader.Int(map, "box_lines", 1, kMaxBox), reader.Int(map, "swizzle_bytes", 0, 128)});
+  }
   for (const json& param : reader.List(entry, "params")) {
-    step.params.push_back(ReadParam(reader, param, manifest, step.param_bytes));
+    step.params.push_back(ReadParam(reader, param, manifest, step));
   }
   return step;
 }

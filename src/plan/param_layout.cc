@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "plan/manifest.h"
 
 namespace gemmd {
@@ -15,15 +17,19 @@ std::int64_t SizeBytes(ParamKind kind) {
     case ParamKind::kN:
     case ParamKind::kK:
       return 4;
+    case ParamKind::kTensorMap:
+      return 128;
   }
   return 0;
 }
 
 std::int64_t RoundUp(std::int64_t value, std::int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
+std::int64_t AlignmentBytes(ParamKind kind) { return kind == ParamKind::kTensorMap ? 64 : SizeBytes(kind); }
+
 void Append(std::vector<ParamField>& fields, ParamKind kind, std::size_t index) {
   const std::int64_t end = fields.empty() ? 0 : fields.back().offset_bytes + SizeBytes(fields.back().kind);
-  fields.push_back({kind, static_cast<int>(index), RoundUp(end, SizeBytes(kind))});
+  fields.push_back({kind, static_cast<int>(index), RoundUp(end, AlignmentBytes(kind))});
 }
 
 }  // namespace
@@ -46,18 +52,40 @@ std::string_view Name(ParamKind kind) {
       return "n";
     case ParamKind::kK:
       return "k";
+    case ParamKind::kTensorMap:
+      return "tensor_map";
   }
   return "";
 }
 
-std::vector<ParamField> ParamLayout(const Graph& graph) {
+std::vector<TensorMapRecipe> TensorMapsOf(const Graph& graph, const KernelConfig& config) {
+  if (config.family != Family::kWgmma) return {};
+  const auto recipe = [&](int input, int tile, Layout contiguous_in_k) {
+    // Along K a line of the tile is one swizzle span of 64 elements; across K the tile is boxes of 64 by 64.
+    return TensorMapRecipe{.input = input,
+                           .box_contiguous = 64,
+                           .box_lines = graph.inputs[input].layout == contiguous_in_k ? tile : 64,
+                           .swizzle_bytes = 128};
+  };
+  return {recipe(graph.a, config.tile_m, Layout::kRowMajor), recipe(graph.b, config.tile_n, Layout::kColumnMajor)};
+}
+
+std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<TensorMapRecipe>& tensor_maps) {
   std::vector<ParamField> fields;
+  for (std::size_t i = 0; i < tensor_maps.size(); ++i) Append(fields, ParamKind::kTensorMap, i);
+  std::vector<bool> is_operand(graph.inputs.size(), false);
+  for (const Node& node : graph.epilogue) {
+    if (node.operand >= 0) is_operand[node.operand] = true;
+  }
+  const auto has_pointer = [&](std::size_t i) {
+    return graph.inputs[i].broadcast != Broadcast::kScalar && (tensor_maps.empty() || is_operand[i]);
+  };
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
-    if (graph.inputs[i].broadcast != Broadcast::kScalar) Append(fields, ParamKind::kInputPointer, i);
+    if (has_pointer(i)) Append(fields, ParamKind::kInputPointer, i);
   }
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) Append(fields, ParamKind::kOutputPointer, i);
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
-    if (graph.inputs[i].broadcast == Broadcast::kFull) Append(fields, ParamKind::kInputLd, i);
+    if (has_pointer(i) && graph.inputs[i].broadcast == Broadcast::kFull) Append(fields, ParamKind::kInputLd, i);
   }
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) Append(fields, ParamKind::kOutputLd, i);
   for (ParamKind kind : {ParamKind::kM, ParamKind::kN, ParamKind::kK}) Append(fields, kind, 0);
@@ -69,7 +97,8 @@ std::vector<ParamField> ParamLayout(const Graph& graph) {
 
 std::int64_t ParamBytes(const std::vector<ParamField>& fields) {
   if (fields.empty()) return 0;
-  return RoundUp(fields.back().offset_bytes + SizeBytes(fields.back().kind), 8);
+  const std::int64_t alignment = std::max<std::int64_t>(8, AlignmentBytes(fields.front().kind));
+  return RoundUp(fields.back().offset_bytes + SizeBytes(fields.back().kind), alignment);
 }
 
 }  // namespace gemmd

@@ -13,8 +13,8 @@
 
 namespace gemmd {
 
-enum class Family { kSimt, kMma };
-std::string_view Name(Family family);  // "simt", "mma"
+enum class Family { kSimt, kMma, kWgmma };
+std::string_view Name(Family family);  // "simt", "mma", "wgmma"
 std::optional<Family> FamilyFromName(std::string_view name);
 
 // What a launch promises about its tensors beyond the spec. The plan is good for launches that keep it.
@@ -28,11 +28,13 @@ struct Assumptions {
 struct KernelConfig {
   Family family = Family::kSimt;
   int tile_m = 0, tile_n = 0, tile_k = 0;  // elements of one CTA's tile
-  int micro_m = 0, micro_n = 0;            // simt: elements of one thread's tile; mma: of one warp's tile
-  int stages = 1;                          // depth of the global-to-shared pipeline
-  int group_m = 8;                         // tile order: this many tile rows are swept together, for L2
-  int threads = 0;                         // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]
-  std::int64_t shared_bytes = 0;           // dynamic; a static_assert in the kernel holds it to the real size
+  // Elements of one thread's tile (simt), one warp's (mma) or one warpgroup's (wgmma: micro_m == tile_m is ping-pong).
+  int micro_m = 0, micro_n = 0;
+  int stages = 1;                 // depth of the global-to-shared pipeline
+  int group_m = 8;                // tile order: this many tile rows are swept together, for L2
+  int subtile_n = 0;              // wgmma: columns that a warp stages at a time in its epilogue
+  int threads = 0;                // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]; wgmma: 384
+  std::int64_t shared_bytes = 0;  // dynamic; a static_assert in the kernel holds it to the real size
   friend bool operator==(const KernelConfig&, const KernelConfig&) = default;
 };
 
@@ -61,14 +63,16 @@ struct Plan {
 // The planned dynamic shared memory of a config, in bytes.
 std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph);
 
-// OK if the config is legal for the graph on that device. Errors: InvalidArgument naming the field.
-absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits);
+// OK if the config is legal for the graph on that device, for launches that keep `assumptions`.
+// Errors: InvalidArgument naming the field.
+absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
+                         const Assumptions& assumptions = {});
 
 // A handful of legal configs, the best guess first; never empty. The portable simt kernel ends it, unless a pin rules
 // that out: a pin filters the legal configs. Errors: InvalidArgument (an illegal pin), Unimplemented (nothing computes
 // the graph yet).
 absl::StatusOr<std::vector<KernelConfig>> RankConfigs(const Graph& graph, const DeviceLimits& limits,
-                                                      const ConfigPin& pin);
+                                                      const ConfigPin& pin, const Assumptions& assumptions = {});
 
 // How wide each tensor may be accessed, from its contiguous extent and what the launch promises.
 AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions);

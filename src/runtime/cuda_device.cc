@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <string>
 #include <thread>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "cuda/device_query.h"
 #include "cuda/launch.h"
 #include "cuda/module.h"
+#include "cuda/tensor_map.h"
 #include "runtime/bound_tensors.h"
 #include "runtime/host_memory.h"
 #include "runtime/launch_plan.h"
@@ -37,8 +39,9 @@ LaunchExtent ExtentOf(const Dim3& dim) {
   return {static_cast<unsigned>(dim.x), static_cast<unsigned>(dim.y), static_cast<unsigned>(dim.z)};
 }
 
-LaunchGeometry GeometryOf(const LaunchStep& step, std::int64_t grid_x) {
+LaunchGeometry GeometryOf(const LaunchStep& step, std::int64_t grid_x, int sm_count) {
   LaunchGeometry geometry;
+  if (step.grid.ctas_per_sm > 0) grid_x = std::min(grid_x, std::int64_t{step.grid.ctas_per_sm} * sm_count);
   geometry.grid.x = static_cast<unsigned>(grid_x);
   geometry.block = ExtentOf(step.block);
   geometry.cluster = ExtentOf(step.cluster);
@@ -46,6 +49,30 @@ LaunchGeometry GeometryOf(const LaunchStep& step, std::int64_t grid_x) {
   geometry.cooperative = step.cooperative;
   geometry.programmatic_dependent = step.programmatic_dependent;
   return geometry;
+}
+
+// Encodes the launch's tensor maps into its parameters.
+absl::Status EncodeMaps(const Driver& driver, const Manifest& manifest, const LaunchStep& launch,
+                        const LaunchPlan& plan, std::vector<std::byte>& params) {
+  for (const ParamField& field : launch.params) {
+    if (field.kind != ParamKind::kTensorMap) continue;
+    const TensorMapRecipe& recipe = launch.tensor_maps.at(static_cast<std::size_t>(field.index));
+    const auto input = static_cast<std::size_t>(recipe.input);
+    const PlacedTensor& tensor = plan.inputs.at(input);
+    if (tensor.lines == 0 || tensor.line_elements == 0) continue;  // nothing will be copied
+    GEMMD_ASSIGN_OR_RETURN(const CUtensorMap map,
+                           EncodeTensorMap(driver, {.dtype = manifest.inputs[input].dtype,
+                                                    .address = tensor.address,
+                                                    .line_elements = tensor.line_elements,
+                                                    .lines = tensor.lines,
+                                                    .leading_dimension = tensor.leading_dimension,
+                                                    .box_contiguous = recipe.box_contiguous,
+                                                    .box_lines = recipe.box_lines,
+                                                    .swizzle_bytes = recipe.swizzle_bytes}));
+    static_assert(sizeof map == kTensorMapBytes);
+    std::memcpy(params.data() + field.offset_bytes, &map, sizeof map);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -215,15 +242,18 @@ absl::StatusOr<LaunchResult> CudaDevice::RunLaunch(const LaunchRequest& request,
   GEMMD_ASSIGN_OR_RETURN(const BoundTensors<Buffer> bound, BindTensors(buffers_, request, [](const Buffer& buffer) {
                            return MemoryRange{buffer.memory.get(), buffer.bytes};
                          }));
-  GEMMD_ASSIGN_OR_RETURN(const LaunchPlan plan, PlanLaunch(kernel->manifest, request, bound.inputs, bound.outputs));
+  GEMMD_ASSIGN_OR_RETURN(LaunchPlan plan, PlanLaunch(kernel->manifest, request, bound.inputs, bound.outputs));
   if (plan.steps.empty()) return LaunchResult{};
+  const std::vector<LaunchStep>& launches = kernel->manifest.variants[plan.variant].launches;
+  for (PlannedStep& step : plan.steps) {
+    GEMMD_RETURN_IF_ERROR(EncodeMaps(driver_, kernel->manifest, launches[step.index], plan, step.params));
+  }
   GEMMD_ASSIGN_OR_RETURN(StreamPool::Lease lease, streams_.Acquire(deadline));
   GEMMD_RETURN_IF_ERROR(Record(lease->start, lease->stream));
   absl::Status enqueued;
   for (const PlannedStep& step : plan.steps) {
-    const LaunchStep& launch = kernel->manifest.variants[plan.variant].launches[step.index];
-    enqueued = LaunchKernel(kernel->functions[plan.variant][step.index], GeometryOf(launch, step.grid_x), step.params,
-                            lease->stream);
+    const LaunchGeometry geometry = GeometryOf(launches[step.index], step.grid_x, info_.limits.sm_count);
+    enqueued = LaunchKernel(kernel->functions[plan.variant][step.index], geometry, step.params, lease->stream);
     if (!enqueued.ok()) break;
   }
   // Whatever was enqueued has to end before the stream is anyone else's.

@@ -1,6 +1,7 @@
 #include "runtime/launch_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <string_view>
@@ -79,6 +80,8 @@ class ParamWriter {
         return Put(field, static_cast<std::int32_t>(request_.shape.n));
       case ParamKind::kK:
         return Put(field, static_cast<std::int32_t>(request_.shape.k));
+      case ParamKind::kTensorMap:
+        return Put(field, std::array<std::byte, kTensorMapBytes>{});
     }
   }
 

@@ -12,6 +12,8 @@
 
 namespace gemmd {
 
+inline constexpr std::size_t kTensorMapBytes = 128;
+
 // The memory of a binding's buffer. {0, 0} for a binding that names no buffer.
 struct MemoryRange {
   std::uint64_t address = 0;
@@ -30,7 +32,7 @@ struct PlacedTensor {
 struct PlannedStep {
   std::size_t index = 0;  // into the variant's launches
   std::int64_t grid_x = 0;
-  std::vector<std::byte> params;
+  std::vector<std::byte> params;  // tensor maps are left zero: only a driver can encode them
 };
 
 struct LaunchPlan {

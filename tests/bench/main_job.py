@@ -122,7 +122,7 @@ def make_candidates(row, launcher, made):
 def time_row(row, daemon, driver, directory, rounds):
     target = pathlib.Path(directory) / row.spec
     compiled = daemon.gemmctl("compile", EXAMPLES / row.spec, "--device", "cuda:0", "--output-dir", target)
-    launcher = ManifestLauncher(driver, target)
+    launcher = ManifestLauncher(driver, target, torch.cuda.get_device_properties(0).multi_processor_count)
     made = row.make_inputs()
     functions, results, w, operands, outputs = make_candidates(row, launcher, made)
     torch._dynamo.reset()
@@ -136,7 +136,8 @@ def time_row(row, daemon, driver, directory, rounds):
             print(f"{row.kind}: {name} can't run: {error}", file=sys.stderr)
     for output in outputs:
         output.fill_(float("nan"))
-    graphs["gemmd"].replay()
+    for graph in graphs.values():
+        graph.replay()
     torch.cuda.synchronize()
     verified, errors, tolerance = row.check(made["x"], w, operands, results, sampled_rows(row.m))
     verified = verified and all(not torch.isnan(o).any().item() for o in outputs)

@@ -7,7 +7,7 @@ import json
 import pathlib
 import struct
 
-from cuda_driver import Kernel
+from cuda_driver import Kernel, encode_tensor_map
 
 _FORMATS = {
     "input_pointer": "Q",
@@ -24,7 +24,8 @@ _FORMATS = {
 class ManifestLauncher:
     """One compiled plan, from the directory that `gemmctl compile --output-dir` wrote."""
 
-    def __init__(self, driver, directory):
+    def __init__(self, driver, directory, sm_count):
+        self._driver, self._sm_count = driver, sm_count
         directory = pathlib.Path(directory)
         self.manifest = json.loads((directory / "manifest.json").read_text())
         cubin = (directory / "kernel.cubin").read_bytes()
@@ -53,10 +54,17 @@ class ManifestLauncher:
     def _prepare_step(self, step, shape, pointers, scalars):
         parameters = bytearray(step["param_bytes"])
         for field in step["params"]:
+            if field["kind"] == "tensor_map":
+                recipe = step["tensor_maps"][field["index"]]
+                encoded = self._encode_map(recipe, shape, pointers)
+                parameters[field["offset_bytes"] : field["offset_bytes"] + len(encoded)] = encoded
+                continue
             value = self._value(field, shape, pointers, scalars)
             struct.pack_into("<" + _FORMATS[field["kind"]], parameters, field["offset_bytes"], value)
         grid = step["grid"]
         tiles = -(-shape["m"] // grid["tile_m"]) * -(-shape["n"] // grid["tile_n"])
+        if grid["ctas_per_sm"]:
+            tiles = min(tiles, grid["ctas_per_sm"] * self._sm_count)
         block = step["block"]
         return self._kernels[step["entry"]], (tiles, 1, 1), (block["x"], block["y"], block["z"]), bytes(parameters)
 
@@ -70,5 +78,16 @@ class ManifestLauncher:
             return pointers[tensor["name"]]
         if kind == "scalar":
             return scalars[tensor["name"]]
-        rows, columns = tensor["extents"].lower().split(",")
-        return shape[columns if tensor["layout"] == "row_major" else rows]
+        return self._lines(tensor, shape)[1]
+
+    def _lines(self, tensor, shape):
+        """(lines, elements of a line) of a contiguous matrix."""
+        rows, columns = (shape[extent] for extent in tensor["extents"].lower().split(","))
+        return (rows, columns) if tensor["layout"] == "row_major" else (columns, rows)
+
+    def _encode_map(self, recipe, shape, pointers):
+        tensor = self.manifest["inputs"][recipe["input"]]
+        lines, line = self._lines(tensor, shape)
+        box = (recipe["box_contiguous"], recipe["box_lines"])
+        return encode_tensor_map(self._driver, tensor["dtype"], pointers[tensor["name"]], (line, lines), box,
+                                 recipe["swizzle_bytes"])

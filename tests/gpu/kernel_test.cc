@@ -106,6 +106,8 @@ std::vector<Case> Cases() {
       for (const char* dtype : {"f16", "bf16"}) {
         cases.push_back({"mma", {64, 64, 32}, dtype, a, b});
         cases.push_back({"mma", {128, 256, 64}, dtype, a, b});
+        cases.push_back({"wgmma", {128, 128, 64}, dtype, a, b});
+        cases.push_back({"wgmma", {128, 256, 64}, dtype, a, b});
       }
     }
   }

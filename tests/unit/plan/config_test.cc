@@ -129,9 +129,9 @@ TEST(CheckConfigTest, WantsAThreadForEachElementOfAnMmaLine) {
 }
 
 TEST(LegalConfigsTest, AreLegalAndDistinctAndMany) {
-  for (Family family : {Family::kSimt, Family::kMma}) {
+  for (Family family : {Family::kSimt, Family::kMma, Family::kWgmma}) {
     const std::vector<KernelConfig> configs = LegalConfigs(family, HalfGraph(), HopperLimits());
-    EXPECT_GT(configs.size(), 100u) << Name(family);
+    EXPECT_GE(configs.size(), 40u) << Name(family);
     for (std::size_t i = 0; i < configs.size(); ++i) {
       ASSERT_TRUE(CheckConfig(configs[i], HalfGraph(), HopperLimits()).ok());
       ASSERT_TRUE(i == 0 || configs[i] != configs[i - 1]);
@@ -152,8 +152,10 @@ TEST(PortableConfigTest, IsLegalOnEveryArchForEveryTypeAndLayout) {
 }
 
 TEST(FamilyTest, NamesReadBack) {
-  for (Family family : {Family::kSimt, Family::kMma}) EXPECT_EQ(FamilyFromName(Name(family)), family);
-  EXPECT_EQ(FamilyFromName("wgmma"), std::nullopt);
+  for (Family family : {Family::kSimt, Family::kMma, Family::kWgmma}) {
+    EXPECT_EQ(FamilyFromName(Name(family)), family);
+  }
+  EXPECT_EQ(FamilyFromName("tcgen05"), std::nullopt);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ Manifest SampleManifest() {
 
 TEST(ParamLayoutTest, OrdersPointersLeadingDimensionsExtentsAndScalars) {
   // Inputs: 0 x, 1 w, 2 shift (scalar), 3 residual, 4 bias, 5 row_scale; four outputs.
-  EXPECT_THAT(ParamLayout(ChainGraph()),
+  EXPECT_THAT(ParamLayout(ChainGraph(), {}),
               ElementsAre(ParamField{ParamKind::kInputPointer, 0, 0}, ParamField{ParamKind::kInputPointer, 1, 8},
                           ParamField{ParamKind::kInputPointer, 3, 16}, ParamField{ParamKind::kInputPointer, 4, 24},
                           ParamField{ParamKind::kInputPointer, 5, 32}, ParamField{ParamKind::kOutputPointer, 0, 40},
@@ -32,8 +32,8 @@ TEST(ParamLayoutTest, OrdersPointersLeadingDimensionsExtentsAndScalars) {
 }
 
 TEST(ParamLayoutTest, RoundsItsSizeUpToEight) {
-  EXPECT_EQ(ParamBytes(ParamLayout(ChainGraph())), 144);
-  EXPECT_EQ(ParamBytes(ParamLayout(ProductGraph(DType::kF32, 1, 1, 1))), 64);
+  EXPECT_EQ(ParamBytes(ParamLayout(ChainGraph(), {})), 144);
+  EXPECT_EQ(ParamBytes(ParamLayout(ProductGraph(DType::kF32, 1, 1, 1), {})), 64);
   EXPECT_EQ(ParamBytes({}), 0);
 }
 
@@ -48,7 +48,7 @@ TEST(MakeManifestTest, DescribesTheLaunch) {
   EXPECT_EQ(step.grid, (GridFormula{config.tile_m, config.tile_n}));
   EXPECT_EQ(step.block, (Dim3{config.threads, 1, 1}));
   EXPECT_EQ(step.shared_bytes, config.shared_bytes);
-  EXPECT_EQ(step.params, ParamLayout(ChainGraph()));
+  EXPECT_EQ(step.params, ParamLayout(ChainGraph(), {}));
   EXPECT_EQ(step.param_bytes, 144);
 }
 

@@ -1,0 +1,39 @@
+// One operand's 128-byte-swizzled tiles: how the copy engine fills them and how wgmma is told where they are.
+#pragma once
+
+#include "arch/hopper.cuh"
+
+namespace gemmd::wgmma {
+
+// kExtent indices along M (or N) by 64 along K, 16-bit elements. K-contiguous tiles are one box of kExtent lines;
+// the others are kExtent / 64 boxes of 64 K lines, each line 64 indices long. The tensor map's box is the same.
+template <int kExtent, bool kContiguousInK>
+struct Operand {
+  static constexpr int kBytes = kExtent * 64 * 2;
+  static constexpr int kBoxBytes = 64 * 64 * 2;
+  static constexpr int kEightLines = 8 * 128;
+
+  // Starts the copy of the tile at (along, k), both in elements; it may pass the tensor's end.
+  static __device__ __forceinline__ void Copy(unsigned char* shared, const hopper::TensorMap* map,
+                                              hopper::Barrier* barrier, int along, int k) {
+    if constexpr (kContiguousInK) {
+      hopper::CopyBox(shared, map, barrier, k, along);
+    } else {
+#pragma unroll
+      for (int box = 0; box < kExtent / 64; ++box) {
+        hopper::CopyBox(shared + box * kBoxBytes, map, barrier, along + box * 64, k);
+      }
+    }
+  }
+
+  // The operand from `along` (a multiple of 64) and 16 K steps from 16 * step.
+  static __device__ __forceinline__ unsigned long long DescriptorAt(unsigned tile, int along, int step) {
+    if constexpr (kContiguousInK) {
+      return hopper::Descriptor(tile + along * 128 + step * 32, 16, kEightLines);
+    } else {
+      return hopper::Descriptor(tile + along / 64 * kBoxBytes + step * 2 * kEightLines, kBoxBytes, kEightLines);
+    }
+  }
+};
+
+}  // namespace gemmd::wgmma
