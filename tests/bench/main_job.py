@@ -27,7 +27,6 @@ from manifest_launcher import ManifestLauncher
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DTYPE_NAMES = {torch.float16: "f16", torch.bfloat16: "bf16", torch.float32: "f32"}
-EXAMPLES = ROOT / "client" / "examples"
 
 
 class Daemon:
@@ -73,12 +72,12 @@ class Daemon:
 
 def run_service(daemon):
     """Every spec through `gemmctl run --random --verify`, twice, then once more after a restart."""
-    specs = [(row.spec, ["--dim", f"M={row.m}"] if row.spec.startswith("mlp") else []) for row in ROWS]
+    specs = [(row.spec, ["--dim", f"M={row.m}"] if "mlp" in row.spec else []) for row in ROWS]
     runs = []
 
     def run_all(moment, expected_tier):
         for spec, dims in specs:
-            report = daemon.gemmctl("run", EXAMPLES / spec, *dims, "--random", "--seed", "1", "--verify")
+            report = daemon.gemmctl("run", ROOT / spec, *dims, "--random", "--seed", "1", "--verify")
             tier = report["compile"]["cache_tier"]
             runs.append({"moment": moment, "spec": spec, "tier": tier, "expected_tier": expected_tier,
                          "ok": tier == expected_tier and report["verify"]["verified"],
@@ -120,8 +119,8 @@ def make_candidates(row, launcher, made):
 
 
 def time_row(row, daemon, driver, directory, rounds):
-    target = pathlib.Path(directory) / row.spec
-    compiled = daemon.gemmctl("compile", EXAMPLES / row.spec, "--device", "cuda:0", "--output-dir", target)
+    target = pathlib.Path(directory) / pathlib.Path(row.spec).stem
+    compiled = daemon.gemmctl("compile", ROOT / row.spec, "--device", "cuda:0", "--output-dir", target)
     launcher = ManifestLauncher(driver, target, torch.cuda.get_device_properties(0).multi_processor_count)
     made = row.make_inputs()
     functions, results, w, operands, outputs = make_candidates(row, launcher, made)
@@ -177,7 +176,7 @@ def main():
         print(f"{row['kind']:14} {row['M']}x{row['K']}x{row['N']} {row['dtype']:5} verified={row['verified']} "
               f"vs cublas {row['ratio_to_cublas']['median']:.3f}  {row['times_us']}")
     for run in service:
-        print(f"{run['moment']:14} {run['spec']:26} {run['tier']:9} ok={run['ok']}")
+        print(f"{run['moment']:14} {run['spec']:42} {run['tier']:9} ok={run['ok']}")
     return 0 if all(r["verified"] for r in rows) and all(r["ok"] for r in service) else 1
 
 

@@ -14,7 +14,7 @@ _GELU_SLOPE = 1.13  # the largest of its derivative
 @dataclasses.dataclass
 class Row:
     kind: str
-    spec: str  # file name under client/examples
+    spec: str  # path from the root of the project
     dtype: torch.dtype
     precision: str
     m: int
@@ -85,11 +85,14 @@ def _plain_value(product, o):
 
 
 ROWS = (
-    Row("residual_gelu", "mlp_residual_gelu.json", torch.float16, "default", 8192, 8192, 8192, ("residual", "bias"),
+    Row("residual_gelu", "client/examples/mlp_residual_gelu.json", torch.float16, "default", 8192, 8192, 8192, ("residual", "bias"),
         ("out",), _residual_gelu_peer, _residual_gelu_value),
-    Row("gelu_aux", "mlp_gelu_aux.json", torch.float16, "default", 8192, 8192, 8192, ("bias",), ("aux", "out"),
+    Row("gelu_aux", "client/examples/mlp_gelu_aux.json", torch.float16, "default", 8192, 8192, 8192, ("bias",), ("aux", "out"),
         _gelu_aux_peer, _gelu_aux_value),
-    Row("plain", "linear_bf16.json", torch.bfloat16, "default", 4096, 4096, 4096, (), ("out",), _plain_peer,
+    Row("plain", "client/examples/linear_bf16.json", torch.bfloat16, "default", 4096, 4096, 4096, (), ("out",),
+        _plain_peer, _plain_value),
+    Row("plain", "tests/bench/specs/linear_bf16_mma.json", torch.bfloat16, "default", 4096, 4096, 4096, (), ("out",),
+        _plain_peer, _plain_value),
+    Row("plain", "client/examples/linear_f32.json", torch.float32, "ieee", 4096, 4096, 4096, (), ("out",), _plain_peer,
         _plain_value),
-    Row("plain", "linear_f32.json", torch.float32, "ieee", 4096, 4096, 4096, (), ("out",), _plain_peer, _plain_value),
 )

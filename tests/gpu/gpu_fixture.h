@@ -2,9 +2,13 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
+#include "cache/disk_store.h"
 #include "compile/nvrtc_compiler.h"
 #include "cuda/driver.h"
 #include "kernels_src/embedded.h"
@@ -24,10 +28,16 @@ class GpuTest : public testing::Test {
     if (absl::IsNotFound(device.status())) GTEST_SKIP() << "skipped, no GPU: " << device.status();
     ASSERT_TRUE(device.ok()) << device.status();
     device_ = *std::move(device);
+    // Shapes share kernels: each is compiled once for the whole run.
+    absl::StatusOr<std::unique_ptr<DiskStore>> cubins =
+        DiskStore::Open(testing::TempDir() + "gemmd_gpu_test." + std::to_string(getpid()), std::int64_t{1} << 30);
+    ASSERT_TRUE(cubins.ok()) << cubins.status();
+    cubins_ = *std::move(cubins);
   }
 
   std::unique_ptr<NvrtcCompiler> compiler_;
   std::unique_ptr<CudaDevice> device_;
+  std::unique_ptr<DiskStore> cubins_;
 };
 
 }  // namespace gemmd

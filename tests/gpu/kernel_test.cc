@@ -58,7 +58,7 @@ class KernelTest : public GpuTest, public testing::WithParamInterface<Case> {
  protected:
   void Check(const GemmShape& shape, bool operands) {
     const KernelSpec spec = MakeSpec(GetParam(), shape, operands);
-    Engine engine(compiler_.get(), nullptr, std::int64_t{1} << 30);
+    Engine engine(compiler_.get(), cubins_.get(), std::int64_t{1} << 30);
     const absl::StatusOr<CompileOutcome> compiled =
         engine.Compile(spec, device_->info().limits, Assumptions{}, absl::InfiniteFuture());
     ASSERT_TRUE(compiled.ok()) << compiled.status();
