@@ -18,7 +18,7 @@ struct ValidationReport {
 
 // One kernel of a plan: extents in elements.
 struct KernelShape {
-  std::string family;               // "simt", "mma"
+  std::string family;               // "simt", "mma", "wgmma"
   std::vector<std::int64_t> tile;   // m, n, k of a CTA
   std::vector<std::int64_t> micro;  // m, n of a thread (simt) or a warp (mma)
   std::int64_t stages = 0;

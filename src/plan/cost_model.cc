@@ -95,8 +95,9 @@ double WgmmaCycles(const KernelConfig& config, const Graph& graph, std::int64_t 
   constexpr double kL2ReadBytesPerCycle = 56;  // bulk copies
   const double copy = (config.tile_m + config.tile_n) * config.tile_k * 2.0 / kL2ReadBytesPerCycle;
   const double loop = blocks * std::max({multiply, copy, kMemoryLatencyCycles / (config.stages - 1)});
-  constexpr double kElementCycles = 0.12;  // of the chain's arithmetic and staging
-  const double epilogue = elements * (EpilogueOf(graph).per_element / kL2BytesPerCycle + kElementCycles);
+  constexpr double kStagingCycles = 0.15, kOperationCycles = 0.12;  // of one element
+  const double arithmetic = kStagingCycles + kOperationCycles * static_cast<double>(graph.epilogue.size());
+  const double epilogue = elements * (EpilogueOf(graph).per_element / kL2BytesPerCycle + arithmetic);
   const auto turns = static_cast<double>(CeilDiv(tiles, sm_count));
   const bool ping_pong = config.micro_m == config.tile_m;
   const double turn = ping_pong ? std::max(loop, (loop + epilogue) / 2) : loop + epilogue;
