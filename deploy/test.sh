@@ -4,7 +4,7 @@
 # Usage: deploy/test.sh [--no-install] [--preset NAME] [--tidy]
 #   --no-install   what is needed is there
 #   --preset NAME  one of CMakePresets.json (default release)
-#   --tidy         clang-tidy as well (slow)
+#   --tidy         clang-tidy as well, over src, server and client (slow)
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -49,7 +49,7 @@ deploy/build.sh --preset "$preset"
 
 if ((tidy)); then
   say "clang-tidy"
-  sources -name '*.cc' | xargs -0 -n 4 -P "$(nproc)" clang-tidy-14 --quiet -p "build/$preset"
+  find src server client -name '*.cc' -print0 | xargs -0 -n 4 -P "$(nproc)" clang-tidy-14 --quiet -p "build/$preset"
 fi
 
 if compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
