@@ -75,11 +75,9 @@ std::string ParamLine(const Graph& graph, const ParamField& field) {
   return "";
 }
 
-// setmaxnreg needs the registers of an SM's one CTA to be fixed at entry. Of the others, CTAs over 256 threads are
-// alone on their SM and must not save registers for a second (simt 128x256x8 took 4164 us for 3127); smaller ones leave
-// ptxas its choice.
+// setmaxnreg needs the registers of an SM's one CTA to be fixed at entry; other kernels leave ptxas its choice.
 std::string LaunchBounds(const KernelConfig& config) {
-  return config.threads > 256 ? fmt::format("{}, 1", config.threads) : fmt::format("{}", config.threads);
+  return config.family == Family::kWgmma ? fmt::format("{}, 1", config.threads) : fmt::format("{}", config.threads);
 }
 
 // The product is the same whatever the extents are, and so is its source.

@@ -24,7 +24,7 @@ int RegistersPerThread(const KernelConfig& config) {
   switch (config.family) {
     case Family::kSimt:  // a row and a column of the micro tile, the next K block, addresses
       registers +=
-          config.micro_m + config.micro_n + (config.tile_m + config.tile_n) * config.tile_k / config.threads + 40;
+          config.micro_m + config.micro_n + (config.tile_m + config.tile_n) * config.tile_k / config.threads + 24;
       break;
     case Family::kMma:  // a warp's tile over its lanes, two sets of fragments, addresses
       registers = registers / 32 + (config.micro_m + config.micro_n) / 2 + 40;

@@ -47,7 +47,8 @@ void CheckPrecision(const KernelSpec& spec, CheckState& state) {
 void CheckConfigPin(const ConfigPin& pin, CheckState& state) {
   const std::vector<std::string> schedules = {"simt", "mma", "wgmma"};
   if (!pin.schedule.empty() && std::find(schedules.begin(), schedules.end(), pin.schedule) == schedules.end()) {
-    state.Add("config.schedule", Quote(pin.schedule), "a schedule (simt, mma, wgmma)", Nearest(pin.schedule, schedules));
+    state.Add("config.schedule", Quote(pin.schedule), "a schedule (simt, mma, wgmma)",
+              Nearest(pin.schedule, schedules));
   }
   if (!pin.tile.empty() && pin.tile.size() != 3) {
     state.Add("config.tile", fmt::format("a list of {}", pin.tile.size()), "m, n and k");
