@@ -17,48 +17,52 @@ struct Cell {
 
 // Loads V elements at `source`, which is aligned to kWidth elements or to V of them, whichever is fewer.
 template <int kWidth, int V, typename T>
-__device__ __forceinline__ Vec<V> LoadContiguous(const T* source, int valid) {
+__device__ __forceinline__ Raw<T, V> LoadContiguous(const T* source, int valid) {
   constexpr int kAccess = kWidth < V ? kWidth : V;
-  Vec<V> result;
+  Raw<T, V> result;
   if (kAccess > 1 && valid == V) {
 #pragma unroll
     for (int i = 0; i < V; i += kAccess) {
       const auto pack = *reinterpret_cast<const Pack<T, kAccess>*>(source + i);
 #pragma unroll
-      for (int j = 0; j < kAccess; ++j) result.at[i + j] = ToFloat(pack.at[j]);
+      for (int j = 0; j < kAccess; ++j) result.at[i + j] = pack.at[j];
     }
   } else {
 #pragma unroll
-    for (int i = 0; i < V; ++i) result.at[i] = i < valid ? ToFloat(source[i]) : 0.0f;
+    for (int i = 0; i < V; ++i) result.at[i] = i < valid ? source[i] : T{};
   }
   return result;
 }
 
 // A row vector [N].
 template <int kWidth, int V, typename T>
-__device__ __forceinline__ Vec<V> LoadRow(const T* vector, const Cell<V>& cell) {
+__device__ __forceinline__ Raw<T, V> LoadRow(const T* vector, const Cell<V>& cell) {
   return LoadContiguous<kWidth, V>(vector + cell.column, cell.valid);
 }
 
 // A column vector [M].
 template <int V, typename T>
-__device__ __forceinline__ Vec<V> LoadColumn(const T* vector, const Cell<V>& cell) {
-  return Splat<V>(ToFloat(vector[cell.row]));
+__device__ __forceinline__ Raw<T, V> LoadColumn(const T* vector, const Cell<V>& cell) {
+  const T value = vector[cell.row];
+  Raw<T, V> result;
+#pragma unroll
+  for (int i = 0; i < V; ++i) result.at[i] = value;
+  return result;
 }
 
 // A row-major matrix [M, N] with `ld` elements from row to row.
 template <int kWidth, int V, typename T>
-__device__ __forceinline__ Vec<V> LoadRowMajor(const T* matrix, Int64 ld, const Cell<V>& cell) {
+__device__ __forceinline__ Raw<T, V> LoadRowMajor(const T* matrix, Int64 ld, const Cell<V>& cell) {
   return LoadContiguous<kWidth, V>(matrix + cell.row * ld + cell.column, cell.valid);
 }
 
 // A column-major matrix [M, N] with `ld` elements from column to column.
 template <int V, typename T>
-__device__ __forceinline__ Vec<V> LoadColumnMajor(const T* matrix, Int64 ld, const Cell<V>& cell) {
-  Vec<V> result;
+__device__ __forceinline__ Raw<T, V> LoadColumnMajor(const T* matrix, Int64 ld, const Cell<V>& cell) {
+  Raw<T, V> result;
 #pragma unroll
   for (int i = 0; i < V; ++i) {
-    result.at[i] = i < cell.valid ? ToFloat(matrix[(cell.column + i) * ld + cell.row]) : 0.0f;
+    result.at[i] = i < cell.valid ? matrix[(cell.column + i) * ld + cell.row] : T{};
   }
   return result;
 }

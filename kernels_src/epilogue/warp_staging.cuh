@@ -14,12 +14,43 @@ struct WarpStaging {
   static constexpr int kBytes = 16 * kPitch * 4;
   static constexpr int kLanesPerRow = kColumns / kV;
   static constexpr int kRowsPerPass = 32 / kLanesPerRow;
+  static constexpr int kPasses = 16 / kRowsPerPass;
   static_assert(kColumns % kV == 0 && 32 % kLanesPerRow == 0 && 16 % kRowsPerPass == 0);
 
-  // `acc` holds, per 8 columns, the mma accumulator of 16 rows from `row0` and columns from `column0`.
+  // A lane's cells, a pass each; `valid` is 0 or less for what lies outside the result.
+  struct Cells {
+    Cell<kV> at[kPasses];
+  };
+
+  static __device__ __forceinline__ Cells CellsOf(int lane, int row0, int column0, int m, int n) {
+    Cells cells;
+#pragma unroll
+    for (int pass = 0; pass < kPasses; ++pass) {
+      const int row = row0 + pass * kRowsPerPass + lane / kLanesPerRow;
+      const int column = column0 + lane % kLanesPerRow * kV;
+      cells.at[pass] = {row, column, row >= m ? 0 : n - column < kV ? n - column : kV};
+    }
+    return cells;
+  }
+
+  // What the chain reads for those cells: fetched ahead of the accumulators it is for.
   template <typename Epilogue>
-  static __device__ __forceinline__ void Run(float* staging, const float (&acc)[kColumns / 8][4], int lane, int row0,
-                                             int column0, int m, int n, const Epilogue& epilogue) {
+  struct Operands {
+    typename Epilogue::template Operands<kV> at[kPasses];
+
+    __device__ __forceinline__ void Load(const Cells& cells, const Epilogue& epilogue) {
+#pragma unroll
+      for (int pass = 0; pass < kPasses; ++pass) {
+        if (cells.at[pass].valid > 0) at[pass] = epilogue.Load(cells.at[pass]);
+      }
+    }
+  };
+
+  // `acc` holds, per 8 columns, the mma accumulator of the 16 rows and kColumns columns that `cells` are of.
+  template <typename Epilogue>
+  static __device__ __forceinline__ void Run(float* staging, const float (&acc)[kColumns / 8][4], int lane,
+                                             const Cells& cells, const Operands<Epilogue>& operands,
+                                             const Epilogue& epilogue) {
     __syncwarp();
 #pragma unroll
     for (int j = 0; j < kColumns / 8; ++j) {
@@ -28,21 +59,18 @@ struct WarpStaging {
       *reinterpret_cast<Pack<float, 2>*>(target + 8 * kPitch) = {acc[j][2], acc[j][3]};
     }
     __syncwarp();
-    const int within = lane % kLanesPerRow * kV;
-    const int column = column0 + within;
 #pragma unroll
-    for (int pass = 0; pass < 16 / kRowsPerPass; ++pass) {
-      const int r = pass * kRowsPerPass + lane / kLanesPerRow;
-      const int row = row0 + r;
-      if (row >= m || column >= n) continue;
+    for (int pass = 0; pass < kPasses; ++pass) {
+      if (cells.at[pass].valid <= 0) continue;
+      const int offset = (pass * kRowsPerPass + lane / kLanesPerRow) * kPitch + lane % kLanesPerRow * kV;
       Vec<kV> value;
 #pragma unroll
       for (int i = 0; i < kV; i += 4) {
-        const auto pack = *reinterpret_cast<const Pack<float, 4>*>(staging + r * kPitch + within + i);
+        const auto pack = *reinterpret_cast<const Pack<float, 4>*>(staging + offset + i);
 #pragma unroll
         for (int j = 0; j < 4; ++j) value.at[i + j] = pack.at[j];
       }
-      epilogue(Cell<kV>{row, column, n - column < kV ? n - column : kV}, value);
+      epilogue(cells.at[pass], value, operands.at[pass]);
     }
   }
 };

@@ -10,6 +10,20 @@ struct Vec {
   float at[V];
 };
 
+// The same V values as they lie in memory: fewer registers, until the chain wants them.
+template <typename T, int V>
+struct Raw {
+  T at[V];
+};
+
+template <typename T, int V>
+__device__ __forceinline__ Vec<V> Widen(const Raw<T, V>& raw) {
+  Vec<V> result;
+#pragma unroll
+  for (int i = 0; i < V; ++i) result.at[i] = ToFloat(raw.at[i]);
+  return result;
+}
+
 template <int V>
 __device__ __forceinline__ Vec<V> Splat(float value) {
   Vec<V> result;

@@ -132,8 +132,10 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
   float* staging = reinterpret_cast<float*>(shared + warp * S::Staging::kBytes);
 #pragma unroll
   for (int i = 0; i < S::kFragmentsM; ++i) {
-    S::Staging::Run(staging, acc.at[i], lane, row0 + warp_row + i * 16, column0 + warp_column, problem.m, problem.n,
-                    epilogue);
+    const auto cells = S::Staging::CellsOf(lane, row0 + warp_row + i * 16, column0 + warp_column, problem.m, problem.n);
+    typename S::Staging::template Operands<Epilogue> operands;
+    operands.Load(cells, epilogue);
+    S::Staging::Run(staging, acc.at[i], lane, cells, operands, epilogue);
   }
 }
 

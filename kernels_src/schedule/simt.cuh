@@ -136,7 +136,8 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
       Vec<4> value;
 #pragma unroll
       for (int j = 0; j < 4; ++j) value.at[j] = acc.at[i][g * 4 + j];
-      epilogue(Cell<4>{row, column, Min(4, problem.n - column)}, value);
+      const Cell<4> cell{row, column, Min(4, problem.n - column)};
+      epilogue(cell, value, epilogue.Load(cell));
     }
   }
 }

@@ -140,22 +140,51 @@ __device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosit
   if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
 }
 
+// A warp's way through its part of a tile: slices of 16 rows by kSubtileN columns.
 template <typename Config, typename Epilogue>
-__device__ __forceinline__ void StoreTile(const MappedProblem& problem, const Accumulators<Config>& acc, int row0,
-                                          int column0, float* staging, const Epilogue& epilogue) {
+class TileWriter {
   using S = Shape<Config>;
-  const int warp = threadIdx.x % 128 / 32, lane = threadIdx.x % 32;
+  using Staging = typename S::Staging;
+
+ public:
+  __device__ TileWriter(const MappedProblem& problem, int row0, int column0, float* staging, const Epilogue& epilogue)
+      : problem_(problem), row0_(row0), column0_(column0), staging_(staging), epilogue_(epilogue) {
+    Fetch(0);
+  }
+
+  // The chain on every slice; while one is computed, the next one's operands are on their way.
+  __device__ __forceinline__ void Write(const Accumulators<Config>& acc) {
 #pragma unroll
-  for (int i = 0; i < S::kBlocksM; ++i) {
-#pragma unroll
-    for (int j = 0; j < Config::kTileN; j += Config::kSubtileN) {
+    for (int index = 0; index < kSlices; ++index) {
       float slice[Config::kSubtileN / 8][4];
 #pragma unroll
-      for (int e = 0; e < Config::kSubtileN / 2; ++e) slice[e / 4][e % 4] = acc.at[i][j / 2 + e];
-      S::Staging::Run(staging, slice, lane, row0 + i * 64 + warp * 16, column0 + j, problem.m, problem.n, epilogue);
+      for (int e = 0; e < Config::kSubtileN / 2; ++e) {
+        slice[e / 4][e % 4] = acc.at[index / kAcross][index % kAcross * (Config::kSubtileN / 2) + e];
+      }
+      const auto operands = operands_;
+      if (index + 1 < kSlices) Fetch(index + 1);
+      Staging::Run(staging_, slice, threadIdx.x % 32, CellsOf(index), operands, epilogue_);
     }
   }
-}
+
+ private:
+  static constexpr int kAcross = Config::kTileN / Config::kSubtileN;
+  static constexpr int kSlices = S::kBlocksM * kAcross;
+
+  __device__ __forceinline__ typename Staging::Cells CellsOf(int index) const {
+    const int row = row0_ + index / kAcross * 64 + threadIdx.x % 128 / 32 * 16;
+    const int column = column0_ + index % kAcross * Config::kSubtileN;
+    return Staging::CellsOf(threadIdx.x % 32, row, column, problem_.m, problem_.n);
+  }
+
+  __device__ __forceinline__ void Fetch(int index) { operands_.Load(CellsOf(index), epilogue_); }
+
+  const MappedProblem& problem_;
+  const int row0_, column0_;
+  float* const staging_;
+  const Epilogue& epilogue_;
+  typename Staging::template Operands<Epilogue> operands_;
+};
 
 template <typename Config, typename Epilogue>
 __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring<Config>& ring, float* staging,
@@ -177,14 +206,15 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
   for (; index < tiles_m * tiles_n; index += step) {
     const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
     if (blocks == 0) acc = {};
+    TileWriter<Config, Epilogue> writer(problem, tile.m * Config::kTileM + share * S::kBlocksM * 64,
+                                        tile.n * Config::kTileN, staging, epilogue);
     if constexpr (Config::kPingPong) hopper::SyncNamed(kTurn + warpgroup, 256);
     MultiplyTile<Config>(ring, at, blocks, share, acc);
     if constexpr (Config::kPingPong) {
       hopper::ArriveNamed(kTurn + (warpgroup ^ 1), 256);
       at.Skip(blocks);
     }
-    StoreTile<Config>(problem, acc, tile.m * Config::kTileM + share * S::kBlocksM * 64, tile.n * Config::kTileN,
-                      staging, epilogue);
+    writer.Write(acc);
   }
 }
 

@@ -5,13 +5,14 @@
 namespace gemmd {
 namespace {
 
-std::string OperandText(const Graph& graph, const AccessWidths& widths, int operand) {
+// How an operand is fetched for a cell; nothing for a scalar, which is a parameter.
+std::string LoadText(const Graph& graph, const AccessWidths& widths, int operand) {
   const GraphInput& input = graph.inputs[operand];
   const std::string name = InputName(operand);
   const int width = widths.inputs[operand];
   switch (input.broadcast) {
     case Broadcast::kScalar:
-      return fmt::format("p.{}", name);
+      return "";
     case Broadcast::kRow:
       return fmt::format("LoadRow<{}>(p.{}, cell)", width, name);
     case Broadcast::kColumn:
@@ -25,17 +26,23 @@ std::string OperandText(const Graph& graph, const AccessWidths& widths, int oper
   return "";
 }
 
+// Matrices are fetched ahead; vectors are few, stay in L1 and would only hold registers.
+bool IsFetchedAhead(const GraphInput& input) { return input.broadcast == Broadcast::kFull; }
+
 std::string BinaryText(const Graph& graph, const AccessWidths& widths, const Node& node) {
   const std::string_view functor = Traits(node.kind).functor;
   if (node.literal.has_value()) {
     return fmt::format("Map<{}>(v{}, {})", functor, node.input, FloatLiteral(*node.literal));
   }
-  std::string operand = OperandText(graph, widths, node.operand);
   const bool scaled = node.scale != 1.0f;
+  const std::string name = InputName(node.operand);
   if (graph.inputs[node.operand].broadcast == Broadcast::kScalar) {
+    std::string operand = "p." + name;
     if (scaled) operand = fmt::format("{} * {}", operand, FloatLiteral(node.scale));
     return fmt::format("Map<{}>(v{}, {})", functor, node.input, operand);
   }
+  const bool ahead = IsFetchedAhead(graph.inputs[node.operand]);
+  std::string operand = fmt::format("Widen({})", ahead ? "o." + name : LoadText(graph, widths, node.operand));
   if (scaled) operand = fmt::format("Map<Mul>({}, {})", operand, FloatLiteral(node.scale));
   return fmt::format("Zip<{}>(v{}, {})", functor, node.input, operand);
 }
@@ -65,6 +72,20 @@ std::string InputName(int index) { return fmt::format("in{}", index); }
 std::string InputLdName(int index) { return fmt::format("ld_in{}", index); }
 std::string OutputName(int index) { return fmt::format("out{}", index); }
 std::string OutputLdName(int index) { return fmt::format("ld_out{}", index); }
+
+std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& widths) {
+  std::vector<OperandLoad> loads;
+  std::vector<bool> seen(graph.inputs.size(), false);
+  for (const Node& node : graph.epilogue) {
+    if (node.operand < 0 || seen[node.operand]) continue;
+    seen[node.operand] = true;
+    if (!IsFetchedAhead(graph.inputs[node.operand])) continue;
+    const std::string name = InputName(node.operand);
+    loads.push_back({fmt::format("Raw<{}, V> {};", DeviceType(graph.inputs[node.operand].dtype), name),
+                     LoadText(graph, widths, node.operand)});
+  }
+  return loads;
+}
 
 std::vector<std::string> ChainStatements(const Graph& graph, const AccessWidths& widths) {
   std::vector<std::string> statements;

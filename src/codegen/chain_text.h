@@ -21,7 +21,15 @@ std::string InputLdName(int index);   // "ld_in2"
 std::string OutputName(int index);    // "out0"
 std::string OutputLdName(int index);  // "ld_out0"
 
-// One statement per node that is used: values are v0 (the accumulator), v1, …; parameters are members of `p`.
+// A matrix that a chain reads, fetched ahead of its use and once however often that is.
+struct OperandLoad {
+  std::string member;      // its declaration in the struct Operands<V>
+  std::string expression;  // that fetches it for `cell`
+};
+std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& widths);
+
+// One statement per node that is used: values are v0 (the accumulator), v1, …; parameters are members of `p`, loaded
+// operands of `o`.
 std::vector<std::string> ChainStatements(const Graph& graph, const AccessWidths& widths);
 
 }  // namespace gemmd

@@ -99,6 +99,12 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& k
                                                          InputLdName(graph.a), b, InputLdName(graph.b))
                                            : "&p.map0, &p.map1, p.m, p.n, p.k";
 
+  std::vector<std::string> operands, loads;
+  for (OperandLoad& load : OperandLoads(graph, kernel.widths)) {
+    operands.push_back(std::move(load.member));
+    loads.push_back(std::move(load.expression) + ",");
+  }
+
   GeneratedKernel result;
   result.entry = std::string(kKernelEntry);
   GEMMD_ASSIGN_OR_RETURN(result.source,
@@ -107,6 +113,8 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& k
                                                          {"config", Lines(ConfigLines(graph, kernel), 2)},
                                                          {"params", Lines(params, 2)},
                                                          {"param_bytes", fmt::format("{}", ParamBytes(fields))},
+                                                         {"operands", Lines(operands, 4)},
+                                                         {"loads", Lines(loads, 8)},
                                                          {"epilogue", Lines(ChainStatements(graph, kernel.widths), 4)},
                                                          {"launch_bounds", LaunchBounds(kernel.config)},
                                                          {"entry", result.entry},

@@ -51,12 +51,25 @@ TEST(ChainStatementsTest, ReachesEachKindOfOperandInItsOwnWay) {
   graph.epilogue = {Binary(OpKind::kAdd, 0, 2), Binary(OpKind::kSub, 1, 3), Binary(OpKind::kMul, 2, 4),
                     Binary(OpKind::kAdd, 3, 5), Binary(OpKind::kAdd, 4, 6), Store(5, 0)};
   EXPECT_THAT(ChainStatements(graph, Widths()),
-              ElementsAre("const auto v1 = Map<Add>(v0, p.in2);",                    //
-                          "const auto v2 = Zip<Sub>(v1, LoadRow<8>(p.in3, cell));",  //
-                          "const auto v3 = Zip<Mul>(v2, LoadColumn(p.in4, cell));",  //
-                          "const auto v4 = Zip<Add>(v3, LoadRowMajor<4>(p.in5, p.ld_in5, cell));",
-                          "const auto v5 = Zip<Add>(v4, LoadColumnMajor(p.in6, p.ld_in6, cell));",
+              ElementsAre("const auto v1 = Map<Add>(v0, p.in2);",
+                          "const auto v2 = Zip<Sub>(v1, Widen(LoadRow<8>(p.in3, cell)));",
+                          "const auto v3 = Zip<Mul>(v2, Widen(LoadColumn(p.in4, cell)));",
+                          "const auto v4 = Zip<Add>(v3, Widen(o.in5));", "const auto v5 = Zip<Add>(v4, Widen(o.in6));",
                           "Store<8>(p.out0, p.ld_out0, cell, v5);"));
+  std::vector<std::string> members, expressions;
+  for (const OperandLoad& load : OperandLoads(graph, Widths())) {
+    members.push_back(load.member);
+    expressions.push_back(load.expression);
+  }
+  EXPECT_THAT(members, ElementsAre("Raw<float, V> in5;", "Raw<float, V> in6;"));
+  EXPECT_THAT(expressions,
+              ElementsAre("LoadRowMajor<4>(p.in5, p.ld_in5, cell)", "LoadColumnMajor(p.in6, p.ld_in6, cell)"));
+}
+
+TEST(OperandLoadsTest, LoadAnOperandOnceHoweverOftenItIsUsed) {
+  Graph graph = OperandGraph();
+  graph.epilogue = {Binary(OpKind::kAdd, 0, 5), Binary(OpKind::kMul, 1, 5), Store(2, 0)};
+  EXPECT_EQ(OperandLoads(graph, Widths()).size(), 1u);
 }
 
 TEST(ChainStatementsTest, ScalesOperandsAndSkipsAScaleOfOne) {
@@ -64,7 +77,7 @@ TEST(ChainStatementsTest, ScalesOperandsAndSkipsAScaleOfOne) {
   graph.epilogue = {Binary(OpKind::kAdd, 0, 2, 0.5f), Binary(OpKind::kAdd, 1, 3, 0.5f), Store(2, 0)};
   EXPECT_THAT(ChainStatements(graph, Widths()),
               ElementsAre("const auto v1 = Map<Add>(v0, p.in2 * 0x1p-1f);",
-                          "const auto v2 = Zip<Add>(v1, Map<Mul>(LoadRow<8>(p.in3, cell), 0x1p-1f));",
+                          "const auto v2 = Zip<Add>(v1, Map<Mul>(Widen(LoadRow<8>(p.in3, cell)), 0x1p-1f));",
                           "Store<8>(p.out0, p.ld_out0, cell, v2);"));
 }
 
