@@ -1,0 +1,58 @@
+// f32 [M,K] x f32 [K,N] (ieee) -> store f32
+#include "schedule/simt.cuh"
+
+namespace gemmd {
+namespace {
+
+struct Config {
+  using A = float;
+  using B = float;
+  static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
+  static constexpr int kWidthA = 4, kWidthB = 4;
+  static constexpr int kTileM = 128, kTileN = 128, kTileK = 16;
+  static constexpr int kStages = 2, kGroupM = 8, kThreads = 256;
+  static constexpr int kSharedBytes = 33792;
+  static constexpr int kMicroM = 8, kMicroN = 8;
+};
+
+struct Params {
+  const float* in0;
+  const float* in1;
+  float* out0;
+  Int64 ld_in0;
+  Int64 ld_in1;
+  Int64 ld_out0;
+  int m;
+  int n;
+  int k;
+};
+static_assert(sizeof(Params) == 64, "planned and real parameter layout differ");
+
+struct Epilogue {
+  const Params& p;
+
+  template <int V>
+  struct Operands {
+
+  };
+
+  template <int V>
+  __device__ __forceinline__ Operands<V> Load(const Cell<V>& cell) const {
+    return {
+
+    };
+  }
+
+  template <int V>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o) const {
+    Store<4>(p.out0, p.ld_out0, cell, v0);
+  }
+};
+
+}  // namespace
+}  // namespace gemmd
+
+extern "C" __global__ void __launch_bounds__(256)
+    gemmd_kernel(const __grid_constant__ gemmd::Params p) {
+  gemmd::simt::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k}, gemmd::Epilogue{p});
+}
