@@ -55,6 +55,16 @@ class ServiceTest(DaemonTest):
         summary, _ = run_once(self.stub)
         self.assertEqual(summary.device, "host")
 
+    def test_sixty_four_callers_of_a_new_spec_cause_one_compile(self):
+        request = pb.CompileRequest(spec=specs.source_of(specs.slow_spec(3)))
+        calls = [self.stub.Compile.future(request) for _ in range(64)]
+        answers = [call.result(timeout=60) for call in calls]
+        # Every compile has its own time, in microseconds, which goes wherever its cubin goes.
+        self.assertEqual(len({answer.compile_us for answer in answers}), 1)
+        self.assertEqual({answer.cache_tier for answer in answers} - {"memory"}, {"compiled"})
+        self.assertEqual(sum("method=Compile" in line and answers[0].spec_id in line
+                             for line in self.daemon.log().splitlines()), 64)
+
     def test_a_launch_does_not_wait_for_a_slow_compile(self):
         run_once(self.stub)
         compiled = threading.Event()
