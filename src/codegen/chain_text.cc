@@ -26,8 +26,25 @@ std::string LoadText(const Graph& graph, const AccessWidths& widths, int operand
   return "";
 }
 
-// Matrices are fetched ahead; vectors are few, stay in L1 and would only hold registers.
-bool IsFetchedAhead(const GraphInput& input) { return input.broadcast == Broadcast::kFull; }
+// Which operands are fetched ahead of their use, by index of the graph's input. What is fetched ahead holds registers,
+// of which a chain on a full warpgroup's accumulators has few: one access of 16-bit elements for each of two passes,
+// now and next, fits; twice that spilled. Vectors stay in L1, and the lines of a column-major matrix would come one by
+// one.
+std::vector<bool> FetchedAhead(const Graph& graph) {
+  constexpr std::int64_t kCellElements = 8, kBudgetBytes = 16;
+  std::vector<bool> ahead(graph.inputs.size(), false);
+  std::int64_t bytes = 0;
+  for (const Node& node : graph.epilogue) {
+    if (node.operand < 0 || ahead[node.operand]) continue;
+    const GraphInput& input = graph.inputs[node.operand];
+    if (input.broadcast != Broadcast::kFull || input.layout != Layout::kRowMajor) continue;
+    const std::int64_t cell_bytes = kCellElements * SizeBytes(input.dtype);
+    if (bytes + cell_bytes > kBudgetBytes) continue;
+    bytes += cell_bytes;
+    ahead[node.operand] = true;
+  }
+  return ahead;
+}
 
 std::string BinaryText(const Graph& graph, const AccessWidths& widths, const Node& node) {
   const std::string_view functor = Traits(node.kind).functor;
@@ -41,7 +58,7 @@ std::string BinaryText(const Graph& graph, const AccessWidths& widths, const Nod
     if (scaled) operand = fmt::format("{} * {}", operand, FloatLiteral(node.scale));
     return fmt::format("Map<{}>(v{}, {})", functor, node.input, operand);
   }
-  const bool ahead = IsFetchedAhead(graph.inputs[node.operand]);
+  const bool ahead = FetchedAhead(graph)[node.operand];
   std::string operand = fmt::format("Widen({})", ahead ? "o." + name : LoadText(graph, widths, node.operand));
   if (scaled) operand = fmt::format("Map<Mul>({}, {})", operand, FloatLiteral(node.scale));
   return fmt::format("Zip<{}>(v{}, {})", functor, node.input, operand);
@@ -75,14 +92,12 @@ std::string OutputLdName(int index) { return fmt::format("ld_out{}", index); }
 
 std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& widths) {
   std::vector<OperandLoad> loads;
-  std::vector<bool> seen(graph.inputs.size(), false);
-  for (const Node& node : graph.epilogue) {
-    if (node.operand < 0 || seen[node.operand]) continue;
-    seen[node.operand] = true;
-    if (!IsFetchedAhead(graph.inputs[node.operand])) continue;
-    const std::string name = InputName(node.operand);
-    loads.push_back({fmt::format("Raw<{}, V> {};", DeviceType(graph.inputs[node.operand].dtype), name),
-                     LoadText(graph, widths, node.operand)});
+  const std::vector<bool> ahead = FetchedAhead(graph);
+  for (std::size_t i = 0; i < ahead.size(); ++i) {
+    if (!ahead[i]) continue;
+    const int operand = static_cast<int>(i);
+    loads.push_back({fmt::format("Raw<{}, V> {};", DeviceType(graph.inputs[i].dtype), InputName(operand)),
+                     LoadText(graph, widths, operand)});
   }
   return loads;
 }
