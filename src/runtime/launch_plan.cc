@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <string_view>
 
 #include "base/status.h"
 #include "runtime/tensor_placement.h"
+#include "spec/validate.h"
 
 namespace gemmd {
 namespace {
 
-constexpr std::int64_t kMaxExtent = std::numeric_limits<std::int32_t>::max();  // kernels take i32 extents
-constexpr std::int64_t kMaxGridX = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMaxGridX = kMaxExtent;  // a persistent CTA's index steps past it
 
 absl::Status CheckExtents(const Manifest& manifest, const GemmShape& shape) {
   const auto check = [](std::string_view name, std::int64_t extent, std::optional<std::int64_t> literal) {
@@ -49,7 +48,7 @@ absl::StatusOr<std::int64_t> GridX(const GridFormula& grid, const GemmShape& sha
   if (grid.tile_m <= 0 || grid.tile_n <= 0) {
     return Internal("the manifest has a tile of {}x{}", grid.tile_m, grid.tile_n);
   }
-  // Both factors are below 2^31: no overflow.
+  // Both factors are at most kMaxExtent: no overflow.
   const std::int64_t tiles = CeilDiv(shape.m, grid.tile_m) * CeilDiv(shape.n, grid.tile_n);
   if (tiles > kMaxGridX) return InvalidArgument("{} tiles are more than one launch can have ({})", tiles, kMaxGridX);
   return tiles;

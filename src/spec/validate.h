@@ -14,7 +14,8 @@
 
 namespace gemmd {
 
-inline constexpr std::int64_t kMaxExtent = std::numeric_limits<std::int32_t>::max();
+// Kernels count in 32 bits, and step up to a tile, or a grid's CTAs, past what they count.
+inline constexpr std::int64_t kMaxExtent = std::numeric_limits<std::int32_t>::max() - 65536;
 inline constexpr std::int64_t kMaxTensorBytes = (std::int64_t{1} << 62) - 1;
 inline constexpr std::size_t kMaxTensors = 128;  // inputs and outputs; keeps a kernel's parameters under 4 KiB
 inline constexpr std::size_t kMaxChainOperations = 4096;

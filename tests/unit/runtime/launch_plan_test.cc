@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "sample_kernel.h"
+#include "spec/validate.h"
 
 namespace gemmd {
 namespace {
@@ -125,9 +126,10 @@ TEST_F(LaunchPlanTest, RefusesANegativeExtent) {
   ExpectError(absl::StatusCode::kInvalidArgument, "M is -1");
 }
 
-TEST_F(LaunchPlanTest, RefusesAnExtentOver32Bits) {
-  request_.shape.m = std::int64_t{1} << 31;
-  ExpectError(absl::StatusCode::kInvalidArgument, "M is 2147483648");
+// A kernel rounds extents up to whole tiles in 32 bits.
+TEST_F(LaunchPlanTest, RefusesAnExtentWithinATileOf31Bits) {
+  request_.shape.m = kMaxExtent + 1;
+  ExpectError(absl::StatusCode::kInvalidArgument, "M is 2147418112, expected 0 to 2147418111");
 }
 
 TEST_F(LaunchPlanTest, RefusesAnotherNumberOfTensors) {

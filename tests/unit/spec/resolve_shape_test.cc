@@ -32,20 +32,21 @@ TEST(ResolveShapeTest, TellsAllThatIsWrongAtOnce) {
   EXPECT_EQ(Message(ResolveShape(spec, {{"seqlen", 3}, {"M", -1}, {"K", 511}}).status()),
             "dims.seq_len: missing; expected the extent of a dynamic dim\n"
             "dims.K: 511 is not 512, its extent in the spec\n"
-            "dims.M: -1 is not between 0 and 2147483647\n"
+            "dims.M: -1 is not between 0 and 2147418111\n"
             "dims.seqlen: \"seqlen\" is not a dim of the spec; did you mean \"seq_len\"?");
 }
 
-TEST(ResolveShapeTest, RefusesExtentsBeyond31Bits) {
-  EXPECT_EQ(Message(ResolveShape(SampleSpec(), {{"M", std::int64_t{1} << 31}}).status()),
-            "dims.M: 2147483648 is not between 0 and 2147483647");
+TEST(ResolveShapeTest, RefusesExtentsThatAKernelCannotCountPast) {
+  EXPECT_TRUE(ResolveShape(SampleSpec(), {{"M", kMaxExtent}}).ok());
+  EXPECT_EQ(Message(ResolveShape(SampleSpec(), {{"M", kMaxExtent + 1}}).status()),
+            "dims.M: 2147418112 is not between 0 and 2147418111");
 }
 
 TEST(ResolveShapeTest, RefusesAResultThatOverflows) {
   KernelSpec spec = SampleSpec();
   spec.dims["N"] = {};
   EXPECT_EQ(Message(ResolveShape(spec, {{"M", kMaxExtent}, {"N", kMaxExtent}}).status()),
-            "dims: the size of a 2147483647 x 2147483647 matrix is not under 2^62 bytes");
+            "dims: the size of a 2147418111 x 2147418111 matrix is not under 2^62 bytes");
 }
 
 TEST(ResolveTensorTest, GivesExtentsInElements) {

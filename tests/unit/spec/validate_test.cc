@@ -47,10 +47,10 @@ const Bend kTensorBends[] = {
      },
      {"dims[\"a b\"]: \"a b\" is not an identifier",
       "epilogue[2].operand: \"bias\" of shape [a b (3)] is not [], [N (256)], [M] or [M, N (256)]"}},
-    {"NegativeDim", [](KernelSpec& s) { s.dims["N"] = {-1}; }, {"dims.N: -1 is not between 0 and 2147483647"}},
+    {"NegativeDim", [](KernelSpec& s) { s.dims["N"] = {-1}; }, {"dims.N: -1 is not between 0 and 2147418111"}},
     {"LongDim",
      [](KernelSpec& s) { s.dims["N"] = {kTooLong}; },
-     {"dims.N: 2147483648 is not between 0 and 2147483647"}},
+     {"dims.N: 2147483648 is not between 0 and 2147418111"}},
     {"ZeroDim", [](KernelSpec& s) { s.dims["K"] = {0}; }, {}},
     {"UnusedDim", [](KernelSpec& s) { s.dims["P"] = {1}; }, {"dims.P: \"P\" is not used by any input"}},
     {"UnknownDim",
@@ -86,7 +86,7 @@ const Bend kTensorBends[] = {
        s.inputs.erase("bias");
      },
      {"inputs.residual.shape: its size is not under 2^62 bytes",
-      "epilogue[1].operand: \"residual\" of shape [2147483647, 2147483647] is not [], [N (256)], [M] or [M, N (256)]"}},
+      "epilogue[1].operand: \"residual\" of shape [2147418111, 2147418111] is not [], [N (256)], [M] or [M, N (256)]"}},
     {"HugeResult",
      [](KernelSpec& s) {
        s.dims = {{"M", {kMaxExtent}}, {"K", {1}}, {"N", {kMaxExtent}}};
