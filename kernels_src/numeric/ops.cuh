@@ -42,7 +42,8 @@ struct Tanh {
 
 // x * Phi(x) = max(x, 0) - |x| * Phi(-|x|) with the normal distribution's Phi. log2(Phi(-z)) is smooth, so a polynomial
 // and one exponential give Phi(-z) to 3 * 2^-24 for every z up to 13, past which it underflows. The coefficients are a
-// least-maximum fit of log2(Phi(-z)) on [0, 13], the error weighted by 1 / (1 + z^2 / 2).
+// least-maximum fit of log2(Phi(-z)) on [0, 13], the error weighted by 1 / (1 + z^2 / 2). max(x, 0) is a product, so
+// that minus infinity becomes NaN, as in the formula: infinity times 0.
 struct GeluErf {
   static __device__ __forceinline__ float Apply(float x) {
     constexpr float kLog2Phi[] = {-0x1.fffff6p-1f,  -0x1.26af8ap+0f,  -0x1.d62858p-2f,  -0x1.af5c4ap-5f,
@@ -54,7 +55,7 @@ struct GeluErf {
     float log2_phi = kLog2Phi[kDegree];
 #pragma unroll
     for (int i = kDegree - 1; i >= 0; --i) log2_phi = fmaf(log2_phi, z, kLog2Phi[i]);
-    return fmaf(-z, Exp2(log2_phi), x < 0.0f ? 0.0f : x);
+    return fmaf(-z, Exp2(log2_phi), x * (x < 0.0f ? 0.0f : 1.0f));
   }
 };
 

@@ -125,6 +125,30 @@ std::string CaseName(const testing::TestParamInfo<Case>& info) {
                      c.a_column_major ? "t" : "n", c.b_column_major ? "t" : "n");
 }
 
+constexpr char kInfinities[] = R"({"version": 1, "name": "infinities",
+  "inputs": {"x": {"dtype": "f32", "shape": [40, 8]}, "w": {"dtype": "f32", "shape": [8, 24]}},
+  "matmul": {"a": "x", "b": "w"},
+  "epilogue": [
+    {"op": "mul", "value": 1e30}, {"op": "mul", "value": 1e30, "id": "infinity"},
+    {"op": "gelu"}, {"op": "store", "output": "gelu_erf", "dtype": "f32"},
+    {"op": "gelu", "form": "tanh", "input": "infinity"}, {"op": "store", "output": "gelu_tanh", "dtype": "f32"},
+    {"op": "silu", "input": "infinity"}, {"op": "store", "output": "silu", "dtype": "f32"}]})";
+
+class InfinityTest : public GpuTest {};
+
+TEST_F(InfinityTest, ActivationsTakeInfinitiesAsTheirFormulasDo) {
+  const KernelSpec spec = SpecFromText(kInfinities);
+  Engine engine(compiler_.get(), cubins_.get(), std::int64_t{1} << 30);
+  const absl::StatusOr<CompileOutcome> compiled =
+      engine.Compile(spec, device_->info().limits, Assumptions{}, absl::InfiniteFuture());
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  const absl::StatusOr<DeviceRunOutcome> outcome =
+      RunOnDevice(*device_, *compiled->kernel, spec, compiled->canonical, {}, {});
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_TRUE(outcome->report.verified) << outcome->report.mismatches << " wrong, worst in "
+                                        << outcome->report.worst.output;
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, KernelTest, testing::ValuesIn(Cases()), CaseName);
 
 }  // namespace

@@ -53,6 +53,17 @@ TEST_P(UnaryTest, AgreesWithDoublePrecision) {
 
 TEST_P(UnaryTest, PropagatesNaN) { EXPECT_TRUE(std::isnan(Unary(GetParam(), NAN))); }
 
+// The activations are products with a factor that is 0 there: NaN, as in PyTorch. The others have limits.
+TEST_P(UnaryTest, TakesInfinitiesAsItsFormulaDoes) {
+  const double below = Reference(GetParam(), -kInfinity), above = Reference(GetParam(), kInfinity);
+  EXPECT_EQ(Unary(GetParam(), kInfinity), above);
+  if (std::isnan(below)) {
+    EXPECT_TRUE(std::isnan(Unary(GetParam(), -kInfinity)));
+  } else {
+    EXPECT_EQ(Unary(GetParam(), -kInfinity), below);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Ops, UnaryTest,
                          ::testing::Values(OpKind::kRelu, OpKind::kGeluErf, OpKind::kGeluTanh, OpKind::kSilu,
                                            OpKind::kSigmoid, OpKind::kTanh),
