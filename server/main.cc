@@ -91,7 +91,11 @@ int Main(int argc, char** argv) {
   options.worker_directory = *home;
   CLI::App app("gemmd: compiles, caches and launches fused GPU kernels", "gemmd");
   AddOptions(app, options);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {  // CLI11 speaks in exceptions; they end here
+    return app.exit(error) == 0 ? 0 : kBadUsage;
+  }
   const absl::StatusOr<DaemonConfig> config = MakeConfig(options);
   if (!config.ok()) {
     std::cerr << MessageOf(config.status()) << '\n';

@@ -57,6 +57,12 @@ CLI::Option* AddNamed(CLI::App* command, const std::string& name, NamedTexts& te
   return command->add_option(name, texts, description)->type_name("NAME=VALUE")->allow_extra_args(false);
 }
 
+// CLI::PositiveNumber names the bounds of double, all of their digits.
+std::string RequirePositive(const std::string& text) {
+  double value = 0;
+  return ParseNumber(text, value) && value > 0 ? "" : fmt::format("found \"{}\", expected a number above 0", text);
+}
+
 // Every command's options, filled while CLI11 parses.
 struct Commands {
   explicit Commands(CLI::App& app) {
@@ -87,7 +93,7 @@ struct Commands {
         ->capture_default_str();
     run_app->add_flag("--verify", run.verify, "Recompute sampled full rows in fp64 and compare");
     run_app->add_option("--verify-rows", run.verify_rows, "Rows to recompute")
-        ->check(CLI::PositiveNumber)
+        ->check(RequirePositive)
         ->capture_default_str();
     run_app->add_option("--device", run.device, "Device of the daemon; default: its first GPU, else host");
   }
@@ -136,7 +142,7 @@ ParsedCommandLine ParseCommandLine(int argc, const char* const* argv, const std:
       ->capture_default_str();
   app.add_flag("--json", parsed.options.json, "Print one JSON object");
   app.add_option("--timeout", parsed.options.timeout_s, "Seconds for the whole command")
-      ->check(CLI::PositiveNumber)
+      ->check(RequirePositive)
       ->capture_default_str();
   Commands commands(app);
   try {

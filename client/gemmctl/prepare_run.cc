@@ -1,7 +1,9 @@
 #include "client/gemmctl/prepare_run.h"
 
 #include <fmt/ranges.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -62,6 +64,28 @@ absl::StatusOr<Tensor> ReadInput(const std::string& name, const std::string& pat
   return InLayout(std::move(tensor), declared.layout);
 }
 
+// Refuses what could only end in a failed allocation, or in the kernel's killing of this process.
+absl::Status CheckMemory(const KernelSpec& spec, const RunOptions& options, const GemmShape& shape) {
+  const std::int64_t memory_bytes = std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+  std::int64_t left_bytes = memory_bytes;
+  const auto take = [&left_bytes](const std::vector<std::int64_t>& extents, DType dtype) {
+    left_bytes -= std::min(left_bytes + 1, ElementCount(extents) * SizeBytes(dtype));  // -1: too many, without overflow
+    return left_bytes >= 0;
+  };
+  bool fits = true;
+  for (const auto& [name, tensor] : spec.inputs) {
+    GEMMD_ASSIGN_OR_RETURN(const std::vector<std::int64_t> extents, ResolveTensor(spec, tensor, options.dims));
+    fits = fits && take(extents, tensor.dtype);
+  }
+  for (const Operation& operation : spec.epilogue) {
+    if (operation.kind != OpKind::kStore) continue;
+    fits = fits && take({shape.m, shape.n}, operation.dtype.value_or(DType::kF32));
+  }
+  if (fits) return absl::OkStatus();
+  return ResourceExhausted("the tensors of M = {}, N = {}, K = {} don't fit the {} bytes of this machine's memory",
+                           shape.m, shape.n, shape.k, memory_bytes);
+}
+
 absl::Status PrepareInput(const RunOptions& options, const std::string& name, const TensorSpec& declared,
                           PreparedRun& run) {
   if (declared.shape.empty()) {
@@ -112,6 +136,7 @@ absl::StatusOr<PreparedRun> PrepareRun(const KernelSpec& spec, const RunOptions&
     return InvalidArgument("{}", errors);
   }
   run.shape = *shape;
+  GEMMD_RETURN_IF_ERROR(CheckMemory(spec, options, run.shape));
   for (const auto& [name, declared] : spec.inputs) GEMMD_RETURN_IF_ERROR(PrepareInput(options, name, declared, run));
   for (const Operation& operation : spec.epilogue) {
     if (operation.kind != OpKind::kStore) continue;

@@ -14,8 +14,9 @@ absl::StatusOr<CommandResult> RunSpec(const Client& client, const std::string& s
                                       bool json, absl::Time deadline) {
   GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ParseValidSpec(spec_json));
   GEMMD_ASSIGN_OR_RETURN(PreparedRun run, PrepareRun(spec, options));
-  GEMMD_ASSIGN_OR_RETURN(const RunReport report, client.Run(run.Call(spec_json, options), deadline));
+  // Asked first: after the run the daemon may be stopping, and the result would be lost.
   GEMMD_ASSIGN_OR_RETURN(const DevicesReport devices, client.ListDevices(deadline));
+  GEMMD_ASSIGN_OR_RETURN(const RunReport report, client.Run(run.Call(spec_json, options), deadline));
   for (const auto& [name, path] : options.outputs) GEMMD_RETURN_IF_ERROR(WriteNpy(path, run.outputs[name].view()));
 
   CommandResult result;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -86,6 +87,10 @@ TEST_F(GemmctlTest, WrongUsageEndsWithOne) {
   EXPECT_EQ(Run("plan").code, 1);
   EXPECT_EQ(Run("plan spec.json --arch sm_90a --device cuda:0").code, 1);
   EXPECT_EQ(Run("--timeout -3 health").code, 1);
+  EXPECT_EQ(Run("--timeout nan health").code, 1);
+  const Ended no_rows = Run("run spec.json --random --verify-rows 0");
+  EXPECT_EQ(no_rows.code, 1);
+  EXPECT_THAT(no_rows.err, HasSubstr("--verify-rows: found \"0\", expected a number above 0"));
 }
 
 TEST_F(GemmctlTest, MalformedPairsAreAllNamed) {
@@ -185,6 +190,32 @@ TEST_F(GemmctlTest, MissingAndUnknownTensorsAreAllNamed) {
        {"no such input \"y\"", "did you mean \"out\"", "input \"w\": neither", "input \"x\": neither"}) {
     EXPECT_THAT(ended.err, HasSubstr(part));
   }
+}
+
+TEST_F(GemmctlTest, TensorsThatDoNotFitAreRefusedBeforeTheyAreMade) {
+  std::string huge = kSpec;
+  huge.replace(huge.find("\"N\": 3"), 6, "\"N\": 1000000000");
+  Write("huge.json", huge);
+  for (const char* m : {"1000000", "500000000"}) {
+    const Ended ended = Run(std::string("run huge.json --random --dim M=") + m);
+    EXPECT_EQ(ended.code, 6);
+    EXPECT_THAT(ended.err, HasSubstr(std::string("the tensors of M = ") + m + ", N = 1000000000, K = 5 don't fit the"));
+  }
+}
+
+TEST_F(GemmctlTest, AResultOutlivesADaemonThatStopsAfterIt) {
+  AnswerRuns(0);
+  std::atomic<bool> ran{false};
+  daemon_.run = [&ran, run = daemon_.run](grpc::ServerContext& context, RunStream& stream) {
+    ran = true;
+    return run(context, stream);
+  };
+  daemon_.list_devices = [&ran](const v1::ListDevicesRequest&, v1::ListDevicesResponse&) {
+    return ran ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "stopping") : grpc::Status::OK;
+  };
+  const Ended ended = Run("run spec.json --dim M=4 --random --verify --output out=out.npy");
+  EXPECT_EQ(ended.code, 0) << ended.err;
+  EXPECT_TRUE(std::filesystem::exists(directory_ / "out.npy"));
 }
 
 TEST_F(GemmctlTest, ALateAnswerEndsWithFive) {

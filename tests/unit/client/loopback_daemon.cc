@@ -62,8 +62,9 @@ grpc::Status LoopbackDaemon::ReadBuffer(grpc::ServerContext*, const v1::ReadBuff
   return grpc::Status::OK;
 }
 
-grpc::Status LoopbackDaemon::ListDevices(grpc::ServerContext*, const v1::ListDevicesRequest*,
+grpc::Status LoopbackDaemon::ListDevices(grpc::ServerContext*, const v1::ListDevicesRequest* request,
                                          v1::ListDevicesResponse* response) {
+  if (list_devices) return list_devices(*request, *response);
   v1::DeviceDescription& device = *response->add_devices();
   device.set_id("host");
   device.set_kind("host");

@@ -25,6 +25,8 @@ class LoopbackDaemon final : public v1::Gemmd::Service {
   std::function<grpc::Status(const v1::ValidateRequest&, v1::ValidateResponse&)> validate;
   std::function<grpc::Status(const v1::PlanRequest&, v1::PlanResponse&)> plan;
   std::function<grpc::Status(grpc::ServerContext&, RunStream&)> run;
+  // Has the host device where no answer is set.
+  std::function<grpc::Status(const v1::ListDevicesRequest&, v1::ListDevicesResponse&)> list_devices;
   std::string buffer;  // the one device buffer's bytes
 
  private:

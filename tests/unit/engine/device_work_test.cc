@@ -132,7 +132,8 @@ TEST_F(DeviceWorkTest, ALaunchNamesTheTensorWhoseBufferIsUnknown) {
 }
 
 TEST_F(DeviceWorkTest, AKernelIsLoadedAnewAfterItsWorkerDied) {
-  ASSERT_TRUE(LaunchOnBuffers(*kernels_, buffers_, SmallLaunch(), Soon()).ok());
+  const auto before = LaunchOnBuffers(*kernels_, buffers_, SmallLaunch(), Soon());
+  ASSERT_TRUE(before.ok()) << before.status();
   const auto device = *kernels_->FindDevice("host");
   kill(static_cast<const WorkerDevice&>(*device).pid(), SIGKILL);
   EXPECT_EQ(device->Allocate(1, Soon()).status().code(), absl::StatusCode::kUnavailable);
