@@ -7,72 +7,93 @@
 
 namespace gemmd {
 
-template <int kColumns>
-struct WarpStaging {
-  static constexpr int kV = 8;
+// A warp's walk over slices of 16 rows by kColumns columns, each in passes of as many rows as its lanes cover. What the
+// chain reads is fetched two passes ahead, across slices.
+template <int kColumns, typename Epilogue>
+class WarpStaging {
+ public:
   static constexpr int kPitch = kColumns + 8;  // floats; 8 more than the columns keeps fragment stores conflict-free
   static constexpr int kBytes = 16 * kPitch * 4;
+
+  struct Slice {
+    int row0, column0;
+  };
+
+  // The result is [m, n]; `staging` is this warp's own, kBytes long.
+  __device__ __forceinline__ WarpStaging(float* staging, int m, int n, const Epilogue& epilogue)
+      : staging_(staging), m_(m), n_(n), epilogue_(epilogue) {}
+
+  // Before the first slice's accumulators are there.
+  __device__ __forceinline__ void Start(const Slice& first) {
+    Fetch(first, 0, soon_);
+    Fetch(first, 1, later_);
+  }
+
+  // The chain on one slice; `next` is the slice after it, one past the result where there is none. `acc` holds, per 8
+  // columns, the mma accumulator of the slice's 16 rows.
+  __device__ __forceinline__ void Write(const float (&acc)[kColumns / 8][4], const Slice& slice, const Slice& next) {
+    __syncwarp();
+    float* target = staging_ + Lane() / 4 * kPitch + Lane() % 4 * 2;
+#pragma unroll
+    for (int j = 0; j < kColumns / 8; ++j) {
+      *reinterpret_cast<Pack<float, 2>*>(target + j * 8) = {acc[j][0], acc[j][1]};
+      *reinterpret_cast<Pack<float, 2>*>(target + j * 8 + 8 * kPitch) = {acc[j][2], acc[j][3]};
+    }
+    __syncwarp();
+#pragma unroll 1  // short code: the chain is compiled once a slice
+    for (int pass = 0; pass < kPasses; ++pass) {
+      const Operands operands = soon_;
+      soon_ = later_;
+      const bool here = pass + 2 < kPasses;
+      Fetch(here ? slice : next, here ? pass + 2 : pass + 2 - kPasses, later_);
+      const Cell<kV> cell = CellOf(slice, pass);
+      if (cell.valid > 0) epilogue_(cell, Staged(pass), operands);
+    }
+  }
+
+ private:
+  static constexpr int kV = 8;
   static constexpr int kLanesPerRow = kColumns / kV;
   static constexpr int kRowsPerPass = 32 / kLanesPerRow;
   static constexpr int kPasses = 16 / kRowsPerPass;
-  static_assert(kColumns % kV == 0 && 32 % kLanesPerRow == 0 && 16 % kRowsPerPass == 0);
+  static_assert(kColumns % kV == 0 && 32 % kLanesPerRow == 0 && kPasses >= 2);
+  using Operands = typename Epilogue::template Operands<kV>;
 
-  // A lane's cells, a pass each; `valid` is 0 or less for what lies outside the result.
-  struct Cells {
-    Cell<kV> at[kPasses];
-  };
+  static __device__ __forceinline__ int Lane() { return threadIdx.x % 32; }
 
-  static __device__ __forceinline__ Cells CellsOf(int lane, int row0, int column0, int m, int n) {
-    Cells cells;
-#pragma unroll
-    for (int pass = 0; pass < kPasses; ++pass) {
-      const int row = row0 + pass * kRowsPerPass + lane / kLanesPerRow;
-      const int column = column0 + lane % kLanesPerRow * kV;
-      cells.at[pass] = {row, column, row >= m ? 0 : n - column < kV ? n - column : kV};
-    }
-    return cells;
+  // `valid` is 0 or less for what lies outside the result.
+  __device__ __forceinline__ Cell<kV> CellOf(const Slice& slice, int pass) const {
+    const int row = slice.row0 + pass * kRowsPerPass + Lane() / kLanesPerRow;
+    const int column = slice.column0 + Lane() % kLanesPerRow * kV;
+    return {row, column, row >= m_ ? 0 : n_ - column < kV ? n_ - column : kV};
   }
 
-  // What the chain reads for those cells: fetched ahead of the accumulators it is for.
-  template <typename Epilogue>
-  struct Operands {
-    typename Epilogue::template Operands<kV> at[kPasses];
-
-    __device__ __forceinline__ void Load(const Cells& cells, const Epilogue& epilogue) {
-#pragma unroll
-      for (int pass = 0; pass < kPasses; ++pass) {
-        if (cells.at[pass].valid > 0) at[pass] = epilogue.Load(cells.at[pass]);
-      }
-    }
-  };
-
-  // `acc` holds, per 8 columns, the mma accumulator of the 16 rows and kColumns columns that `cells` are of.
-  template <typename Epilogue>
-  static __device__ __forceinline__ void Run(float* staging, const float (&acc)[kColumns / 8][4], int lane,
-                                             const Cells& cells, const Operands<Epilogue>& operands,
-                                             const Epilogue& epilogue) {
-    __syncwarp();
-#pragma unroll
-    for (int j = 0; j < kColumns / 8; ++j) {
-      float* target = staging + lane / 4 * kPitch + j * 8 + lane % 4 * 2;
-      *reinterpret_cast<Pack<float, 2>*>(target) = {acc[j][0], acc[j][1]};
-      *reinterpret_cast<Pack<float, 2>*>(target + 8 * kPitch) = {acc[j][2], acc[j][3]};
-    }
-    __syncwarp();
-#pragma unroll
-    for (int pass = 0; pass < kPasses; ++pass) {
-      if (cells.at[pass].valid <= 0) continue;
-      const int offset = (pass * kRowsPerPass + lane / kLanesPerRow) * kPitch + lane % kLanesPerRow * kV;
-      Vec<kV> value;
-#pragma unroll
-      for (int i = 0; i < kV; i += 4) {
-        const auto pack = *reinterpret_cast<const Pack<float, 4>*>(staging + offset + i);
-#pragma unroll
-        for (int j = 0; j < 4; ++j) value.at[i + j] = pack.at[j];
-      }
-      epilogue(cells.at[pass], value, operands.at[pass]);
-    }
+  __device__ __forceinline__ void Fetch(const Slice& slice, int pass, Operands& operands) const {
+    const Cell<kV> cell = CellOf(slice, pass);
+    if (cell.valid > 0) operands = epilogue_.Load(cell);
   }
+
+  __device__ __forceinline__ Vec<kV> Staged(int pass) const {
+    const float* source =
+        staging_ + (pass * kRowsPerPass + Lane() / kLanesPerRow) * kPitch + Lane() % kLanesPerRow * kV;
+    Vec<kV> value;
+#pragma unroll
+    for (int i = 0; i < kV; i += 4) {
+      const auto pack = *reinterpret_cast<const Pack<float, 4>*>(source + i);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) value.at[i + j] = pack.at[j];
+    }
+    return value;
+  }
+
+  float* const staging_;
+  const int m_, n_;
+  const Epilogue& epilogue_;
+  Operands soon_ = {}, later_ = {};  // of the next pass and the one after
 };
+
+// The staging's size, which does not depend on the chain.
+template <int kColumns>
+constexpr int kWarpStagingBytes = 16 * (kColumns + 8) * 4;
 
 }  // namespace gemmd

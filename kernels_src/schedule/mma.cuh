@@ -28,9 +28,9 @@ struct Shape {
   using OperandB = Operand<typename Config::B, Config::kTileN, Config::kTileK, Config::kBContiguousInK, Config::kWidthB,
                            Config::kThreads>;
   static constexpr int kStageBytes = OperandA::Tile::kBytes + OperandB::Tile::kBytes;
-  using Staging = WarpStaging<Config::kMicroN>;
+  static constexpr int kStagingBytes = kWarpStagingBytes<Config::kMicroN>;
   static constexpr int kPipelineBytes = Config::kStages * kStageBytes;
-  static constexpr int kEpilogueBytes = kWarpsM * kWarpsN * Staging::kBytes;
+  static constexpr int kEpilogueBytes = kWarpsM * kWarpsN * kStagingBytes;
   static_assert(Config::kSharedBytes == (kPipelineBytes > kEpilogueBytes ? kPipelineBytes : kEpilogueBytes),
                 "planned and real shared memory differ");
 };
@@ -129,14 +129,14 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
 
   ptx::WaitCopies<0>();
   __syncthreads();  // the pipeline's memory is now the epilogue's
-  float* staging = reinterpret_cast<float*>(shared + warp * S::Staging::kBytes);
+  using Staging = WarpStaging<Config::kMicroN, Epilogue>;
+  Staging staging(reinterpret_cast<float*>(shared + warp * Staging::kBytes), problem.m, problem.n, epilogue);
+  const auto slice = [&](int i) -> typename Staging::Slice {
+    return {i < S::kFragmentsM ? row0 + warp_row + i * 16 : problem.m, column0 + warp_column};
+  };
+  staging.Start(slice(0));
 #pragma unroll
-  for (int i = 0; i < S::kFragmentsM; ++i) {
-    const auto cells = S::Staging::CellsOf(lane, row0 + warp_row + i * 16, column0 + warp_column, problem.m, problem.n);
-    typename S::Staging::template Operands<Epilogue> operands;
-    operands.Load(cells, epilogue);
-    S::Staging::Run(staging, acc.at[i], lane, cells, operands, epilogue);
-  }
+  for (int i = 0; i < S::kFragmentsM; ++i) staging.Write(acc.at[i], slice(i), slice(i + 1));
 }
 
 }  // namespace gemmd::mma

@@ -34,8 +34,7 @@ struct Shape {
   using OperandA = Operand<Config::kTileM, Config::kAContiguousInK>;
   using OperandB = Operand<Config::kTileN, Config::kBContiguousInK>;
   static constexpr int kStageBytes = OperandA::kBytes + OperandB::kBytes;
-  using Staging = WarpStaging<Config::kSubtileN>;
-  static constexpr int kStagingBytes = kConsumers * 4 * Staging::kBytes;
+  static constexpr int kStagingBytes = kConsumers * 4 * kWarpStagingBytes<Config::kSubtileN>;
   static constexpr int kBarrierBytes = 2 * Config::kStages * 8;
   static_assert(Config::kSharedBytes == Config::kStages * kStageBytes + kStagingBytes + kBarrierBytes,
                 "planned and real shared memory differ");
@@ -143,16 +142,14 @@ __device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosit
 // A warp's way through its part of a tile: slices of 16 rows by kSubtileN columns.
 template <typename Config, typename Epilogue>
 class TileWriter {
-  using S = Shape<Config>;
-  using Staging = typename S::Staging;
-
  public:
-  __device__ TileWriter(const MappedProblem& problem, int row0, int column0, float* staging, const Epilogue& epilogue)
-      : problem_(problem), row0_(row0), column0_(column0), staging_(staging), epilogue_(epilogue) {
-    Fetch(0);
+  // Fetches the first operands, long before the accumulators are there.
+  __device__ __forceinline__ TileWriter(const MappedProblem& problem, int row0, int column0, float* staging,
+                                        const Epilogue& epilogue)
+      : m_(problem.m), row0_(row0), column0_(column0), staging_(staging, problem.m, problem.n, epilogue) {
+    staging_.Start(SliceAt(0));
   }
 
-  // The chain on every slice; while one is computed, the next one's operands are on their way.
   __device__ __forceinline__ void Write(const Accumulators<Config>& acc) {
 #pragma unroll
     for (int index = 0; index < kSlices; ++index) {
@@ -161,29 +158,22 @@ class TileWriter {
       for (int e = 0; e < Config::kSubtileN / 2; ++e) {
         slice[e / 4][e % 4] = acc.at[index / kAcross][index % kAcross * (Config::kSubtileN / 2) + e];
       }
-      const auto operands = operands_;
-      if (index + 1 < kSlices) Fetch(index + 1);
-      Staging::Run(staging_, slice, threadIdx.x % 32, CellsOf(index), operands, epilogue_);
+      staging_.Write(slice, SliceAt(index), SliceAt(index + 1));
     }
   }
 
  private:
+  using Staging = WarpStaging<Config::kSubtileN, Epilogue>;
   static constexpr int kAcross = Config::kTileN / Config::kSubtileN;
-  static constexpr int kSlices = S::kBlocksM * kAcross;
+  static constexpr int kSlices = Shape<Config>::kBlocksM * kAcross;
 
-  __device__ __forceinline__ typename Staging::Cells CellsOf(int index) const {
+  __device__ __forceinline__ typename Staging::Slice SliceAt(int index) const {
     const int row = row0_ + index / kAcross * 64 + threadIdx.x % 128 / 32 * 16;
-    const int column = column0_ + index % kAcross * Config::kSubtileN;
-    return Staging::CellsOf(threadIdx.x % 32, row, column, problem_.m, problem_.n);
+    return {index < kSlices ? row : m_, column0_ + index % kAcross * Config::kSubtileN};
   }
 
-  __device__ __forceinline__ void Fetch(int index) { operands_.Load(CellsOf(index), epilogue_); }
-
-  const MappedProblem& problem_;
-  const int row0_, column0_;
-  float* const staging_;
-  const Epilogue& epilogue_;
-  typename Staging::template Operands<Epilogue> operands_;
+  const int m_, row0_, column0_;
+  Staging staging_;
 };
 
 template <typename Config, typename Epilogue>
@@ -249,7 +239,7 @@ __device__ __forceinline__ void Run(const MappedProblem& problem, const Epilogue
     if (threadIdx.x % 128 == 0) Produce<Config>(problem, ring, tiles_m, tiles_n);
   } else {
     hopper::GrowRegisters<S::kConsumerRegisters>();
-    float* mine = reinterpret_cast<float*>(staging + threadIdx.x / 32 * S::Staging::kBytes);
+    float* mine = reinterpret_cast<float*>(staging + threadIdx.x / 32 * kWarpStagingBytes<Config::kSubtileN>);
     Consume<Config>(problem, ring, mine, warpgroup, tiles_m, tiles_n, epilogue);
   }
 }
