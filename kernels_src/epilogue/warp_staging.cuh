@@ -7,19 +7,22 @@
 
 namespace gemmd {
 
+// One warp's staging memory.
+template <int kColumns>
+constexpr int kWarpStagingBytes = 16 * (kColumns + 8) * 4;
+
 // A warp's walk over slices of 16 rows by kColumns columns, each in passes of as many rows as its lanes cover. What the
 // chain reads is fetched two passes ahead, across slices.
 template <int kColumns, typename Epilogue>
 class WarpStaging {
  public:
   static constexpr int kPitch = kColumns + 8;  // floats; 8 more than the columns keeps fragment stores conflict-free
-  static constexpr int kBytes = 16 * kPitch * 4;
 
   struct Slice {
     int row0, column0;
   };
 
-  // The result is [m, n]; `staging` is this warp's own, kBytes long.
+  // The result is [m, n]; `staging` is this warp's own, kWarpStagingBytes long.
   __device__ __forceinline__ WarpStaging(float* staging, int m, int n, const Epilogue& epilogue)
       : staging_(staging), m_(m), n_(n), epilogue_(epilogue) {}
 
@@ -91,9 +94,5 @@ class WarpStaging {
   const Epilogue& epilogue_;
   Operands soon_ = {}, later_ = {};  // of the next pass and the one after
 };
-
-// The staging's size, which does not depend on the chain.
-template <int kColumns>
-constexpr int kWarpStagingBytes = 16 * (kColumns + 8) * 4;
 
 }  // namespace gemmd
