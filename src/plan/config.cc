@@ -77,8 +77,12 @@ absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const Devi
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_n, {32, 64, 128}), "micro_n", config.micro_n, "32, 64 or 128"));
   GEMMD_RETURN_IF_ERROR(Require(config.micro_m <= config.tile_m, "micro_m", config.micro_m, "within tile_m"));
   GEMMD_RETURN_IF_ERROR(Require(config.micro_n <= config.tile_n, "micro_n", config.micro_n, "within tile_n"));
-  GEMMD_RETURN_IF_ERROR(Require(config.micro_m * config.micro_n <= 64 * 64, "micro_m", config.micro_m,
+  const int warp_tile = config.micro_m * config.micro_n;
+  GEMMD_RETURN_IF_ERROR(Require(warp_tile <= 64 * 64, "micro_m", config.micro_m,
                                 "a warp tile of at most 4096 elements: accumulators are registers"));
+  // For sm_100a ptxas needs a few registers more: of the warp tiles of 4096 elements most spill.
+  GEMMD_RETURN_IF_ERROR(Require(limits.arch.major != 10 || warp_tile <= 64 * 32, "micro_m", config.micro_m,
+                                "a warp tile of at most 2048 elements, as sm_100 has registers for"));
   GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 6, "stages", config.stages, "between 2 and 6"));
   const int warps = config.tile_m / config.micro_m * (config.tile_n / config.micro_n);
   GEMMD_RETURN_IF_ERROR(Require(config.threads == warps * 32, "threads", config.threads, "32 a warp tile"));

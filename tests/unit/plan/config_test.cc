@@ -62,6 +62,16 @@ TEST(CheckConfigTest, AcceptsTheTypicalConfigs) {
   EXPECT_TRUE(CheckConfig(BigSimt(), HalfGraph(), HopperLimits()).ok());
 }
 
+TEST(CheckConfigTest, LeavesWarpTilesThatSpillOutOnSm100) {
+  const DeviceLimits limits = *LimitsOf(Arch{10, 0, true});
+  KernelConfig config = BigMma();
+  EXPECT_FALSE(CheckConfig(config, HalfGraph(), limits).ok());
+  config.tile_n = 128;
+  config.micro_n = 32;
+  config.shared_bytes = SharedBytes(config, HalfGraph());
+  EXPECT_TRUE(CheckConfig(config, HalfGraph(), limits).ok()) << CheckConfig(config, HalfGraph(), limits);
+}
+
 struct Illegal {
   const char* field;
   bool simt;

@@ -1,0 +1,157 @@
+// The planner's choices, compiled by the real NVRTC: its first choice for every arch over a covering set of specs, and
+// every choice it ranks for a few specs on Hopper. Whether planned and real shared memory and parameters agree is each
+// kernel's own static_assert.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/status.h"
+#include "codegen/generate.h"
+#include "compile/nvrtc_compiler.h"
+#include "spec/validate.h"
+#include "tests/golden/spec_files.h"
+#include "tests/unit/compile/nvrtc_fixture.h"
+#include "tests/unit/plan/sample_graph.h"
+
+namespace gemmd {
+namespace {
+
+struct Case {
+  DType dtype = DType::kF16;
+  Layout a = Layout::kRowMajor, b = Layout::kRowMajor;
+  bool aligned = true;
+  bool long_chain = false;
+};
+
+std::string Describe(const Case& c) {
+  return fmt::format("{} a {} b {} {} {} chain", Name(c.dtype), Name(c.a), Name(c.b), c.aligned ? "aligned" : "ragged",
+                     c.long_chain ? "long" : "short");
+}
+
+enum class Halves { kBoth, kAlternating };
+
+// f32 and f16 or bf16 (or each) with every layout, aligned and ragged; what alternates meets every other value.
+std::vector<Case> CoveringSet(Halves halves) {
+  std::vector<Case> cases;
+  for (DType dtype : {DType::kF32, DType::kF16, DType::kBf16}) {
+    for (Layout a : {Layout::kRowMajor, Layout::kColumnMajor}) {
+      for (Layout b : {Layout::kRowMajor, Layout::kColumnMajor}) {
+        for (bool aligned : {true, false}) {
+          const DType half = (a == Layout::kRowMajor) == aligned ? DType::kF16 : DType::kBf16;
+          if (halves == Halves::kAlternating && dtype != DType::kF32 && dtype != half) continue;
+          cases.push_back({dtype, a, b, aligned, (a == b) != (dtype == DType::kBf16)});
+        }
+      }
+    }
+  }
+  return cases;
+}
+
+Graph GraphOf(const Case& c) {
+  KernelSpec spec = ChainSpec();
+  const std::int64_t extent = c.aligned ? 4096 : 4095;
+  spec.dims = {{"M", {extent}}, {"K", {extent}}, {"N", {extent}}};
+  spec.inputs["x"] = {c.dtype, {"M", "K"}, c.a};
+  spec.inputs["w"] = {c.dtype, {"K", "N"}, c.b};
+  if (!c.long_chain) {
+    std::erase_if(spec.inputs, [](const auto& input) { return input.first != "x" && input.first != "w"; });
+    spec.epilogue = {Store("out", c.dtype)};
+  }
+  const absl::Status valid = ToStatus(Validate(spec));
+  EXPECT_TRUE(valid.ok()) << valid;
+  return Canonicalize(spec).graph;
+}
+
+std::string Describe(const KernelConfig& c) {
+  return fmt::format("{} {}x{}x{} micro {}x{} stages {}", Name(c.family), c.tile_m, c.tile_n, c.tile_k, c.micro_m,
+                     c.micro_n, c.stages);
+}
+
+std::string SourceOf(const Graph& graph, const KernelConfig& config, const DeviceLimits& limits) {
+  const auto generated = Generate(graph, PlanWith(graph, config, limits, Assumptions{}).kernels.front());
+  EXPECT_TRUE(generated.ok()) << generated.status();
+  return generated.ok() ? generated->source : "";
+}
+
+class CompilingTest : public NvrtcTest {
+ protected:
+  absl::StatusOr<Cubin> Compile(const std::string& source, const Arch& arch) const {
+    const NvrtcCompiler compiler(*library_, DeviceLibrary());
+    return compiler.Compile({.source = source, .arch = arch, .options = StandardOptions()}, absl::InfiniteFuture());
+  }
+
+  // What every kernel must be, whether it is fast or not.
+  static void ExpectOneKernelWithoutStaticShared(const Cubin& cubin) {
+    ASSERT_EQ(cubin.usage.size(), 1u) << cubin.log;
+    EXPECT_EQ(cubin.usage.front().static_shared_bytes, 0) << "shared memory is planned: dynamic";
+  }
+};
+
+class CoveringTest : public CompilingTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(CoveringTest, FirstChoicesCompileCleanly) {
+  const DeviceLimits limits = *LimitsOf(*ArchFromName(GetParam()));
+  // Where mma and wgmma are at home; the others take the same kernels.
+  const bool home = limits.arch == Arch{8, 0, false} || limits.arch == Arch{9, 0, true};
+  std::set<std::string> compiled;  // what differs in extents alone is one source
+  for (const Case& c : CoveringSet(home ? Halves::kBoth : Halves::kAlternating)) {
+    const Graph graph = GraphOf(c);
+    const auto configs = RankConfigs(graph, limits, ConfigPin{});
+    ASSERT_TRUE(configs.ok()) << configs.status();
+    SCOPED_TRACE(Describe(c) + ": " + Describe(configs->front()));
+    const std::string source = SourceOf(graph, configs->front(), limits);
+    if (!compiled.insert(source).second) continue;
+    const auto cubin = Compile(source, limits.arch);
+    ASSERT_TRUE(cubin.ok()) << cubin.status();
+    EXPECT_TRUE(CheckServable(*cubin).ok()) << CheckServable(*cubin);
+    ExpectOneKernelWithoutStaticShared(*cubin);
+  }
+  EXPECT_GE(compiled.size(), 12u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Archs, CoveringTest,
+                         testing::Values("sm_80", "sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120a"),
+                         [](const auto& suite) { return std::string(suite.param); });
+
+// A choice that spills is passed over when it is served; here it is named. The first must not be one.
+class RankedTest : public CompilingTest, public testing::WithParamInterface<const char*> {
+ protected:
+  static Graph GraphOf(const std::string& name) {
+    if (name == "long_chain") return ChainGraph();
+    return Canonicalize(ReadSpecFile(GEMMD_SOURCE_DIR "/client/examples/" + name + ".json")).graph;
+  }
+};
+
+TEST_P(RankedTest, EveryChoiceOnHopperCompiles) {
+  const DeviceLimits limits = HopperLimits();
+  const Graph graph = GraphOf(GetParam());
+  const auto configs = RankConfigs(graph, limits, ConfigPin{});
+  ASSERT_TRUE(configs.ok()) << configs.status();
+  int passed_over = 0;
+  for (std::size_t rank = 0; rank < configs->size(); ++rank) {
+    SCOPED_TRACE(Describe((*configs)[rank]));
+    const auto cubin = Compile(SourceOf(graph, (*configs)[rank], limits), limits.arch);
+    ASSERT_TRUE(cubin.ok()) << cubin.status();
+    ExpectOneKernelWithoutStaticShared(*cubin);
+    const absl::Status servable = CheckServable(*cubin);
+    if (servable.ok()) continue;
+    ++passed_over;
+    EXPECT_NE(rank, 0u) << servable;
+    EXPECT_NE(rank, configs->size() - 1) << "the portable kernel must serve: " << servable;
+    fmt::print("{}: choice {} of {} is passed over: {}: {}\n", GetParam(), rank + 1, configs->size(),
+               Describe((*configs)[rank]), MessageOf(servable));
+  }
+  RecordProperty("passed_over", passed_over);
+}
+
+INSTANTIATE_TEST_SUITE_P(Specs, RankedTest,
+                         testing::Values("linear_bf16", "linear_f32", "mlp_residual_gelu", "mlp_gelu_aux",
+                                         "swish_column_scale", "long_chain"),
+                         [](const auto& suite) { return std::string(suite.param); });
+
+}  // namespace
+}  // namespace gemmd
