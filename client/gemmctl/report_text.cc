@@ -19,13 +19,19 @@ std::string Ids(const std::string& spec_id, const std::string& plan_id, const st
          Line("cubin_key", cubin_key.substr(0, kShortIdDigits));
 }
 
+// Whose tile a kernel's `micro` is; `family` is the daemon's word.
+std::string_view MicroOwner(std::string_view family) {
+  if (family == "simt") return "thread";
+  return family == "wgmma" ? "warpgroup" : "warp";
+}
+
 std::string Kernels(const std::vector<KernelShape>& kernels, const std::vector<std::string>& reasons) {
   std::string text;
   for (const KernelShape& kernel : kernels) {
-    text += Line("plan", fmt::format("{} tile {}, {} {}, {} stages, {} threads, {:.1f} KiB shared memory",
-                                     kernel.family, fmt::join(kernel.tile, "x"),
-                                     kernel.family == "simt" ? "thread" : "warp", fmt::join(kernel.micro, "x"),
-                                     kernel.stages, kernel.threads, static_cast<double>(kernel.shared_bytes) / 1024));
+    text +=
+        Line("plan", fmt::format("{} tile {}, {} {}, {} stages, {} threads, {:.1f} KiB shared memory", kernel.family,
+                                 fmt::join(kernel.tile, "x"), MicroOwner(kernel.family), fmt::join(kernel.micro, "x"),
+                                 kernel.stages, kernel.threads, static_cast<double>(kernel.shared_bytes) / 1024));
   }
   for (const std::string& reason : reasons) text += Line("not fused", reason);
   return text;
