@@ -150,6 +150,11 @@ def time_row(row, daemon, driver, directory, rounds):
             "config": {"schedule": kernels[0]["family"], **{k: v for k, v in kernels[0].items() if k != "family"}}}
 
 
+def command(arguments):
+    """This command, without the directories of the machine it ran on."""
+    return " ".join(["tests/bench/main_job.py", *(pathlib.PurePath(a).name if "/" in a else a for a in arguments)])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", required=True, help="directory of gemmd and gemmctl")
@@ -169,7 +174,7 @@ def main():
     commit = arguments.commit or subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True,
                                                 text=True).stdout.strip()
     result = {"gpu": torch.cuda.get_device_name(), "driver": device["driver"], "torch": torch.__version__,
-              "commit": commit, "command": " ".join(["tests/bench/main_job.py", *sys.argv[1:]]),
+              "commit": commit, "command": command(sys.argv[1:]),
               "date": datetime.date.today().isoformat(), "service": service, "rows": rows}
     pathlib.Path(arguments.output).write_text(json.dumps(result, indent=1) + "\n")
     for row in rows:
