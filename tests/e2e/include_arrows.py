@@ -36,7 +36,7 @@ GUARDED = (
     (re.compile(r"google/protobuf/.*|.*\.pb\.h"), {"server", "client", "src/runtime", "src/compile"}),
 )
 
-TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "client", "cmake", "deploy",
+TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "client", "deploy",
              "kernels_src", "proto", "server", "src", "tests"}
 NOT_SOURCE = {"build", "dist", "__pycache__"}
 
