@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -35,14 +36,18 @@ absl::StatusOr<std::unique_ptr<DevicePool>> DevicePool::Create(const Options& op
   for (const int ordinal : ordinals) pool->entries_.push_back(std::make_unique<Entry>(fmt::format("cuda:{}", ordinal)));
   if (options.include_host) pool->entries_.push_back(std::make_unique<Entry>("host"));
   if (pool->entries_.empty()) return NotFound("there is no device: {}", pool->no_gpu_reason_);
+  std::vector<absl::Status> started(pool->entries_.size());
   std::vector<std::thread> starts;
-  for (const std::unique_ptr<Entry>& entry : pool->entries_) {
-    starts.emplace_back([&pool, &entry] {
-      const absl::Status status = pool->Start(*entry).status();
-      if (!status.ok()) spdlog::error("{} did not start: {}", entry->id, MessageOf(status));
-    });
+  for (std::size_t i = 0; i < started.size(); ++i) {
+    starts.emplace_back([&, i] { started[i] = pool->Start(*pool->entries_[i]).status(); });
   }
   for (std::thread& start : starts) start.join();
+  if (std::none_of(started.begin(), started.end(), [](const absl::Status& status) { return status.ok(); })) {
+    return started.front();
+  }
+  for (const absl::Status& status : started) {
+    if (!status.ok()) spdlog::error("{}", MessageOf(status));
+  }
   return pool;
 }
 

@@ -23,8 +23,9 @@ class DevicePool {
     std::optional<std::vector<int>> cuda_ordinals;  // absent: every GPU there is
   };
 
-  // Starts a worker for each device, all at once. One that does not start is tried again when it is asked for.
-  // Errors: NotFound (no worker executable; no device at all, and says why there is no GPU).
+  // Starts a worker for each device, all at once. One that does not start, beside others that do, is tried again when
+  // it is asked for. Errors: NotFound (no worker executable; no device at all, and says why there is no GPU),
+  // Unavailable (none of them starts).
   static absl::StatusOr<std::unique_ptr<DevicePool>> Create(const Options& options);
   ~DevicePool();
 

@@ -108,6 +108,7 @@ class MisuseTest(unittest.TestCase):
                 (listen, "--cache-dir", str(file)): "not a directory",
                 (listen, "--cache-dir", "/proc/nowhere"): "cache directory /proc/nowhere",
                 (f"--listen=unix:{file}", "--cache-dir", f"{self.scratch}/cache"): "no socket",
+                (listen, "--cache-dir", f"{self.scratch}/cache", "--device", "cuda:1000"): "cuda:1000 does not start",
                 (f"--listen=unix:{self.scratch}/none/socket", "--cache-dir", f"{self.scratch}/cache"): "no such directory",
         }.items():
             with self.subTest(arguments):

@@ -119,6 +119,15 @@ TEST(DevicePoolCreateTest, AGpuThatDoesNotStartLeavesTheOthersAlone) {
   EXPECT_EQ((*pool)->List().size(), 1u);
 }
 
+TEST(DevicePoolCreateTest, RefusesAPoolOfWhichNothingStarts) {
+  DevicePool::Options options = HostOnly();
+  options.include_host = false;
+  options.cuda_ordinals = std::vector<int>{1000};
+  const auto pool = DevicePool::Create(options);
+  EXPECT_EQ(pool.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(MessageOf(pool.status()), HasSubstr("cuda:1000 does not start"));
+}
+
 TEST(DiscoverGpusTest, CountsThemOrSaysWhyThereAreNone) {
   const auto gpus = DiscoverGpus(GEMMD_BINARY_DIR "/bin/gemmd_device_worker", Soon());
   ASSERT_TRUE(gpus.ok()) << gpus.status();
