@@ -62,6 +62,16 @@ int SharedLine(const Graph& graph, const KernelConfig& config, bool is_a) {
   return is_a ? config.tile_m : config.tile_n;
 }
 
+// Vectors and matrices that the chain reads or stores: each takes registers for its addresses.
+int ChainTensors(const Graph& graph) {
+  int tensors = static_cast<int>(graph.outputs.size());
+  for (int i = 0; i < static_cast<int>(graph.inputs.size()); ++i) {
+    const bool product = i == graph.a || i == graph.b;
+    if (!product && graph.inputs[i].broadcast != Broadcast::kScalar) ++tensors;
+  }
+  return tensors;
+}
+
 absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {
   const DType dtype = graph.inputs[graph.a].dtype;
   if (dtype != DType::kF16 && dtype != DType::kBf16) {
@@ -80,9 +90,11 @@ absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const Devi
   const int warp_tile = config.micro_m * config.micro_n;
   GEMMD_RETURN_IF_ERROR(Require(warp_tile <= 64 * 64, "micro_m", config.micro_m,
                                 "a warp tile of at most 4096 elements: accumulators are registers"));
-  // For sm_100a ptxas needs a few registers more: of the warp tiles of 4096 elements most spill.
-  GEMMD_RETURN_IF_ERROR(Require(limits.arch.major != 10 || warp_tile <= 64 * 32, "micro_m", config.micro_m,
-                                "a warp tile of at most 2048 elements, as sm_100 has registers for"));
+  // Beside the largest warp tiles ptxas has no registers for more: of those for sm_100a most spill, and elsewhere some
+  // whose chain reaches seven tensors.
+  const bool tight = limits.arch.major == 10 || ChainTensors(graph) > 6;
+  GEMMD_RETURN_IF_ERROR(Require(!tight || warp_tile <= 64 * 32, "micro_m", config.micro_m,
+                                "a warp tile of at most 2048 elements, for this arch or this many tensors"));
   GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 6, "stages", config.stages, "between 2 and 6"));
   const int warps = config.tile_m / config.micro_m * (config.tile_n / config.micro_n);
   GEMMD_RETURN_IF_ERROR(Require(config.threads == warps * 32, "threads", config.threads, "32 a warp tile"));

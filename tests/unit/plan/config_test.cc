@@ -72,6 +72,14 @@ TEST(CheckConfigTest, LeavesWarpTilesThatSpillOutOnSm100) {
   EXPECT_TRUE(CheckConfig(config, HalfGraph(), limits).ok()) << CheckConfig(config, HalfGraph(), limits);
 }
 
+TEST(CheckConfigTest, LeavesTheLargestWarpTilesToChainsOfFewTensors) {
+  Graph graph = HalfGraph();
+  graph.outputs.resize(6, {DType::kF16});
+  EXPECT_TRUE(CheckConfig(BigMma(), graph, HopperLimits()).ok());
+  graph.outputs.resize(7, {DType::kF16});
+  EXPECT_FALSE(CheckConfig(BigMma(), graph, HopperLimits()).ok());
+}
+
 struct Illegal {
   const char* field;
   bool simt;
