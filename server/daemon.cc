@@ -78,6 +78,7 @@ absl::Status Daemon::Listen() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second daemon would take part of the first one's calls
   std::vector<int> ports(config_.listen.size(), 0);
   for (std::size_t i = 0; i < config_.listen.size(); ++i) {
     builder.AddListeningPort(config_.listen[i].text, grpc::InsecureServerCredentials(), &ports[i]);

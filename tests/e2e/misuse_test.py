@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -120,6 +121,14 @@ class MisuseTest(unittest.TestCase):
             second = self.gemmd("--listen", address, "--cache-dir", f"{self.scratch}/cache")
             self.assert_refused(second, CANNOT_START, "another daemon listens there")
             self.assertEqual(self.gemmctl(address, "health").returncode, 0)
+
+    def test_a_second_daemon_does_not_share_the_firsts_port(self):
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        address = f"127.0.0.1:{port}"
+        with running_daemon(self.bin_directory, ("--device", "host", "--listen", address)):
+            second = self.gemmd("--listen", address, "--cache-dir", f"{self.scratch}/cache")
+            self.assert_refused(second, CANNOT_START, f"cannot listen on {address}")
 
     def test_a_cache_that_became_read_only_costs_no_result(self):
         with running_daemon(self.bin_directory, ("--device", "host")) as (_, address):
