@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The main job, end to end: installs, builds, starts a daemon, submits one spec twice, stops the daemon.
 #
-# Usage: deploy/demo.sh [--no-install]
-#   --no-install  what is needed is there
+# Usage: deploy/demo.sh [--no-install | --programs DIR]
+#   --no-install    what is needed is there
+#   --programs DIR  run the programs in DIR, an unpacked package's bin; install and build nothing
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -61,16 +62,23 @@ submit() {
   gemmctl run "$spec" --dim "M=$rows" --random --verify | tee "$scratch/$1" || fail "the run failed"
 }
 
+build=true
 case "${1:-}" in
   '') "$root/deploy/install_deps.sh" ;;
   --no-install) ;;
+  --programs)
+    bin="${2:?--programs takes a directory}"
+    build=false
+    ;;
   *)
-    sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     [[ "$1" == --help ]] || exit 2
     exit 0
     ;;
 esac
-"$root/deploy/build.sh" gemmd gemmctl gemmd_device_worker gemmd_compile_worker
+if $build; then
+  "$root/deploy/build.sh" gemmd gemmctl gemmd_device_worker gemmd_compile_worker
+fi
 
 trap clean_up EXIT
 trap 'exit 130' INT TERM
