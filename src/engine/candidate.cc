@@ -1,5 +1,7 @@
 #include "engine/candidate.h"
 
+#include <spdlog/spdlog.h>
+
 #include <optional>
 #include <utility>
 
@@ -23,7 +25,7 @@ std::optional<Cubin> Fetch(CubinStore* disk, const PlannedKernel& planned) {
   return entry.ok() ? CubinFrom(**entry, planned.plan.arch) : std::nullopt;
 }
 
-// A store that can't take the entry is the store's to report; the compile has succeeded.
+// A store that can't take the entry costs a compile at the next start, not this one.
 void Keep(CubinStore* disk, const PlannedKernel& planned, const Cubin& cubin) {
   if (disk == nullptr) return;
   const CubinRecord record{.arch = Name(planned.plan.arch),
@@ -32,7 +34,8 @@ void Keep(CubinStore* disk, const PlannedKernel& planned, const Cubin& cubin) {
                            .log = cubin.log,
                            .verified = Verified::kUnverified};
   auto entry = std::make_shared<CacheEntry>(CacheEntry{.cubin = cubin.image, .metadata = RecordToJson(record)});
-  disk->Put(planned.cubin_key, std::move(entry)).IgnoreError();
+  const absl::Status kept = disk->Put(planned.cubin_key, std::move(entry));
+  if (!kept.ok()) spdlog::warn("{} is compiled but not cached: {}", planned.cubin_key, MessageOf(kept));
 }
 
 }  // namespace

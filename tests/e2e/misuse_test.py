@@ -140,6 +140,8 @@ class MisuseTest(unittest.TestCase):
                 cache.rename(cache.with_name("gone"))
             run = self.gemmctl(address, "run", "-", "--random", "--verify", text=INFINITIES)
             self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+            log = (cache.parent / "log").read_text()
+            self.assertTrue("is compiled but not cached" in log or "tier=compiled" not in log, log)
             for path in cache.parent.rglob("*"):
                 if path.is_dir():
                     path.chmod(stat.S_IRWXU)
