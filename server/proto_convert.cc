@@ -149,6 +149,9 @@ class SpecReader {
     if (message.has_value()) operation.value = message.value();
     operation.operand = message.operand();
     if (message.has_scale()) operation.scale = message.scale();
+    if (message.has_min()) operation.min = message.min();
+    if (message.has_max()) operation.max = message.max();
+    if (message.has_alpha()) operation.alpha = message.alpha();
     operation.output = message.output();
     operation.dtype = ReadDType(place + ".dtype", message.dtype());
     operation.id = message.id();

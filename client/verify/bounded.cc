@@ -3,91 +3,61 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
+
+#include "client/verify/operation_reference.h"
 
 namespace gemmd {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kF32SmallestNormal = 0x1p-126;
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 const double kF32Overflow = OverflowThreshold(FormatOf(DType::kF32));
 
-double Evaluate(OpKind kind, double x) {
-  switch (kind) {
-    case OpKind::kRelu:
-      return x < 0 ? 0 : x;
-    case OpKind::kGeluErf:
-      return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
-    case OpKind::kGeluTanh: {
-      const double inner = std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
-      return 0.5 * x * (1 + std::tanh(inner));
-    }
-    case OpKind::kSilu:
-      return x / (1 + std::exp(-x));
-    case OpKind::kSigmoid:
-      return 1 / (1 + std::exp(-x));
-    case OpKind::kTanh:
-      return std::tanh(x);
-    case OpKind::kAdd:
-    case OpKind::kSub:
-    case OpKind::kMul:
-    case OpKind::kCast:
-    case OpKind::kStore:
-      break;
-  }
-  return std::numeric_limits<double>::quiet_NaN();
+constexpr Bounded kUndetermined{0, kInfinity, true};
+
+// Either is 0 where its value is: 0 * infinity is 0 here.
+double Product(double factor, double error) { return error == 0 ? 0 : factor * error; }
+
+// Over the interval of x, from the ends of the result's.
+Bounded Between(double low, double value, double high) {
+  return SettleF32(value, low == high ? 0 : std::max(value - low, high - value));
 }
 
-// Where the function has its one minimum, or NaN where it rises everywhere.
-double MinimumOf(OpKind kind) {
-  switch (kind) {
-    case OpKind::kGeluErf:
-      return -0.75179158;
-    case OpKind::kGeluTanh:
-      return -0.75246142;
-    case OpKind::kSilu:
-      return -1.27846454;
-    case OpKind::kRelu:
-    case OpKind::kSigmoid:
-    case OpKind::kTanh:
-    case OpKind::kAdd:
-    case OpKind::kSub:
-    case OpKind::kMul:
-    case OpKind::kCast:
-    case OpKind::kStore:
-      break;
-  }
-  return std::numeric_limits<double>::quiet_NaN();
+// Exactly: no rounding of its own.
+Bounded Larger(const Bounded& x, const Bounded& y) {
+  if (std::isnan(x.value) || std::isnan(y.value)) return {kNan, 0};
+  return Between(std::max(x.value - x.error, y.value - y.error), std::max(x.value, y.value),
+                 std::max(x.value + x.error, y.value + y.error));
 }
 
-// What an f32 evaluation may be off at an exact x of [low, high], y being its largest exact magnitude: library
-// functions of a few ulp (4 u y), and the intermediate that loses most: in gelu the sum 1 + erf or 1 + tanh, near 0 for
-// negative x (4 u |x|); in silu and sigmoid the exponent -x, rounded before exp (u |x| of exp(-x), which is the part 1
-// / (1 + exp(x)) of the denominator); in tanh a form through exp (4 u). Factors under the smallest normal number may be
-// flushed.
-double OwnError(OpKind kind, double low, double high, double y) {
-  const double relative = 4 * kF32Roundoff * y;
-  const double x = std::max(std::abs(low), std::abs(high));
-  const double exponential = 2 * kF32Roundoff * x * y / (1 + std::exp(low));
-  switch (kind) {
-    case OpKind::kGeluErf:
-    case OpKind::kGeluTanh:
-      return relative + (4 * kF32Roundoff + kF32SmallestNormal) * x;
-    case OpKind::kSilu:
-      return relative + exponential + kF32SmallestNormal * x;
-    case OpKind::kSigmoid:
-      return relative + exponential + kF32SmallestNormal;
-    case OpKind::kTanh:
-      return relative + 4 * kF32Roundoff;
-    case OpKind::kRelu:
-    case OpKind::kAdd:
-    case OpKind::kSub:
-    case OpKind::kMul:
-    case OpKind::kCast:
-    case OpKind::kStore:
-      break;
-  }
-  return 0;
+Bounded Negated(const Bounded& x) { return {-x.value, x.error}; }
+
+Bounded Rounded(double value, double error) {
+  return SettleF32(value, error + kF32Roundoff * (std::abs(value) + error) + 0x1p-150);
+}
+
+Bounded Quotient(const Bounded& x, const Bounded& y) {
+  const double smallest = std::abs(y.value) - y.error;
+  if (y.error > 0 && !(smallest > 0)) return kUndetermined;
+  const bool may_be_zero = std::abs(x.value) <= x.error && x.error > 0;
+  if (y.value == 0 && may_be_zero) return kUndetermined;
+  const double value = x.value / y.value;
+  return Rounded(value, Product(1 / smallest, x.error) + Product(std::abs(value) / smallest, y.error));
+}
+
+// x times the derivative of an activation at y.
+Bounded Gradient(OpKind kind, const Bounded& x, const Bounded& y) {
+  const Derivative derivative = DerivativeOf(kind);
+  const double at_y = derivative.value(y.value);
+  const double error = derivative.own_error + Product(derivative.steepest, y.error);
+  if (std::isinf(x.value) && std::abs(at_y) <= error) return kUndetermined;
+  return Rounded(x.value * at_y, Product(std::abs(at_y), x.error) + Product(std::abs(x.value) + x.error, error));
+}
+
+Bounded ReluGradient(const Bounded& x, const Bounded& y) {
+  if (y.value + y.error <= 0) return {0, 0};
+  if (y.error > 0 && y.value - y.error <= 0) return {x.value, std::max(x.error, std::abs(x.value) + x.error)};
+  return x;
 }
 
 }  // namespace
@@ -101,29 +71,73 @@ Bounded SettleF32(double value, double error) {
 }
 
 Bounded ApplyBinary(OpKind kind, const Bounded& x, const Bounded& y) {
-  double value = 0, error = 0;
-  if (kind == OpKind::kMul) {
-    value = x.value * y.value;
-    error = x.error * std::abs(y.value) + std::abs(x.value) * y.error + x.error * y.error;
-  } else {
-    value = kind == OpKind::kAdd ? x.value + y.value : x.value - y.value;
-    error = x.error + y.error;
+  if (x.undetermined || y.undetermined) return kUndetermined;
+  switch (kind) {
+    case OpKind::kAdd:
+      return Rounded(x.value + y.value, x.error + y.error);
+    case OpKind::kSub:
+      return Rounded(x.value - y.value, x.error + y.error);
+    case OpKind::kMul:
+      return Rounded(x.value * y.value, x.error * std::abs(y.value) + std::abs(x.value) * y.error + x.error * y.error);
+    case OpKind::kDiv:
+      return Quotient(x, y);
+    case OpKind::kMax:
+      return Larger(x, y);
+    case OpKind::kMin:
+      return Negated(Larger(Negated(x), Negated(y)));
+    case OpKind::kDRelu:
+      return ReluGradient(x, y);
+    case OpKind::kDGeluErf:
+    case OpKind::kDGeluTanh:
+    case OpKind::kDSilu:
+      return Gradient(kind, x, y);
+    case OpKind::kRelu:
+    case OpKind::kRelu2:
+    case OpKind::kLeakyRelu:
+    case OpKind::kElu:
+    case OpKind::kClamp:
+    case OpKind::kGeluErf:
+    case OpKind::kGeluTanh:
+    case OpKind::kQuickGelu:
+    case OpKind::kSilu:
+    case OpKind::kHardswish:
+    case OpKind::kSigmoid:
+    case OpKind::kTanh:
+    case OpKind::kSoftcap:
+    case OpKind::kSoftplus:
+    case OpKind::kErf:
+    case OpKind::kExp:
+    case OpKind::kLog:
+    case OpKind::kSqrt:
+    case OpKind::kRsqrt:
+    case OpKind::kAbs:
+    case OpKind::kNeg:
+    case OpKind::kSquare:
+    case OpKind::kCast:
+    case OpKind::kStore:
+      break;
   }
-  const double rounding = kF32Roundoff * (std::abs(value) + error) + 0x1p-150;
-  return SettleF32(value, error + rounding);
+  return kUndetermined;
 }
 
-Bounded ApplyUnary(OpKind kind, const Bounded& x) {
-  const double value = Evaluate(kind, x.value);
-  if (x.error == kInfinity) return {value, std::isfinite(value) ? kInfinity : 0};
+Bounded ApplyUnary(OpKind kind, std::span<const float> params, const Bounded& x) {
+  if (x.undetermined) return kUndetermined;
+  const UnaryFunction function = FunctionOf(kind);
+  const auto at = [&](double argument) { return function.value(argument, params.data()); };
+  const double value = at(x.value);
+  if (x.error == 0 && !std::isfinite(value)) return {value, 0};
   const double low = x.value - x.error, high = x.value + x.error;
-  double error = std::max(std::abs(Evaluate(kind, low) - value), std::abs(Evaluate(kind, high) - value));
-  const double minimum = MinimumOf(kind);
-  if (low < minimum && minimum < high) error = std::max(error, value - Evaluate(kind, minimum));
-  return SettleF32(value, error + OwnError(kind, low, high, std::abs(value) + error));
+  const double at_low = at(low), at_high = at(high);
+  if (std::isnan(value) && std::isnan(at_low) && std::isnan(at_high)) return {value, 0};
+  if (std::isnan(value) || std::isnan(at_low) || std::isnan(at_high)) return kUndetermined;
+  double error = std::max(std::abs(at_low - value), std::abs(at_high - value));
+  const double turn = function.turn;
+  if (low < turn && turn < high) error = std::max(error, std::abs(at(turn) - value));
+  return SettleF32(value, error + function.own_error(low, high, std::abs(value) + error, params.data()));
 }
 
 Bounded ApplyCast(const Bounded& x, const NumberFormat& format) {
+  if (x.undetermined) return kUndetermined;
   const double value = RoundTo(x.value, format);
   if (x.error == 0 || !std::isfinite(value)) {
     // An infinity that a smaller value of the interval would not have reached is possible, not certain.
@@ -139,6 +153,7 @@ Comparison Compare(double stored, const Bounded& reference, const NumberFormat& 
   const auto verdict = [](bool matches, double tolerance) {
     return Comparison{matches, tolerance, matches ? 0 : kInfinity};
   };
+  if (reference.undetermined) return verdict(true, kInfinity);
   if (std::isnan(value)) return verdict(std::isnan(stored), 0);
   if (std::isnan(stored)) return verdict(false, error);
   if (error == kInfinity) return verdict(true, kInfinity);

@@ -1,7 +1,10 @@
 // A reference value together with how far a correct f32 computation may be from it.
 #pragma once
 
+#include <span>
+
 #include "client/tensor/number_format.h"
+#include "client/verify/operation_reference.h"
 #include "spec/operation.h"
 
 namespace gemmd {
@@ -11,17 +14,16 @@ namespace gemmd {
 struct Bounded {
   double value = 0;
   double error = 0;
+  bool undetermined = false;  // may be anything, NaN too: the argument of a log may be negative, a divisor 0
 };
-
-inline constexpr double kF32Roundoff = 0x1p-24;
 
 // A value with its error as f32 holds it: brings both to the invariants above.
 Bounded SettleF32(double value, double error);
 
-// One f32 operation on two such values; add, sub or mul.
+// One f32 operation on two such values, of class kBinary.
 Bounded ApplyBinary(OpKind kind, const Bounded& x, const Bounded& y);
-// One f32 evaluation of relu, gelu, silu, sigmoid or tanh.
-Bounded ApplyUnary(OpKind kind, const Bounded& x);
+// One f32 evaluation of an operation of class kUnary with its parameters.
+Bounded ApplyUnary(OpKind kind, std::span<const float> params, const Bounded& x);
 // Rounding to a format in the middle of a chain.
 Bounded ApplyCast(const Bounded& x, const NumberFormat& format);
 

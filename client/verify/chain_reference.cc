@@ -58,13 +58,13 @@ absl::StatusOr<ChainReference> ChainReference::Create(const KernelSpec& spec,
   std::map<std::string, int> values;  // by id
   for (std::size_t i = 0; i < spec.epilogue.size(); ++i) {
     const Operation& operation = spec.epilogue[i];
-    Step step{.operation = &operation, .input = static_cast<int>(i), .operand = {}};
+    Step step{.operation = &operation, .input = static_cast<int>(i), .params = ParamsOf(operation), .operand = {}};
     if (!operation.input.empty()) {
       const auto value = values.find(operation.input);
       if (value == values.end()) return InvalidArgument("epilogue[{}].input: no value \"{}\"", i, operation.input);
       step.input = value->second;
     }
-    if (operation.value) {
+    if (operation.value && step.params.empty()) {
       step.spread = Spread::kLiteral;
       step.literal = static_cast<float>(*operation.value);
     } else if (!operation.operand.empty()) {
@@ -114,7 +114,7 @@ void ChainReference::EvaluateRow(std::int64_t row, std::int64_t first_column, st
         }
         break;
       case OpClass::kUnary:
-        for (Bounded& result : results) result = ApplyUnary(kind, result);
+        for (Bounded& result : results) result = ApplyUnary(kind, step.params, result);
         break;
       case OpClass::kCast:
         for (Bounded& result : results)

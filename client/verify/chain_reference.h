@@ -39,6 +39,7 @@ class ChainReference {
     Spread spread = Spread::kNone;
     double literal = 0;  // a literal, or a scalar operand
     double scale = 1;
+    std::vector<float> params{};
     TensorView operand;
   };
 

@@ -3,6 +3,8 @@
 
 namespace gemmd {
 
+__device__ __forceinline__ float Infinity() { return __int_as_float(0x7f800000); }
+
 // 2^x to 2 ulp; results under the smallest normal number are 0.
 __device__ __forceinline__ float Exp2(float x) {
   float result;
@@ -20,6 +22,20 @@ struct Sub {
 
 struct Mul {
   static __device__ __forceinline__ float Apply(float x, float y) { return x * y; }
+};
+
+struct Div {
+  static __device__ __forceinline__ float Apply(float x, float y) { return x / y; }
+};
+
+// Propagates NaN of either.
+struct Maximum {
+  static __device__ __forceinline__ float Apply(float x, float y) { return x != x || x > y ? x : y; }
+};
+
+// Propagates NaN of either.
+struct Minimum {
+  static __device__ __forceinline__ float Apply(float x, float y) { return x != x || x < y ? x : y; }
 };
 
 // Propagates NaN, as fmaxf would not.
@@ -65,6 +81,121 @@ struct GeluTanh {
     constexpr float kTwoSqrtTwoOverPi = 1.59576912160573071f;
     constexpr float kCubic = 0.044715f;
     return x * Sigmoid::Apply(kTwoSqrtTwoOverPi * (x + kCubic * x * x * x));
+  }
+};
+
+struct Relu2 {
+  static __device__ __forceinline__ float Apply(float x) { return x < 0.0f ? 0.0f : x * x; }
+};
+
+struct LeakyRelu {
+  static __device__ __forceinline__ float Apply(float x, float slope) { return x > 0.0f ? x : slope * x; }
+};
+
+struct Elu {
+  static __device__ __forceinline__ float Apply(float x, float alpha) { return x > 0.0f ? x : alpha * expm1f(x); }
+};
+
+// Propagates NaN.
+struct Clamp {
+  static __device__ __forceinline__ float Apply(float x, float low, float high) {
+    return x < low ? low : x > high ? high : x;
+  }
+};
+
+struct QuickGelu {
+  static __device__ __forceinline__ float Apply(float x) { return x * Sigmoid::Apply(1.702f * x); }
+};
+
+struct Hardswish {
+  static __device__ __forceinline__ float Apply(float x) {
+    const float gate = x + 3.0f;
+    return x * Clamp::Apply(gate, 0.0f, 6.0f) * (1.0f / 6.0f);
+  }
+};
+
+struct Softcap {
+  static __device__ __forceinline__ float Apply(float x, float cap) { return cap * tanhf(x / cap); }
+};
+
+// The larger of x and 0, and what exp(-|x|) adds to it: neither overflows.
+struct Softplus {
+  static __device__ __forceinline__ float Apply(float x) { return (x < 0.0f ? 0.0f : x) + log1pf(expf(-fabsf(x))); }
+};
+
+struct Erf {
+  static __device__ __forceinline__ float Apply(float x) { return erff(x); }
+};
+
+struct Exp {
+  static __device__ __forceinline__ float Apply(float x) { return expf(x); }
+};
+
+struct Log {
+  static __device__ __forceinline__ float Apply(float x) { return logf(x); }
+};
+
+struct Sqrt {
+  static __device__ __forceinline__ float Apply(float x) { return sqrtf(x); }
+};
+
+struct Rsqrt {
+  static __device__ __forceinline__ float Apply(float x) { return rsqrtf(x); }
+};
+
+struct Abs {
+  static __device__ __forceinline__ float Apply(float x) { return fabsf(x); }
+};
+
+struct Neg {
+  static __device__ __forceinline__ float Apply(float x) { return -x; }
+};
+
+struct Square {
+  static __device__ __forceinline__ float Apply(float x) { return x * x; }
+};
+
+// The backward operations: x is the gradient and y what the activation saw.
+// Where y is NaN the gradient passes, as in PyTorch.
+struct DRelu {
+  static __device__ __forceinline__ float Apply(float x, float y) { return y <= 0.0f ? 0.0f : x; }
+};
+
+// gelu'(y) = Phi(y) + y phi(y), of the normal distribution and its density.
+struct DGeluErf {
+  static __device__ __forceinline__ float Apply(float x, float y) {
+    const float density = 0.398942280401432678f * expf(-0.5f * y * y);
+    const float below = 0.5f + 0.5f * erff(0.707106781186547524f * y);
+    return x * fmaf(y, density, below);
+  }
+};
+
+// s(z) and s(z) s(-z) of the logistic function s, the latter without the cancellation of 1 - s.
+struct Logistic {
+  float value, slope;
+  static __device__ __forceinline__ Logistic At(float z) {
+    const float e = expf(-fabsf(z)), r = __fdividef(1.0f, 1.0f + e);
+    return {z < 0.0f ? e * r : r, e * r * r};
+  }
+};
+
+struct DSilu {
+  static __device__ __forceinline__ float Apply(float x, float y) {
+    const Logistic s = Logistic::At(y);
+    return x * fmaf(y, s.slope, s.value);
+  }
+};
+
+// gelu is y s(u) with u = 2 sqrt(2 / pi) (y + 0.044715 y^3). Past |y| = 16 the slope of s is 0 and must not meet an
+// overflowing u'.
+struct DGeluTanh {
+  static __device__ __forceinline__ float Apply(float x, float y) {
+    constexpr float kTwoSqrtTwoOverPi = 1.59576912160573071f;
+    constexpr float kCubic = 0.044715f;
+    const Logistic s = Logistic::At(kTwoSqrtTwoOverPi * (y + kCubic * y * y * y));
+    const float z = fminf(fabsf(y), 16.0f);
+    const float inner = kTwoSqrtTwoOverPi * (1.0f + 3.0f * kCubic * z * z);
+    return x * fmaf(y * s.slope, inner, s.value);
   }
 };
 

@@ -32,21 +32,13 @@ __device__ __forceinline__ Vec<V> Splat(float value) {
   return result;
 }
 
-// A unary operation on each value.
-template <typename Op, int V>
-__device__ __forceinline__ Vec<V> Map(const Vec<V>& x) {
+// An operation on each value, with the same further arguments for all: the parameters of a unary one, a binary one's
+// second.
+template <typename Op, int V, typename... Arguments>
+__device__ __forceinline__ Vec<V> Map(const Vec<V>& x, Arguments... arguments) {
   Vec<V> result;
 #pragma unroll
-  for (int i = 0; i < V; ++i) result.at[i] = Op::Apply(x.at[i]);
-  return result;
-}
-
-// A binary operation with one second argument for all values.
-template <typename Op, int V>
-__device__ __forceinline__ Vec<V> Map(const Vec<V>& x, float y) {
-  Vec<V> result;
-#pragma unroll
-  for (int i = 0; i < V; ++i) result.at[i] = Op::Apply(x.at[i], y);
+  for (int i = 0; i < V; ++i) result.at[i] = Op::Apply(x.at[i], arguments...);
   return result;
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace gemmd {
 namespace {
 
@@ -64,6 +66,12 @@ std::string BinaryText(const Graph& graph, const AccessWidths& widths, const Nod
   return fmt::format("Zip<{}>(v{}, {})", functor, node.input, operand);
 }
 
+std::string UnaryText(const Node& node) {
+  std::string params;
+  for (const float param : node.params) params += ", " + FloatLiteral(param);
+  return fmt::format("Map<{}>(v{}{})", Traits(node.kind).functor, node.input, params);
+}
+
 }  // namespace
 
 std::string_view DeviceType(DType dtype) {
@@ -83,7 +91,10 @@ std::string_view DeviceType(DType dtype) {
   return "void";
 }
 
-std::string FloatLiteral(float value) { return fmt::format("{:a}f", value); }
+std::string FloatLiteral(float value) {
+  if (std::isinf(value)) return fmt::format("{}Infinity()", value < 0 ? "-" : "");
+  return fmt::format("{:a}f", value);
+}
 
 std::string InputName(int index) { return fmt::format("in{}", index); }
 std::string InputLdName(int index) { return fmt::format("ld_in{}", index); }
@@ -109,8 +120,7 @@ std::vector<std::string> ChainStatements(const Graph& graph, const AccessWidths&
     const std::size_t result = i + 1;
     switch (Traits(node.kind).op_class) {
       case OpClass::kUnary:
-        statements.push_back(
-            fmt::format("const auto v{} = Map<{}>(v{});", result, Traits(node.kind).functor, node.input));
+        statements.push_back(fmt::format("const auto v{} = {};", result, UnaryText(node)));
         break;
       case OpClass::kBinary:
         statements.push_back(fmt::format("const auto v{} = {};", result, BinaryText(graph, widths, node)));

@@ -1,5 +1,7 @@
 #include "plan/artifact_json.h"
 
+#include <bit>
+
 #include "base/status.h"
 
 namespace gemmd {
@@ -61,6 +63,18 @@ float ArtifactReader::Float(const json& object, const char* field) {
     return 0;
   }
   return value.get<float>();
+}
+
+std::vector<float> ArtifactReader::FloatBits(const json& object, const char* field) {
+  std::vector<float> numbers;
+  for (const json& bits : List(object, field)) {
+    if (!bits.is_number_unsigned() || bits.get<std::uint64_t>() > std::numeric_limits<std::uint32_t>::max()) {
+      Fail(field);
+      return {};
+    }
+    numbers.push_back(std::bit_cast<float>(bits.get<std::uint32_t>()));
+  }
+  return numbers;
 }
 
 bool ArtifactReader::Bool(const json& object, const char* field) {

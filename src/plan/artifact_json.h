@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,6 +30,7 @@ class ArtifactReader {
   std::optional<std::int64_t> OptionalInteger(const nlohmann::json& object, const char* field);  // null: absent
   std::optional<float> OptionalFloat(const nlohmann::json& object, const char* field);           // null: absent
   float Float(const nlohmann::json& object, const char* field);
+  std::vector<float> FloatBits(const nlohmann::json& object, const char* field);  // a list of 32-bit patterns
   bool Bool(const nlohmann::json& object, const char* field);
   std::string Text(const nlohmann::json& object, const char* field);
   const nlohmann::json& List(const nlohmann::json& object, const char* field);

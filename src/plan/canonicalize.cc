@@ -45,7 +45,9 @@ class Canonicalizer {
       Node node;
       node.kind = operation.kind;
       node.input = operation.input.empty() ? static_cast<int>(nodes.size()) : values.at(operation.input);
-      if (operation.value) node.literal = static_cast<float>(*operation.value);
+      node.params = ParamsOf(operation);
+      const bool binary = Traits(operation.kind).op_class == OpClass::kBinary;
+      if (binary && operation.value) node.literal = static_cast<float>(*operation.value);
       if (!operation.operand.empty()) {
         const TensorSpec& tensor = spec_.inputs.at(operation.operand);
         node.operand = IndexOf(operation.operand, *BroadcastOf(spec_, tensor, rows, columns));

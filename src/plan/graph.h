@@ -32,6 +32,7 @@ struct Node {
   std::optional<float> literal{};  // binary with a literal
   int operand = -1;                // binary with an operand: index into Graph::inputs
   float scale = 1.0f;              // multiplies the operand
+  std::vector<float> params{};     // unary: its parameters, in the operation table's order; maybe infinite
   DType dtype = DType::kF32;       // cast, store
   int output = -1;                 // store: index into Graph::outputs
   friend bool operator==(const Node&, const Node&) = default;

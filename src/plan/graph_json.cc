@@ -1,3 +1,5 @@
+#include <bit>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "base/status.h"
@@ -9,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kGraphVersion = 1;
+constexpr int kGraphVersion = 2;
 
 template <typename T>
 json OrNull(const std::optional<T>& value) {
@@ -18,9 +20,11 @@ json OrNull(const std::optional<T>& value) {
 
 json ToJson(const Node& node) {
   const OpTraits& traits = Traits(node.kind);
-  return {
-      {"op", traits.name},       {"form", traits.form}, {"input", node.input},       {"literal", OrNull(node.literal)},
-      {"operand", node.operand}, {"scale", node.scale}, {"dtype", Name(node.dtype)}, {"output", node.output}};
+  json params = json::array();  // as bits: JSON has no infinity
+  for (const float param : node.params) params.push_back(std::bit_cast<std::uint32_t>(param));
+  return {{"op", traits.name},       {"form", traits.form},       {"input", node.input},
+          {"operand", node.operand}, {"scale", node.scale},       {"literal", OrNull(node.literal)},
+          {"params", params},        {"dtype", Name(node.dtype)}, {"output", node.output}};
 }
 
 json ToJson(const std::vector<Node>& chain) {
@@ -36,8 +40,9 @@ std::optional<Broadcast> BroadcastFromName(std::string_view name) {
   return std::nullopt;
 }
 
-// The operand and literal that the kind takes, and no others: later stages index by them.
+// The operand, literal and parameters that the kind takes, and no others: later stages index by them.
 bool IsWellFormed(const Node& node) {
+  if (node.params.size() != Traits(node.kind).params.size()) return false;
   const OpClass op_class = Traits(node.kind).op_class;
   if (op_class != OpClass::kBinary) return !node.literal && node.operand < 0;
   return node.literal.has_value() != (node.operand >= 0);
@@ -58,6 +63,7 @@ std::vector<Node> ReadChain(ArtifactReader& reader, const json& list, const Grap
     node.literal = reader.OptionalFloat(entry, "literal");
     node.operand = reader.Int(entry, "operand", -1, inputs - 1);
     node.scale = reader.Float(entry, "scale");
+    node.params = reader.FloatBits(entry, "params");
     node.dtype = reader.Named<DType>(entry, "dtype", DTypeFromName);
     const bool stores = node.kind == OpKind::kStore;
     node.output = reader.Int(entry, "output", stores ? 0 : -1, stores ? outputs - 1 : -1);

@@ -19,6 +19,7 @@ void AddChain(Digest& digest, std::string_view tag, const std::vector<Node>& cha
     digest.Add("has_literal", std::int64_t{node.literal.has_value()}).AddFloat("literal", node.literal.value_or(0.0f));
     digest.Add("operand", std::int64_t{node.operand}).AddFloat("scale", node.scale);
     digest.Add("dtype", Name(node.dtype)).Add("output", std::int64_t{node.output});
+    for (const float param : node.params) digest.AddFloat("param", param);  // as many as the operation has
   }
 }
 

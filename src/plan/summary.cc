@@ -18,6 +18,7 @@ std::string NodeText(const Graph& graph, const Node& node) {
   const OpTraits& traits = Traits(node.kind);
   std::string text(traits.name);
   if (!traits.form.empty()) text += fmt::format(" {}", traits.form);
+  for (const float param : node.params) text += fmt::format(" {}", param);
   switch (traits.op_class) {
     case OpClass::kUnary:
       break;

@@ -95,7 +95,7 @@ void HostChain::Evaluate(const Node& node, const HostTensors& tensors, const Blo
                          std::span<float> out, std::vector<float>* operand) const {
   switch (Traits(node.kind).op_class) {
     case OpClass::kUnary:
-      return EvaluateUnary(node.kind, in, out);
+      return EvaluateUnary(node.kind, node.params, in, out);
     case OpClass::kCast:
       return RoundTo(node.dtype, in, out);
     case OpClass::kStore:

@@ -8,8 +8,8 @@
 
 namespace gemmd {
 
-// out[i] = op(in[i]). `out` may be `in`. Requires an operation of class kUnary.
-void EvaluateUnary(OpKind kind, std::span<const float> in, std::span<float> out);
+// out[i] = op(in[i]). `out` may be `in`. Requires an operation of class kUnary, and its parameters.
+void EvaluateUnary(OpKind kind, std::span<const float> params, std::span<const float> in, std::span<float> out);
 
 // out[i] = in[i] op argument[i], or in[i] op argument for the whole array. `out` may be `in`.
 // Requires an operation of class kBinary.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -41,15 +42,13 @@ class ChainCheck {
   void CheckOperation(std::size_t index) {
     const Operation& operation = chain_[index];
     const OpClass op_class = Traits(operation.kind).op_class;
-    if (op_class != OpClass::kBinary) {
-      Refuse(operation.value.has_value(), index, "value");
-      Refuse(!operation.operand.empty(), index, "operand");
-      Refuse(operation.scale.has_value(), index, "scale");
-    }
+    CheckNumbers(index);
+    if (op_class != OpClass::kBinary) Refuse(!operation.operand.empty(), index, "operand");
     if (op_class != OpClass::kStore) Refuse(!operation.output.empty(), index, "output");
     switch (op_class) {
       case OpClass::kUnary:
         Refuse(operation.dtype.has_value(), index, "dtype");
+        CheckParams(index);
         break;
       case OpClass::kBinary:
         Refuse(operation.dtype.has_value(), index, "dtype");
@@ -77,8 +76,6 @@ class ChainCheck {
       state_.Add(ElementPlace(scope_.place, index), "a value together with an operand",
                  "one second argument for " + NameOf(operation));
     }
-    if (operation.value) CheckNumber(*operation.value, Place(index, "value"));
-    if (operation.scale) CheckNumber(*operation.scale, Place(index, "scale"));
     if (!operation.operand.empty()) {
       CheckOperand(index);
     } else if (!operation.value) {
@@ -89,8 +86,44 @@ class ChainCheck {
     }
   }
 
-  void CheckNumber(double value, std::string place) {
-    if (!FitsF32(value)) state_.Add(std::move(place), fmt::format("{}", value), "a number that f32 can hold");
+  static bool Takes(const OpTraits& traits, const NumberField& field) {
+    if (traits.op_class == OpClass::kBinary) {
+      return field.member == &Operation::value || field.member == &Operation::scale;
+    }
+    return std::ranges::any_of(traits.params, [&](const OpParam& param) { return param.field.member == field.member; });
+  }
+
+  void CheckNumbers(std::size_t index) {
+    const Operation& operation = chain_[index];
+    for (const NumberField& field : NumberFields()) {
+      const std::optional<double>& number = operation.*field.member;
+      if (!number) continue;
+      if (!Takes(Traits(operation.kind), field)) {
+        Refuse(true, index, field.name);
+      } else if (!FitsF32(*number)) {
+        state_.Add(Place(index, field.name), fmt::format("{}", *number), "a number that f32 can hold");
+      }
+    }
+  }
+
+  void CheckParams(std::size_t index) {
+    const Operation& operation = chain_[index];
+    for (const OpParam& param : Traits(operation.kind).params) {
+      const std::optional<double>& number = operation.*param.field.member;
+      const std::string place = Place(index, param.field.name);
+      if (!number && !param.fallback) state_.Add(place, "", "a number for " + NameOf(operation));
+      if (number && *number <= param.above) {
+        state_.Add(place, fmt::format("{}", *number), fmt::format("greater than {}", param.above));
+      }
+    }
+    if (operation.kind != OpKind::kClamp) return;
+    if (!operation.min && !operation.max) {
+      state_.Add(ElementPlace(scope_.place, index), "", "a min or a max for " + NameOf(operation));
+    }
+    if (operation.min && operation.max && *operation.min > *operation.max) {
+      state_.Add(Place(index, "min"), fmt::format("{}", *operation.min),
+                 fmt::format("at most the max, {}", *operation.max));
+    }
   }
 
   void CheckOperand(std::size_t index) {

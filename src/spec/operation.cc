@@ -3,18 +3,53 @@
 namespace gemmd {
 namespace {
 
+constexpr NumberField kValue{"value", &Operation::value};
+constexpr NumberField kMin{"min", &Operation::min};
+constexpr NumberField kMax{"max", &Operation::max};
+constexpr NumberField kAlpha{"alpha", &Operation::alpha};
+constexpr NumberField kNumberFields[] = {kValue, {"scale", &Operation::scale}, kMin, kMax, kAlpha};
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr OpParam kSlope[] = {{kValue, 0.01f}};
+constexpr OpParam kUnitAlpha[] = {{kAlpha, 1.0f}};
+constexpr OpParam kBounds[] = {{kMin, -kInfinity}, {kMax, kInfinity}};
+constexpr OpParam kCap[] = {{kValue, std::nullopt, 0.0}};
+
 // In the order of OpKind.
 constexpr OpTraits kTable[] = {
     {OpKind::kAdd, "add", "", OpClass::kBinary, "Add", "x + y"},
     {OpKind::kSub, "sub", "", OpClass::kBinary, "Sub", "x - y"},
     {OpKind::kMul, "mul", "", OpClass::kBinary, "Mul", "x * y"},
+    {OpKind::kDiv, "div", "", OpClass::kBinary, "Div", "x / y"},
+    {OpKind::kMax, "max", "", OpClass::kBinary, "Maximum", "max(x, y)"},
+    {OpKind::kMin, "min", "", OpClass::kBinary, "Minimum", "min(x, y)"},
+    {OpKind::kDRelu, "drelu", "", OpClass::kBinary, "DRelu", "x where y > 0, else 0"},
+    {OpKind::kDGeluErf, "dgelu", "erf", OpClass::kBinary, "DGeluErf", "x * gelu'(y)"},
+    {OpKind::kDGeluTanh, "dgelu", "tanh", OpClass::kBinary, "DGeluTanh", "x * gelu'(y)"},
+    {OpKind::kDSilu, "dsilu", "", OpClass::kBinary, "DSilu", "x * silu'(y)"},
     {OpKind::kRelu, "relu", "", OpClass::kUnary, "Relu", "max(x, 0)"},
+    {OpKind::kRelu2, "relu2", "", OpClass::kUnary, "Relu2", "max(x, 0)^2"},
+    {OpKind::kLeakyRelu, "leaky_relu", "", OpClass::kUnary, "LeakyRelu", "x where x > 0, else value * x", kSlope},
+    {OpKind::kElu, "elu", "", OpClass::kUnary, "Elu", "x where x > 0, else alpha * (exp(x) - 1)", kUnitAlpha},
+    {OpKind::kClamp, "clamp", "", OpClass::kUnary, "Clamp", "min(max(x, min), max)", kBounds},
     {OpKind::kGeluErf, "gelu", "erf", OpClass::kUnary, "GeluErf", "x / 2 * (1 + erf(x / sqrt(2)))"},
     {OpKind::kGeluTanh, "gelu", "tanh", OpClass::kUnary, "GeluTanh",
      "x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))"},
+    {OpKind::kQuickGelu, "quick_gelu", "", OpClass::kUnary, "QuickGelu", "x / (1 + exp(-1.702 * x))"},
     {OpKind::kSilu, "silu", "", OpClass::kUnary, "Silu", "x / (1 + exp(-x))"},
+    {OpKind::kHardswish, "hardswish", "", OpClass::kUnary, "Hardswish", "x * min(max(x + 3, 0), 6) / 6"},
     {OpKind::kSigmoid, "sigmoid", "", OpClass::kUnary, "Sigmoid", "1 / (1 + exp(-x))"},
     {OpKind::kTanh, "tanh", "", OpClass::kUnary, "Tanh", "tanh(x)"},
+    {OpKind::kSoftcap, "softcap", "", OpClass::kUnary, "Softcap", "value * tanh(x / value)", kCap},
+    {OpKind::kSoftplus, "softplus", "", OpClass::kUnary, "Softplus", "log(1 + exp(x))"},
+    {OpKind::kErf, "erf", "", OpClass::kUnary, "Erf", "erf(x)"},
+    {OpKind::kExp, "exp", "", OpClass::kUnary, "Exp", "exp(x)"},
+    {OpKind::kLog, "log", "", OpClass::kUnary, "Log", "log(x)"},
+    {OpKind::kSqrt, "sqrt", "", OpClass::kUnary, "Sqrt", "sqrt(x)"},
+    {OpKind::kRsqrt, "rsqrt", "", OpClass::kUnary, "Rsqrt", "1 / sqrt(x)"},
+    {OpKind::kAbs, "abs", "", OpClass::kUnary, "Abs", "|x|"},
+    {OpKind::kNeg, "neg", "", OpClass::kUnary, "Neg", "-x"},
+    {OpKind::kSquare, "square", "", OpClass::kUnary, "Square", "x * x"},
     {OpKind::kCast, "cast", "", OpClass::kCast, "Cast", "x rounded to dtype"},
     {OpKind::kStore, "store", "", OpClass::kStore, "Store", "x, written to output rounded to dtype"},
 };
@@ -30,6 +65,8 @@ static_assert(InOrderOfKind());
 
 }  // namespace
 
+std::span<const NumberField> NumberFields() { return kNumberFields; }
+
 std::span<const OpTraits> OpTable() { return kTable; }
 
 const OpTraits& Traits(OpKind kind) { return kTable[static_cast<int>(kind)]; }
@@ -39,6 +76,15 @@ const OpTraits* FindOp(std::string_view name, std::optional<std::string_view> fo
     if (row.name == name && (!form || row.form == *form)) return &row;
   }
   return nullptr;
+}
+
+std::vector<float> ParamsOf(const Operation& operation) {
+  std::vector<float> params;
+  for (const OpParam& param : Traits(operation.kind).params) {
+    const std::optional<double>& given = operation.*param.field.member;
+    params.push_back(given ? static_cast<float>(*given) : param.fallback.value_or(0.0f));
+  }
+  return params;
 }
 
 }  // namespace gemmd

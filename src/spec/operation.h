@@ -1,23 +1,91 @@
 // The operations of a chain: one table row each.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "spec/dtype.h"
 
 namespace gemmd {
 
-enum class OpKind { kAdd, kSub, kMul, kRelu, kGeluErf, kGeluTanh, kSilu, kSigmoid, kTanh, kCast, kStore };
+enum class OpKind {
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMax,
+  kMin,
+  kDRelu,
+  kDGeluErf,
+  kDGeluTanh,
+  kDSilu,
+  kRelu,
+  kRelu2,
+  kLeakyRelu,
+  kElu,
+  kClamp,
+  kGeluErf,
+  kGeluTanh,
+  kQuickGelu,
+  kSilu,
+  kHardswish,
+  kSigmoid,
+  kTanh,
+  kSoftcap,
+  kSoftplus,
+  kErf,
+  kExp,
+  kLog,
+  kSqrt,
+  kRsqrt,
+  kAbs,
+  kNeg,
+  kSquare,
+  kCast,
+  kStore
+};
+
+// One entry of a chain, as the user wrote it. Every member has an initialiser, so that a few can be designated.
+struct Operation {
+  OpKind kind = OpKind::kAdd;
+  std::optional<double> value{};  // binary: a literal second argument; else a parameter
+  std::string operand{};          // binary: the name of an input; empty when there is none
+  std::optional<double> scale{};  // binary: multiplies the operand (absent: 1)
+  std::string output{};           // store: the output's name
+  std::optional<DType> dtype{};   // cast, store
+  std::string id{};               // names this operation's value for a later `input`
+  std::string input{};            // takes the value with this id rather than the previous one's
+  std::optional<double> min{};    // parameters of the operations that list them
+  std::optional<double> max{};
+  std::optional<double> alpha{};
+
+  friend bool operator==(const Operation&, const Operation&) = default;
+};
+
+// A field of an operation that holds a number.
+struct NumberField {
+  std::string_view name;  // as the spec spells it
+  std::optional<double> Operation::*member;
+};
+std::span<const NumberField> NumberFields();
 
 // What fields an operation takes.
 enum class OpClass {
-  kUnary,   // none
+  kUnary,   // its parameters
   kBinary,  // exactly one of `value` and `operand`; `scale` with an operand
   kCast,    // `dtype`
   kStore,   // `output`, `dtype`
+};
+
+// A number that is part of a unary operation.
+struct OpParam {
+  NumberField field;
+  std::optional<float> fallback{};  // what an absent field means; nothing where it must be given
+  double above = -std::numeric_limits<double>::infinity();  // every value is greater than this
 };
 
 struct OpTraits {
@@ -26,7 +94,8 @@ struct OpTraits {
   std::string_view form;  // tells rows of one name apart ("erf", "tanh"); the first row of a name is its default
   OpClass op_class;
   std::string_view functor;  // the device function in kernels_src/numeric/ops.cuh, e.g. "GeluErf"
-  std::string_view formula;  // for the reference documentation
+  std::string_view formula;  // for the reference documentation; y is a binary operation's second argument
+  std::span<const OpParam> params{};
 };
 
 std::span<const OpTraits> OpTable();
@@ -34,18 +103,7 @@ const OpTraits& Traits(OpKind kind);
 // The row for a name and an optional form; nothing if either is unknown.
 const OpTraits* FindOp(std::string_view name, std::optional<std::string_view> form);
 
-// One entry of a chain, as the user wrote it. Every member has an initialiser, so that a few can be designated.
-struct Operation {
-  OpKind kind = OpKind::kAdd;
-  std::optional<double> value{};  // binary: a literal second argument
-  std::string operand{};          // binary: the name of an input; empty when there is none
-  std::optional<double> scale{};  // binary: multiplies the operand (absent: 1)
-  std::string output{};           // store: the output's name
-  std::optional<DType> dtype{};   // cast, store
-  std::string id{};               // names this operation's value for a later `input`
-  std::string input{};            // takes the value with this id rather than the previous one's
-
-  friend bool operator==(const Operation&, const Operation&) = default;
-};
+// The values of its parameters, in the table's order. Requires those without a fallback to be there.
+std::vector<float> ParamsOf(const Operation& operation);
 
 }  // namespace gemmd

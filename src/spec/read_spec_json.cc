@@ -102,9 +102,8 @@ Operation ReadOperation(const json& value, const std::string& place, Diagnostics
   ObjectReader reader(value, place, "an operation", diagnostics);
   if (!value.is_object()) return operation;
   if (const auto kind = ReadKind(reader, diagnostics)) operation.kind = *kind;
-  reader.ReadNumber("value", operation.value);
+  for (const NumberField& field : NumberFields()) reader.ReadNumber(std::string(field.name), operation.*field.member);
   reader.ReadIdentifier("operand", operation.operand);
-  reader.ReadNumber("scale", operation.scale);
   reader.ReadIdentifier("output", operation.output);
   reader.ReadName("dtype", "an element type", DTypeNames(), DTypeFromName, operation.dtype);
   reader.ReadIdentifier("id", operation.id);

@@ -23,9 +23,11 @@ ordered_json ToJson(const Operation& operation) {
   const OpTraits& traits = Traits(operation.kind);
   ordered_json object = {{"op", traits.name}};
   if (&traits != FindOp(traits.name, std::nullopt)) object["form"] = traits.form;
-  if (operation.value) object["value"] = *operation.value;
   if (!operation.operand.empty()) object["operand"] = operation.operand;
-  if (operation.scale) object["scale"] = *operation.scale;
+  for (const NumberField& field : NumberFields()) {
+    const std::optional<double>& number = operation.*field.member;
+    if (number) object[std::string(field.name)] = *number;
+  }
   if (!operation.output.empty()) object["output"] = operation.output;
   if (operation.dtype) object["dtype"] = Name(*operation.dtype);
   if (!operation.id.empty()) object["id"] = operation.id;

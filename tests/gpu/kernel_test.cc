@@ -24,6 +24,44 @@ constexpr char kUnaryChain[] = R"([
   {"op": "sub", "value": 1}, {"op": "sigmoid"}, {"op": "cast", "dtype": "bf16"}, {"op": "sub", "value": 0.5},
   {"op": "relu"}, {"op": "store", "output": "out", "dtype": "T"}])";
 
+// A chain that starts with `base` and then applies each operation to its value, storing every result.
+std::string Branches(const std::string& base, const std::vector<std::string>& operations) {
+  std::string chain = "[" + base;
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    chain += fmt::format(R"(, {{{}, "input": "base"}}, {{"op": "store", "output": "out{}", "dtype": "T"}})",
+                         operations[i], i);
+  }
+  return chain + "]";
+}
+
+struct Chain {
+  std::string text;
+  bool operands;  // all five of kOperandChain, else none
+};
+
+// With kUnaryChain and kOperandChain, every operation is in one of them, on arguments of order 1.
+std::vector<Chain> OperationChains() {
+  const std::string within_three = R"({"op": "mul", "value": 3}, {"op": "softcap", "value": 3.5, "id": "base"})";
+  const std::string positive = R"({"op": "mul", "value": 2}, {"op": "sigmoid", "id": "base"})";
+  const std::string as_it_is = R"({"op": "mul", "value": 1.5, "id": "base"})";
+  return {
+      {Branches(within_three,
+                {R"("op": "leaky_relu", "value": 0.2)", R"("op": "elu", "alpha": 1.5)", R"("op": "quick_gelu")",
+                 R"("op": "hardswish")", R"("op": "relu2")", R"("op": "clamp", "min": -0.5, "max": 1.25)"}),
+       false},
+      {Branches(within_three, {R"("op": "softplus")", R"("op": "erf")", R"("op": "exp")", R"("op": "abs")",
+                               R"("op": "neg")", R"("op": "square")", R"("op": "clamp", "max": 1)"}),
+       false},
+      {Branches(positive, {R"("op": "log")", R"("op": "sqrt")", R"("op": "rsqrt")", R"("op": "div", "value": 3)",
+                           R"("op": "max", "value": 0.5)", R"("op": "min", "value": 0.5)"}),
+       false},
+      {Branches(as_it_is, {R"("op": "drelu", "operand": "full")", R"("op": "dgelu", "operand": "row", "scale": 3)",
+                           R"("op": "dgelu", "form": "tanh", "operand": "column", "scale": 3)",
+                           R"("op": "dsilu", "operand": "turned", "scale": 3)", R"("op": "div", "operand": "scalar")",
+                           R"("op": "max", "operand": "full")", R"("op": "min", "operand": "row")"}),
+       true}};
+}
+
 struct Case {
   std::string schedule;
   std::vector<int> tile;
@@ -38,7 +76,7 @@ std::string Replace(std::string text, const std::string& from, const std::string
   return text;
 }
 
-KernelSpec MakeSpec(const Case& c, const GemmShape& shape, bool operands) {
+KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const Chain& chain) {
   const auto layout = [](bool column_major) { return column_major ? "column_major" : "row_major"; };
   const std::string operand_inputs = R"(,
       "full": {"dtype": "T", "shape": ["M", "N"]}, "row": {"dtype": "T", "shape": ["N"]},
@@ -49,15 +87,15 @@ KernelSpec MakeSpec(const Case& c, const GemmShape& shape, bool operands) {
       "inputs": {{"x": {{"dtype": "T", "shape": ["M", "K"], "layout": "{}"}},
                   "w": {{"dtype": "T", "shape": ["K", "N"], "layout": "{}"}}{}}},
       "matmul": {{"a": "x", "b": "w"}}, "config": {{"schedule": "{}", "tile": [{}, {}, {}]}}, "epilogue": {}}})",
-      shape.m, shape.n, shape.k, layout(c.a_column_major), layout(c.b_column_major), operands ? operand_inputs : "",
-      c.schedule, c.tile[0], c.tile[1], c.tile[2], operands ? kOperandChain : kUnaryChain);
+      shape.m, shape.n, shape.k, layout(c.a_column_major), layout(c.b_column_major),
+      chain.operands ? operand_inputs : "", c.schedule, c.tile[0], c.tile[1], c.tile[2], chain.text);
   return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
 }
 
 class KernelTest : public GpuTest, public testing::WithParamInterface<Case> {
  protected:
-  void Check(const GemmShape& shape, bool operands) {
-    const KernelSpec spec = MakeSpec(GetParam(), shape, operands);
+  void Check(const GemmShape& shape, const Chain& chain = {kOperandChain, true}) {
+    const KernelSpec spec = MakeSpec(GetParam(), shape, chain);
     Engine engine(compiler_.get(), cubins_.get(), std::int64_t{1} << 30);
     const absl::StatusOr<CompileOutcome> compiled =
         engine.Compile(spec, device_->info().limits, Assumptions{}, absl::InfiniteFuture());
@@ -81,29 +119,40 @@ class KernelTest : public GpuTest, public testing::WithParamInterface<Case> {
 };
 
 TEST_P(KernelTest, ComputesAlignedShapes) {
-  for (const bool operands : {true, false}) Check({256, 192, 128}, operands);
+  for (const Chain& chain : {Chain{kOperandChain, true}, Chain{kUnaryChain, false}}) Check({256, 192, 128}, chain);
 }
 
 TEST_P(KernelTest, ComputesAlignedShapesWithTails) {
   for (const GemmShape& shape : {GemmShape{200, 328, 72}, GemmShape{8, 8, 8}, GemmShape{1000, 40, 264}}) {
-    Check(shape, true);
+    Check(shape);
   }
 }
 
 TEST_P(KernelTest, ComputesRaggedShapes) {
   for (const GemmShape& shape : {GemmShape{1, 1, 1}, GemmShape{131, 77, 93}, GemmShape{33, 257, 65}}) {
-    Check(shape, true);
+    Check(shape);
   }
 }
 
-TEST_P(KernelTest, ComputesTheChainOfZerosWhereKIsZero) { Check({40, 56, 0}, true); }
+TEST_P(KernelTest, ComputesTheChainOfZerosWhereKIsZero) { Check({40, 56, 0}); }
 
-TEST_P(KernelTest, LeavesAnEmptyResultAlone) { Check({0, 56, 16}, true); }
+TEST_P(KernelTest, LeavesAnEmptyResultAlone) { Check({0, 56, 16}); }
 
-std::vector<Case> Cases() {
+// A chain does not depend on the layouts of A and B.
+class OperationTest : public KernelTest {};
+
+TEST_P(OperationTest, Computes) {
+  for (const Chain& chain : OperationChains()) Check({256, 192, 128}, chain);
+}
+
+TEST_P(OperationTest, ComputesTails) {
+  for (const Chain& chain : OperationChains()) Check({40, 328, 72}, chain);
+}
+
+std::vector<Case> Cases(const std::vector<bool>& layouts) {
   std::vector<Case> cases;
-  for (const bool a : {false, true}) {
-    for (const bool b : {false, true}) {
+  for (const bool a : layouts) {
+    for (const bool b : layouts) {
       for (const char* dtype : {"f32", "f16", "bf16"}) {
         cases.push_back({"simt", {64, 64, 16}, dtype, a, b});
         cases.push_back({"simt", {128, 128, 8}, dtype, a, b});
@@ -149,7 +198,8 @@ TEST_F(InfinityTest, ActivationsTakeInfinitiesAsTheirFormulasDo) {
                                         << outcome->report.worst.output;
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, KernelTest, testing::ValuesIn(Cases()), CaseName);
+INSTANTIATE_TEST_SUITE_P(Families, KernelTest, testing::ValuesIn(Cases({false, true})), CaseName);
+INSTANTIATE_TEST_SUITE_P(Families, OperationTest, testing::ValuesIn(Cases({false})), CaseName);
 
 }  // namespace
 }  // namespace gemmd

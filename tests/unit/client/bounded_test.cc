@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <vector>
 
 namespace gemmd {
 namespace {
@@ -13,55 +16,139 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 const NumberFormat kF16 = FormatOf(DType::kF16);
 const NumberFormat kF32 = FormatOf(DType::kF32);
 
-// Every unary operation in f32, as a careful kernel computes it.
-float InF32(OpKind kind, float x) {
-  switch (kind) {
-    case OpKind::kRelu:
-      return x < 0 ? 0 : x;
-    case OpKind::kGeluErf:
-      return 0.5f * x * (1 + std::erf(x * 0.70710678f));
-    case OpKind::kGeluTanh:
-      return 0.5f * x * (1 + std::tanh(0.79788456f * (x + 0.044715f * x * x * x)));
-    case OpKind::kSilu:
-      return x / (1 + std::exp(-x));
-    case OpKind::kSigmoid:
-      return 1 / (1 + std::exp(-x));
-    case OpKind::kTanh:
-      return 1 - 2 / (std::exp(2 * x) + 1);
-    default:
-      return NAN;
-  }
-}
+// A unary operation in f32, as a careful kernel computes it, over the arguments where it is tame.
+struct UnaryCase {
+  OpKind kind;
+  std::vector<float> params;
+  float (*in_f32)(float x);
+  double steepest = 1.2;  // its largest slope there
+  double low = -30, high = 30;
+};
 
-class UnaryBoundTest : public testing::TestWithParam<OpKind> {};
+const UnaryCase kUnary[] = {
+    {OpKind::kRelu, {}, [](float x) { return x < 0 ? 0 : x; }},
+    {OpKind::kRelu2, {}, [](float x) { return x < 0 ? 0 : x * x; }, 61},
+    {OpKind::kLeakyRelu, {-0.3f}, [](float x) { return x > 0 ? x : -0.3f * x; }},
+    {OpKind::kElu, {1.1f}, [](float x) { return x > 0 ? x : 1.1f * std::expm1(x); }},
+    {OpKind::kClamp, {-1.0f, 6.0f}, [](float x) { return std::clamp(x, -1.0f, 6.0f); }},
+    {OpKind::kGeluErf, {}, [](float x) { return 0.5f * x * (1 + std::erf(x * 0.70710678f)); }},
+    {OpKind::kGeluTanh,
+     {},
+     [](float x) { return 0.5f * x * (1 + std::tanh(0.79788456f * (x + 0.044715f * x * x * x))); }},
+    {OpKind::kQuickGelu, {}, [](float x) { return x / (1 + std::exp(-1.702f * x)); }},
+    {OpKind::kSilu, {}, [](float x) { return x / (1 + std::exp(-x)); }},
+    {OpKind::kHardswish, {}, [](float x) { return x * std::clamp(x + 3, 0.0f, 6.0f) * (1 / 6.0f); }, 1.6},
+    {OpKind::kSigmoid, {}, [](float x) { return 1 / (1 + std::exp(-x)); }},
+    {OpKind::kTanh, {}, [](float x) { return 1 - 2 / (std::exp(2 * x) + 1); }},
+    {OpKind::kSoftcap, {15.0f}, [](float x) { return 15 * std::tanh(x * (1 / 15.0f)); }},
+    {OpKind::kSoftplus, {}, [](float x) { return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))); }},
+    {OpKind::kErf, {}, [](float x) { return std::erf(x); }},
+    {OpKind::kExp, {}, [](float x) { return std::exp(x); }, 160, -30, 5},
+    {OpKind::kLog, {}, [](float x) { return std::log(x); }, 4.1, 0.25, 30},
+    {OpKind::kSqrt, {}, [](float x) { return std::sqrt(x); }, 1.1, 0.25, 30},
+    {OpKind::kRsqrt, {}, [](float x) { return 1 / std::sqrt(x); }, 4.1, 0.25, 30},
+    {OpKind::kAbs, {}, [](float x) { return std::abs(x); }},
+    {OpKind::kNeg, {}, [](float x) { return -x; }},
+    {OpKind::kSquare, {}, [](float x) { return x * x; }, 61},
+};
+
+Bounded Apply(const UnaryCase& c, const Bounded& x) { return ApplyUnary(c.kind, c.params, x); }
+
+class UnaryBoundTest : public testing::TestWithParam<UnaryCase> {};
 
 TEST_P(UnaryBoundTest, ContainsAnF32EvaluationOfAnInexactArgument) {
-  for (double x = -30; x < 30; x += 0.0137) {
-    const Bounded result = ApplyUnary(GetParam(), {x, 1e-5 + kF32Roundoff * std::abs(x)});
+  for (double x = GetParam().low; x < GetParam().high; x += 0.0137) {
+    const Bounded result = Apply(GetParam(), {x, 1e-5 + kF32Roundoff * std::abs(x)});
     for (const double shift : {-1e-5, 0.0, 1e-5}) {
-      const float computed = InF32(GetParam(), static_cast<float>(x + shift));
+      const float computed = GetParam().in_f32(static_cast<float>(x + shift));
       ASSERT_LE(std::abs(computed - result.value), result.error) << x;
     }
   }
 }
 
 TEST_P(UnaryBoundTest, StaysNearTheArgumentsError) {
-  for (double x = -30; x < 30; x += 0.0137) {
-    ASSERT_LE(ApplyUnary(GetParam(), {x, 1e-4}).error, 1.2e-4 + 0x1p-20 * (1 + std::abs(x)));
+  for (double x = GetParam().low; x < GetParam().high; x += 0.0137) {
+    const Bounded result = Apply(GetParam(), {x, 1e-4});
+    ASSERT_LE(result.error, GetParam().steepest * 1e-4 + 0x1p-20 * (1 + std::abs(x) + std::abs(result.value)));
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Operations, UnaryBoundTest,
-                         testing::Values(OpKind::kRelu, OpKind::kGeluErf, OpKind::kGeluTanh, OpKind::kSilu,
-                                         OpKind::kSigmoid, OpKind::kTanh),
-                         [](const auto& test) {
-                           const OpTraits& traits = Traits(test.param);
-                           return std::string(traits.name) + std::string(traits.form);
-                         });
+TEST_P(UnaryBoundTest, KeepsNaN) { EXPECT_TRUE(std::isnan(Apply(GetParam(), {kNan, 0}).value)); }
+
+INSTANTIATE_TEST_SUITE_P(Operations, UnaryBoundTest, testing::ValuesIn(kUnary),
+                         [](const auto& test) { return std::string(Traits(test.param.kind).functor); });
+
+TEST(BoundedTest, EveryUnaryOperationHasACase) {
+  for (const OpTraits& row : OpTable()) {
+    if (row.op_class != OpClass::kUnary) continue;
+    EXPECT_TRUE(std::any_of(std::begin(kUnary), std::end(kUnary), [&](const UnaryCase& c) {
+      return c.kind == row.kind;
+    })) << row.name;
+  }
+}
 
 TEST(BoundedTest, CoversTheMinimumInsideAnInterval) {
-  const Bounded result = ApplyUnary(OpKind::kSilu, {-1.27846454, 0.5});
-  EXPECT_GE(result.error, ApplyUnary(OpKind::kSilu, {-0.77846454, 0}).value - result.value);
+  const auto silu = [](double x, double error) { return ApplyUnary(OpKind::kSilu, {}, {x, error}); };
+  EXPECT_GE(silu(-1.27846454, 0.5).error, silu(-0.77846454, 0).value - silu(-1.27846454, 0.5).value);
+  EXPECT_GE(ApplyUnary(OpKind::kSquare, {}, {0.1, 0.1}).error, 0.03);
+  EXPECT_GE(ApplyUnary(OpKind::kAbs, {}, {0.05, 0.1}).error, 0.1);
+}
+
+TEST(BoundedTest, WhatMayLeaveTheDomainIsUndetermined) {
+  for (const OpKind kind : {OpKind::kLog, OpKind::kSqrt, OpKind::kRsqrt}) {
+    EXPECT_TRUE(ApplyUnary(kind, {}, {1e-6, 1e-5}).undetermined);
+    EXPECT_TRUE(ApplyUnary(kind, {}, {-1e-6, 1e-5}).undetermined);
+    EXPECT_FALSE(ApplyUnary(kind, {}, {1e-4, 1e-5}).undetermined);
+    EXPECT_TRUE(std::isnan(ApplyUnary(kind, {}, {-1e-4, 1e-5}).value));
+    EXPECT_FALSE(ApplyUnary(kind, {}, {-1e-4, 1e-5}).undetermined);
+  }
+  EXPECT_EQ(ApplyUnary(OpKind::kLog, {}, {0, 0}).value, -kInfinity);
+}
+
+TEST(BoundedTest, WhatIsUndeterminedStaysSoAndMatchesAnything) {
+  const Bounded unknown = ApplyBinary(OpKind::kDiv, {1, 0}, {0.1, 0.2});
+  EXPECT_TRUE(unknown.undetermined);
+  EXPECT_TRUE(ApplyBinary(OpKind::kAdd, {1, 0}, unknown).undetermined);
+  EXPECT_TRUE(ApplyUnary(OpKind::kTanh, {}, unknown).undetermined);
+  EXPECT_TRUE(ApplyCast(unknown, kF16).undetermined);
+  EXPECT_TRUE(Compare(kNan, unknown, kF16).matches);
+  EXPECT_TRUE(Compare(-3, unknown, kF16).matches);
+}
+
+TEST(BoundedTest, QuotientsCarryBothErrors) {
+  const Bounded quotient = ApplyBinary(OpKind::kDiv, {6, 0.1}, {-2, 0.5});
+  EXPECT_EQ(quotient.value, -3);
+  EXPECT_GE(quotient.error, 6.1 / 1.5 - 3);
+  EXPECT_LE(quotient.error, 6.1 / 1.5 - 3 + 1e-5);
+  EXPECT_EQ(ApplyBinary(OpKind::kDiv, {6, 0.1}, {0, 0}).value, kInfinity);
+  EXPECT_TRUE(ApplyBinary(OpKind::kDiv, {0.05, 0.1}, {0, 0}).undetermined);
+}
+
+TEST(BoundedTest, TheLargerAndTheSmallerAreExact) {
+  EXPECT_EQ(ApplyBinary(OpKind::kMax, {3, 0.1}, {1, 0.5}).error, ApplyBinary(OpKind::kMax, {3, 0.1}, {0, 0}).error);
+  EXPECT_NEAR(ApplyBinary(OpKind::kMax, {3, 0.1}, {2.9, 0.5}).error, 0.4, 1e-12);
+  EXPECT_EQ(ApplyBinary(OpKind::kMin, {3, 0.1}, {1, 0}).value, 1);
+  EXPECT_EQ(ApplyBinary(OpKind::kMin, {3, 0.1}, {1, 0}).error, 0);
+  EXPECT_TRUE(std::isnan(ApplyBinary(OpKind::kMax, {3, 0}, {kNan, 0}).value));
+}
+
+TEST(BoundedTest, AGradientIsItsArgumentTimesTheSlope) {
+  EXPECT_NEAR(ApplyBinary(OpKind::kDSilu, {2, 0}, {0, 0}).value, 1, 1e-12);
+  EXPECT_NEAR(ApplyBinary(OpKind::kDGeluErf, {2, 0}, {1, 0}).value, 2 * 1.0833154705876864, 1e-12);
+  EXPECT_NEAR(ApplyBinary(OpKind::kDGeluTanh, {2, 0}, {1, 0}).value, 2 * 1.0829640838457826, 1e-12);
+  for (const OpKind kind : {OpKind::kDSilu, OpKind::kDGeluErf, OpKind::kDGeluTanh}) {
+    const Bounded gradient = ApplyBinary(kind, {2, 0.01}, {0.5, 0.01});
+    const Bounded shifted = ApplyBinary(kind, {2.01, 0}, {0.51, 0});
+    EXPECT_LE(std::abs(shifted.value - gradient.value), gradient.error);
+    EXPECT_LE(gradient.error, 0.035);
+  }
+}
+
+TEST(BoundedTest, DReluMayGoEitherWayAtZero) {
+  EXPECT_EQ(ApplyBinary(OpKind::kDRelu, {2, 0.1}, {1, 0.5}).error, 0.1);
+  EXPECT_EQ(ApplyBinary(OpKind::kDRelu, {2, 0.1}, {-1, 0.5}).error, 0);
+  EXPECT_GE(ApplyBinary(OpKind::kDRelu, {2, 0.1}, {0.1, 0.5}).error, 2);
+  EXPECT_EQ(ApplyBinary(OpKind::kDRelu, {kNan, 0}, {-1, 0}).value, 0);
 }
 
 TEST(BoundedTest, ProductsCarryBothErrors) {

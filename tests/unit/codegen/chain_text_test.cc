@@ -103,6 +103,15 @@ TEST(ChainStatementsTest, LetsAnAuxStorePassItsValueThrough) {
                   "const auto v3 = Round<BFloat16>(v2);", "Store<4>(p.out1, p.ld_out1, cell, v3);"));
 }
 
+TEST(ChainStatementsTest, PassesParametersToTheirFunctor) {
+  Graph graph = OperandGraph();
+  graph.epilogue = {Node{.kind = OpKind::kElu, .input = 0, .params = {0.5f}},
+                    Node{.kind = OpKind::kClamp, .input = 1, .params = {-INFINITY, 6.0f}}, Store(2, 0)};
+  EXPECT_THAT(ChainStatements(graph, Widths()), ElementsAre("const auto v1 = Map<Elu>(v0, 0x1p-1f);",
+                                                            "const auto v2 = Map<Clamp>(v1, -Infinity(), 0x1.8p+2f);",
+                                                            "Store<8>(p.out0, p.ld_out0, cell, v2);"));
+}
+
 TEST(FloatLiteralTest, KeepsEveryBit) {
   for (const float value :
        {1.25f, -0.0f, 0.1f, std::numeric_limits<float>::denorm_min(), std::numeric_limits<float>::max(), -3.4028e38f}) {

@@ -85,5 +85,15 @@ TEST(SummaryTest, NamesThePrecisionOfFloatProducts) {
   EXPECT_EQ(Summary(ProductGraph(DType::kF32, 8, 16, 32)), "f32 [8,32] x f32 [32,16] (ieee) -> store f32");
 }
 
+TEST(CanonicalizeTest, WritesOutTheParametersThatWereLeftOut) {
+  KernelSpec spec = ChainSpec();
+  spec.epilogue[6] = {.kind = OpKind::kLeakyRelu, .id = "act"};
+  const Graph implicit = Canonicalize(spec).graph;
+  EXPECT_EQ(implicit.epilogue[6].params, std::vector<float>{0.01f});
+  EXPECT_EQ(implicit.epilogue[6].literal, std::nullopt);
+  spec.epilogue[6].value = 0.01;
+  EXPECT_EQ(SpecId(Canonicalize(spec).graph), SpecId(implicit));
+}
+
 }  // namespace
 }  // namespace gemmd

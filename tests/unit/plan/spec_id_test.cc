@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <set>
 
@@ -74,6 +75,12 @@ const Ingredient kIngredients[] = {
     {"NoLiteral", [](Graph& g) { g.epilogue[0].literal.reset(); }},
     {"Operand", [](Graph& g) { g.epilogue[1].operand = 4; }},
     {"Scale", [](Graph& g) { g.epilogue[2].scale = 0.25f; }},
+    {"Params", [](Graph& g) { g.epilogue[6] = Node{.kind = OpKind::kElu, .input = 6, .params = {1.0f}}; }},
+    {"OtherParams", [](Graph& g) { g.epilogue[6] = Node{.kind = OpKind::kElu, .input = 6, .params = {2.0f}}; }},
+    {"InfiniteParams",
+     [](Graph& g) {
+       g.epilogue[6] = Node{.kind = OpKind::kClamp, .input = 6, .params = {-INFINITY, 2.0f}};
+     }},
     {"CastType", [](Graph& g) { g.epilogue[7].dtype = DType::kF16; }},
     {"StoreOutput", [](Graph& g) { g.epilogue[8].output = 0; }},
     {"Order", [](Graph& g) { std::swap(g.epilogue[0], g.epilogue[1]); }},
@@ -104,8 +111,8 @@ TEST(SpecIdTest, ToldApartNoTwoChangesShareAnId) {
 }
 
 TEST(GraphJsonTest, ReadsBackAsTheSameGraph) {
-  for (const Ingredient& ingredient :
-       {kIngredients[0], kIngredients[4], kIngredients[9], kIngredients[20], kIngredients[24], kIngredients[29]}) {
+  for (const Ingredient& ingredient : {kIngredients[0], kIngredients[4], kIngredients[9], kIngredients[20],
+                                       kIngredients[24], kIngredients[26], kIngredients[27], kIngredients[32]}) {
     Graph graph = ChainGraph();
     ingredient.change(graph);
     const auto read = GraphFromJson(GraphToJson(graph));
@@ -119,12 +126,13 @@ TEST(GraphJsonTest, RefusesDamage) {
   const std::string text = GraphToJson(ChainGraph());
   for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
            {"{", "["},                                // syntax
-           {"\"version\":1", "\"version\":2"},        // another version
+           {"\"version\":2", "\"version\":1"},        // another version
            {"\"operand\":4", "\"operand\":99"},       // past the inputs
            {"\"output\":3", "\"output\":9"},          // past the outputs
            {"\"input\":12", "\"input\":14"},          // a later value
            {"\"gelu\"", "\"glue\""},                  // no operation
            {"\"literal\":1.25", "\"literal\":null"},  // an operation without argument
+           {"\"params\":[]", "\"params\":[0]"},       // a parameter that the operation does not have
            {"\"deterministic\":true", "\"deterministic\":1"},
            {"\"n\":256", "\"n\":-256"},
            {"\"a\":0", "\"a\":\"0\""}}) {

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <vector>
+
 namespace gemmd {
 namespace {
 
@@ -30,6 +35,33 @@ TEST(OpTableTest, FunctorsAreThoseOfTheDeviceLibrary) {
   EXPECT_EQ(Traits(OpKind::kGeluErf).functor, "GeluErf");
   EXPECT_EQ(Traits(OpKind::kGeluTanh).functor, "GeluTanh");
   EXPECT_EQ(Traits(OpKind::kSilu).functor, "Silu");
+}
+
+TEST(OpTableTest, EveryParameterIsANumberField) {
+  for (const OpTraits& row : OpTable()) {
+    for (const OpParam& param : row.params) {
+      const auto fields = NumberFields();
+      const bool known = std::any_of(fields.begin(), fields.end(), [&](const NumberField& field) {
+        return field.name == param.field.name && field.member == param.field.member;
+      });
+      EXPECT_TRUE(known) << row.name;
+    }
+  }
+}
+
+TEST(OpTableTest, NoTwoOperationsShareAFunctor) {
+  std::set<std::string_view> functors;
+  for (const OpTraits& row : OpTable()) EXPECT_TRUE(functors.insert(row.functor).second) << row.functor;
+}
+
+TEST(ParamsOfTest, FallBackWhereTheFieldIsAbsent) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(ParamsOf({.kind = OpKind::kLeakyRelu}), std::vector<float>{0.01f});
+  EXPECT_EQ(ParamsOf({.kind = OpKind::kLeakyRelu, .value = 0.2}), std::vector<float>{0.2f});
+  EXPECT_EQ(ParamsOf({.kind = OpKind::kElu}), std::vector<float>{1.0f});
+  EXPECT_EQ(ParamsOf({.kind = OpKind::kClamp, .max = 6.0}), (std::vector<float>{-kInfinity, 6.0f}));
+  EXPECT_EQ(ParamsOf({.kind = OpKind::kClamp, .min = 0.0}), (std::vector<float>{0.0f, kInfinity}));
+  EXPECT_TRUE(ParamsOf({.kind = OpKind::kAdd, .value = 1.0}).empty());
 }
 
 }  // namespace
