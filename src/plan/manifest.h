@@ -99,6 +99,8 @@ struct Manifest {
   Assumptions assumptions;
   std::optional<std::int64_t> m, n, k;  // absent: dynamic
   std::vector<ManifestTensor> inputs, outputs;
+  std::vector<ManifestTensor>
+      intermediates;                 // between kernels, the launcher's to allocate; none in a plan of one kernel
   std::int64_t workspace_bytes = 0;  // private to a launch; starts zeroed
   std::vector<Variant> variants;
   friend bool operator==(const Manifest&, const Manifest&) = default;

@@ -178,6 +178,7 @@ std::string ManifestToJson(const Manifest& manifest) {
                      {"k", OrNull(manifest.k)},
                      {"inputs", ToJson(manifest.inputs)},
                      {"outputs", ToJson(manifest.outputs)},
+                     {"intermediates", ToJson(manifest.intermediates)},
                      {"workspace_bytes", manifest.workspace_bytes},
                      {"variants", std::move(variants)}};
   return root.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
@@ -203,6 +204,7 @@ absl::StatusOr<Manifest> ManifestFromJson(std::string_view text) {
   manifest.k = reader.OptionalInteger(root, "k");
   manifest.inputs = ReadTensors(reader, reader.List(root, "inputs"));
   manifest.outputs = ReadTensors(reader, reader.List(root, "outputs"));
+  manifest.intermediates = ReadTensors(reader, reader.List(root, "intermediates"));
   manifest.workspace_bytes = reader.Integer(root, "workspace_bytes", 0);
   for (const json& variant : reader.List(root, "variants")) {
     manifest.variants.push_back(ReadVariant(reader, variant, manifest));

@@ -220,6 +220,7 @@ absl::StatusOr<LoadedKernelId> CudaDevice::Load(const KernelImage& image, absl::
                            Name(info_.limits.arch));
   }
   if (image.manifest.workspace_bytes != 0) return Unimplemented("a kernel with a workspace");
+  if (!image.manifest.intermediates.empty()) return Unimplemented("a kernel with intermediate tensors");
   absl::StatusOr<std::shared_ptr<Kernel>> kernel = MakeKernel(image);
   if (!kernel.ok()) return Observe(kernel.status());
   return kernels_.Insert(*std::move(kernel));

@@ -80,6 +80,7 @@ TEST(ManifestJsonTest, ReadsBackAsTheSameManifest) {
   Manifest manifest = SampleManifest();
   manifest.inputs[0].name = "x";
   manifest.workspace_bytes = 4096;
+  manifest.intermediates = {{"", DType::kF32, Layout::kRowMajor, "M,N"}};
   manifest.variants[0].m_max = 64;
   manifest.variants.push_back(manifest.variants[0]);
   manifest.variants[1].m_min = 65;
