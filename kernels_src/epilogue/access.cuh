@@ -6,8 +6,8 @@
 
 namespace gemmd {
 
-// V consecutive columns of one row of the result; `valid` of them (at least one) lie inside it. `column` is a multiple
-// of V.
+// V consecutive columns of one row of a chain's matrix; `valid` of them (at least one) lie inside it. `column` is a
+// multiple of V.
 template <int V>
 struct Cell {
   int row;
@@ -34,13 +34,13 @@ __device__ __forceinline__ Raw<T, V> LoadContiguous(const T* source, int valid) 
   return result;
 }
 
-// A row vector [N].
+// A row vector: an element for each column.
 template <int kWidth, int V, typename T>
 __device__ __forceinline__ Raw<T, V> LoadRow(const T* vector, const Cell<V>& cell) {
   return LoadContiguous<kWidth, V>(vector + cell.column, cell.valid);
 }
 
-// A column vector [M].
+// A column vector: an element for each row.
 template <int V, typename T>
 __device__ __forceinline__ Raw<T, V> LoadColumn(const T* vector, const Cell<V>& cell) {
   const T value = vector[cell.row];
@@ -50,13 +50,13 @@ __device__ __forceinline__ Raw<T, V> LoadColumn(const T* vector, const Cell<V>& 
   return result;
 }
 
-// A row-major matrix [M, N] with `ld` elements from row to row.
+// A row-major matrix with `ld` elements from row to row.
 template <int kWidth, int V, typename T>
 __device__ __forceinline__ Raw<T, V> LoadRowMajor(const T* matrix, Int64 ld, const Cell<V>& cell) {
   return LoadContiguous<kWidth, V>(matrix + cell.row * ld + cell.column, cell.valid);
 }
 
-// A column-major matrix [M, N] with `ld` elements from column to column.
+// A column-major matrix with `ld` elements from column to column.
 template <int V, typename T>
 __device__ __forceinline__ Raw<T, V> LoadColumnMajor(const T* matrix, Int64 ld, const Cell<V>& cell) {
   Raw<T, V> result;

@@ -1,6 +1,7 @@
 // Moving one operand's K block from global memory, through registers, to an f32 tile in shared memory.
 #pragma once
 
+#include "mainloop/prologue.cuh"
 #include "numeric/types.cuh"
 
 namespace gemmd::simt {
@@ -10,7 +11,8 @@ namespace gemmd::simt {
 //
 // kWidth: elements of one global access; where it is over 1 the contiguous extent is a multiple of it, so an access
 // is wholly inside or wholly outside. What lies outside reads as zero.
-template <typename T, int kExtent, int kTileK, bool kContiguousInK, int kWidth, int kThreads, int kPitch>
+template <Factor kFactor, typename T, int kExtent, int kTileK, bool kContiguousInK, int kWidth, int kThreads,
+          int kPitch>
 class TileLoader {
  public:
   __device__ TileLoader(const T* matrix, Int64 ld, int first, int extent, int k_extent)
@@ -18,11 +20,12 @@ class TileLoader {
 
   // Starts the loads of the block at k0.
   __device__ __forceinline__ void Fetch(int k0) {
+    k0_ = k0;
 #pragma unroll
     for (int i = 0; i < kAccesses; ++i) {
       const Place place = PlaceOf(i);
       const int along = first_ + place.along, k = k0 + place.k;
-      if (Inside(i) && along < extent_ && k < k_extent_) {
+      if (Inside(i) && InMatrix(along, k)) {
         const T* source = kContiguousInK ? matrix_ + along * ld_ + k : matrix_ + k * ld_ + along;
         held_[i] = *reinterpret_cast<const Pack<T, kWidth>*>(source);
       } else {
@@ -31,17 +34,21 @@ class TileLoader {
     }
   }
 
-  // Writes what Fetch loaded.
-  __device__ __forceinline__ void Commit(float* shared) const {
+  // Writes what Fetch loaded, put through the prologue.
+  template <typename Prologue>
+  __device__ __forceinline__ void Commit(float* shared, const Prologue& prologue) const {
 #pragma unroll
     for (int i = 0; i < kAccesses; ++i) {
       if (!Inside(i)) continue;
       const Place place = PlaceOf(i);
+      const int along_matrix = first_ + place.along, k_matrix = k0_ + place.k;
+      const auto pack = Prepare<kFactor, kContiguousInK>(prologue, held_[i], along_matrix, k_matrix,
+                                                         InMatrix(along_matrix, k_matrix) ? kWidth : 0);
 #pragma unroll
       for (int j = 0; j < kWidth; ++j) {
         const int k = kContiguousInK ? place.k + j : place.k;
         const int along = kContiguousInK ? place.along : place.along + j;
-        shared[k * kPitch + along] = ToFloat(held_[i].at[j]);
+        shared[k * kPitch + along] = ToFloat(pack.at[j]);
       }
     }
   }
@@ -61,6 +68,8 @@ class TileLoader {
     return kTotal % kThreads == 0 || static_cast<int>(threadIdx.x) + i * kThreads < kTotal;
   }
 
+  __device__ __forceinline__ bool InMatrix(int along, int k) const { return along < extent_ && k < k_extent_; }
+
   static __device__ __forceinline__ Place PlaceOf(int i) {
     const int access = threadIdx.x + i * kThreads;
     const int line = access / kPerLine, within = access % kPerLine * kWidth;
@@ -70,6 +79,7 @@ class TileLoader {
   const T* matrix_;
   Int64 ld_;
   int first_, extent_, k_extent_;
+  int k0_ = 0;  // of the block that is held
   Pack<T, kWidth> held_[kAccesses];
 };
 

@@ -8,6 +8,7 @@
 #include "epilogue/access.cuh"
 #include "epilogue/warp_staging.cuh"
 #include "mainloop/mma_tile.cuh"
+#include "mainloop/prologue.cuh"
 #include "numeric/ops.cuh"
 #include "schedule/tile.cuh"
 
@@ -74,9 +75,11 @@ struct Accumulators {
 };
 
 // Computes one tile of the result; the grid has one CTA for each.
-template <typename Config, typename Epilogue>
+template <typename Config, typename PrologueA, typename PrologueB, typename Epilogue>
 __device__ __forceinline__ void Run(const Problem<typename Config::A, typename Config::B>& problem,
+                                    const PrologueA& prologue_a, const PrologueB& prologue_b,
                                     const Epilogue& epilogue) {
+  static_assert(PrologueA::kIdentity && PrologueB::kIdentity);
   using S = Shape<Config>;
   extern __shared__ __align__(128) unsigned char shared[];
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "epilogue/access.cuh"
+#include "mainloop/prologue.cuh"
 #include "mainloop/simt_tile.cuh"
 #include "numeric/ops.cuh"
 #include "schedule/tile.cuh"
@@ -75,8 +76,9 @@ __device__ __forceinline__ void MultiplyBlock(const float* a, const float* b, Ac
 }
 
 // Computes one tile of the result; the grid has one CTA for each.
-template <typename Config, typename Epilogue>
+template <typename Config, typename PrologueA, typename PrologueB, typename Epilogue>
 __device__ __forceinline__ void Run(const Problem<typename Config::A, typename Config::B>& problem,
+                                    const PrologueA& prologue_a, const PrologueB& prologue_b,
                                     const Epilogue& epilogue) {
   using S = Shape<Config>;
   extern __shared__ __align__(128) unsigned char shared[];
@@ -91,9 +93,9 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
   const int thread_m = warp / kWarpsN * S::kWarpM + lane / S::kWarpN;
   const int thread_n = warp % kWarpsN * S::kWarpN + lane % S::kWarpN;
 
-  using LoaderA = TileLoader<typename Config::A, Config::kTileM, Config::kTileK, Config::kAContiguousInK,
+  using LoaderA = TileLoader<Factor::kA, typename Config::A, Config::kTileM, Config::kTileK, Config::kAContiguousInK,
                              Config::kWidthA, Config::kThreads, S::kPitchA>;
-  using LoaderB = TileLoader<typename Config::B, Config::kTileN, Config::kTileK, Config::kBContiguousInK,
+  using LoaderB = TileLoader<Factor::kB, typename Config::B, Config::kTileN, Config::kTileK, Config::kBContiguousInK,
                              Config::kWidthB, Config::kThreads, S::kPitchB>;
   LoaderA load_a(problem.a, problem.lda, row0, problem.m, problem.k);
   LoaderB load_b(problem.b, problem.ldb, column0, problem.n, problem.k);
@@ -103,8 +105,8 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
   if (blocks > 0) {
     load_a.Fetch(0);
     load_b.Fetch(0);
-    load_a.Commit(stages);
-    load_b.Commit(stages + Config::kTileK * S::kPitchA);
+    load_a.Commit(stages, prologue_a);
+    load_b.Commit(stages + Config::kTileK * S::kPitchA, prologue_b);
     __syncthreads();
   }
 #pragma unroll 1
@@ -119,8 +121,8 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
     if constexpr (Config::kStages == 1) __syncthreads();
     if (more) {
       float* next = stages + (block + 1) % Config::kStages * S::kStageFloats;
-      load_a.Commit(next);
-      load_b.Commit(next + Config::kTileK * S::kPitchA);
+      load_a.Commit(next, prologue_a);
+      load_b.Commit(next + Config::kTileK * S::kPitchA, prologue_b);
     }
     __syncthreads();
   }

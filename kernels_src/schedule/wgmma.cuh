@@ -9,6 +9,7 @@
 #include "arch/wgmma.cuh"
 #include "epilogue/access.cuh"
 #include "epilogue/warp_staging.cuh"
+#include "mainloop/prologue.cuh"
 #include "mainloop/wgmma_tile.cuh"
 #include "numeric/ops.cuh"
 #include "schedule/tile.cuh"
@@ -209,8 +210,10 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
 }
 
 // Computes the tiles index = blockIdx.x, blockIdx.x + gridDim.x, ….
-template <typename Config, typename Epilogue>
-__device__ __forceinline__ void Run(const MappedProblem& problem, const Epilogue& epilogue) {
+template <typename Config, typename PrologueA, typename PrologueB, typename Epilogue>
+__device__ __forceinline__ void Run(const MappedProblem& problem, const PrologueA&, const PrologueB&,
+                                    const Epilogue& epilogue) {
+  static_assert(PrologueA::kIdentity && PrologueB::kIdentity, "the copy engine hands elements on as they are");
   using S = Shape<Config>;
   extern __shared__ __align__(1024) unsigned char shared[];
   Ring<Config> ring;

@@ -2,36 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace gemmd {
 namespace {
 
-// How an operand is fetched for a cell; nothing for a scalar, which is a parameter.
-std::string LoadText(const Graph& graph, const AccessWidths& widths, int operand) {
-  const GraphInput& input = graph.inputs[operand];
-  const std::string name = InputName(operand);
-  const int width = widths.inputs[operand];
-  switch (input.broadcast) {
-    case Broadcast::kScalar:
-      return "";
-    case Broadcast::kRow:
-      return fmt::format("LoadRow<{}>(p.{}, cell)", width, name);
-    case Broadcast::kColumn:
-      return fmt::format("LoadColumn(p.{}, cell)", name);
-    case Broadcast::kFull:
-      if (input.layout == Layout::kColumnMajor) {
-        return fmt::format("LoadColumnMajor(p.{}, p.{}, cell)", name, InputLdName(operand));
-      }
-      return fmt::format("LoadRowMajor<{}>(p.{}, p.{}, cell)", width, name, InputLdName(operand));
-  }
-  return "";
-}
-
-// Which operands are fetched ahead of their use, by index of the graph's input. What is fetched ahead holds registers,
-// of which a chain on a full warpgroup's accumulators has few: one access of 16-bit elements for each of two passes,
-// now and next, fits; twice that spilled. Vectors stay in L1, and the lines of a column-major matrix would come one by
-// one.
+// Which operands of the epilogue are fetched ahead of their use, by index of the graph's input. What is fetched ahead
+// holds registers, of which a chain on a full warpgroup's accumulators has few: one access of 16-bit elements for each
+// of two passes, now and next, fits; twice that spilled. Vectors stay in L1, and the lines of a column-major matrix
+// would come one by one.
 std::vector<bool> FetchedAhead(const Graph& graph) {
   constexpr std::int64_t kCellElements = 8, kBudgetBytes = 16;
   std::vector<bool> ahead(graph.inputs.size(), false);
@@ -39,7 +20,7 @@ std::vector<bool> FetchedAhead(const Graph& graph) {
   for (const Node& node : graph.epilogue) {
     if (node.operand < 0 || ahead[node.operand]) continue;
     const GraphInput& input = graph.inputs[node.operand];
-    if (input.broadcast != Broadcast::kFull || input.layout != Layout::kRowMajor) continue;
+    if (node.broadcast != Broadcast::kFull || input.layout != Layout::kRowMajor) continue;
     const std::int64_t cell_bytes = kCellElements * SizeBytes(input.dtype);
     if (bytes + cell_bytes > kBudgetBytes) continue;
     bytes += cell_bytes;
@@ -48,29 +29,97 @@ std::vector<bool> FetchedAhead(const Graph& graph) {
   return ahead;
 }
 
-std::string BinaryText(const Graph& graph, const AccessWidths& widths, const Node& node) {
-  const std::string_view functor = Traits(node.kind).functor;
-  if (node.literal.has_value()) {
-    return fmt::format("Map<{}>(v{}, {})", functor, node.input, FloatLiteral(*node.literal));
-  }
-  const bool scaled = node.scale != 1.0f;
-  const std::string name = InputName(node.operand);
-  if (graph.inputs[node.operand].broadcast == Broadcast::kScalar) {
-    std::string operand = "p." + name;
-    if (scaled) operand = fmt::format("{} * {}", operand, FloatLiteral(node.scale));
-    return fmt::format("Map<{}>(v{}, {})", functor, node.input, operand);
-  }
-  const bool ahead = FetchedAhead(graph)[node.operand];
-  std::string operand = fmt::format("Widen({})", ahead ? "o." + name : LoadText(graph, widths, node.operand));
-  if (scaled) operand = fmt::format("Map<Mul>({}, {})", operand, FloatLiteral(node.scale));
-  return fmt::format("Zip<{}>(v{}, {})", functor, node.input, operand);
-}
-
 std::string UnaryText(const Node& node) {
   std::string params;
   for (const float param : node.params) params += ", " + FloatLiteral(param);
   return fmt::format("Map<{}>(v{}{})", Traits(node.kind).functor, node.input, params);
 }
+
+// How a matrix is fetched for a cell.
+std::string MatrixLoadText(const Graph& graph, const AccessWidths& widths, int operand) {
+  const std::string name = InputName(operand), ld = InputLdName(operand);
+  if (graph.inputs[operand].layout == Layout::kColumnMajor) {
+    return fmt::format("LoadColumnMajor(p.{}, p.{}, cell)", name, ld);
+  }
+  return fmt::format("LoadRowMajor<{}>(p.{}, p.{}, cell)", widths.inputs[operand], name, ld);
+}
+
+// The statements of one chain.
+class ChainWriter {
+ public:
+  // `ahead`: by input, whether a member of `o` already holds it.
+  ChainWriter(const Graph& graph, const std::vector<Node>& chain, const AccessWidths& widths, std::vector<bool> ahead)
+      : graph_(graph), chain_(chain), widths_(widths), ahead_(std::move(ahead)) {}
+
+  std::vector<std::string> Write() {
+    for (std::size_t i = 0; i < chain_.size(); ++i) Write(chain_[i], i + 1);
+    return std::move(statements_);
+  }
+
+ private:
+  void Write(const Node& node, std::size_t result) {
+    switch (Traits(node.kind).op_class) {
+      case OpClass::kUnary:
+        return Define(result, UnaryText(node));
+      case OpClass::kBinary:
+        return Define(result, BinaryText(node));
+      case OpClass::kCast:
+        return Define(result, fmt::format("Round<{}>(v{})", DeviceType(node.dtype), node.input));
+      case OpClass::kStore:
+        statements_.push_back(fmt::format("Store<{}>(p.{}, p.{}, cell, v{});", widths_.outputs[node.output],
+                                          OutputName(node.output), OutputLdName(node.output), node.input));
+        // A store passes its value through under a name of its own only where something takes it.
+        if (IsUsed(result)) statements_.push_back(fmt::format("const auto& v{} = v{};", result, node.input));
+        return;
+    }
+  }
+
+  void Define(std::size_t result, const std::string& expression) {
+    statements_.push_back(fmt::format("const auto v{} = {};", result, expression));
+  }
+
+  bool IsUsed(std::size_t value) const {
+    return std::ranges::any_of(chain_, [&](const Node& node) { return node.input == static_cast<int>(value); });
+  }
+
+  std::string BinaryText(const Node& node) const {
+    const std::string_view functor = Traits(node.kind).functor;
+    if (node.literal.has_value()) {
+      return fmt::format("Map<{}>(v{}, {})", functor, node.input, FloatLiteral(*node.literal));
+    }
+    const bool scaled = node.scale != 1.0f;
+    if (node.broadcast == Broadcast::kScalar) {
+      std::string operand = "p." + InputName(node.operand);
+      if (scaled) operand = fmt::format("{} * {}", operand, FloatLiteral(node.scale));
+      return fmt::format("Map<{}>(v{}, {})", functor, node.input, operand);
+    }
+    std::string operand = fmt::format("Widen({})", OperandText(node));
+    if (scaled) operand = fmt::format("Map<Mul>({}, {})", operand, FloatLiteral(node.scale));
+    return fmt::format("Zip<{}>(v{}, {})", functor, node.input, operand);
+  }
+
+  // An operand for the cell, as it lies in memory.
+  std::string OperandText(const Node& node) const {
+    const std::string name = InputName(node.operand);
+    switch (node.broadcast) {
+      case Broadcast::kScalar:
+        break;
+      case Broadcast::kRow:
+        return fmt::format("LoadRow<{}>(p.{}, cell)", widths_.inputs[node.operand], name);
+      case Broadcast::kColumn:
+        return fmt::format("LoadColumn(p.{}, cell)", name);
+      case Broadcast::kFull:
+        return ahead_[node.operand] ? "o." + name : MatrixLoadText(graph_, widths_, node.operand);
+    }
+    return "";
+  }
+
+  const Graph& graph_;
+  const std::vector<Node>& chain_;
+  const AccessWidths& widths_;
+  const std::vector<bool> ahead_;
+  std::vector<std::string> statements_;
+};
 
 }  // namespace
 
@@ -108,40 +157,20 @@ std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& wi
     if (!ahead[i]) continue;
     const int operand = static_cast<int>(i);
     loads.push_back({fmt::format("Raw<{}, V> {};", DeviceType(graph.inputs[i].dtype), InputName(operand)),
-                     LoadText(graph, widths, operand)});
+                     MatrixLoadText(graph, widths, operand)});
   }
   return loads;
 }
 
-std::vector<std::string> ChainStatements(const Graph& graph, const AccessWidths& widths) {
-  std::vector<std::string> statements;
-  for (std::size_t i = 0; i < graph.epilogue.size(); ++i) {
-    const Node& node = graph.epilogue[i];
-    const std::size_t result = i + 1;
-    switch (Traits(node.kind).op_class) {
-      case OpClass::kUnary:
-        statements.push_back(fmt::format("const auto v{} = {};", result, UnaryText(node)));
-        break;
-      case OpClass::kBinary:
-        statements.push_back(fmt::format("const auto v{} = {};", result, BinaryText(graph, widths, node)));
-        break;
-      case OpClass::kCast:
-        statements.push_back(
-            fmt::format("const auto v{} = Round<{}>(v{});", result, DeviceType(node.dtype), node.input));
-        break;
-      case OpClass::kStore:
-        statements.push_back(fmt::format("Store<{}>(p.{}, p.{}, cell, v{});", widths.outputs[node.output],
-                                         OutputName(node.output), OutputLdName(node.output), node.input));
-        // A store passes its value through under a name of its own only where something takes it.
-        for (std::size_t later = i + 1; later < graph.epilogue.size(); ++later) {
-          if (graph.epilogue[later].input == static_cast<int>(result)) {
-            statements.push_back(fmt::format("const auto& v{} = v{};", result, node.input));
-            break;
-          }
-        }
-        break;
-    }
-  }
+std::vector<std::string> EpilogueStatements(const Graph& graph, const AccessWidths& widths) {
+  return ChainWriter(graph, graph.epilogue, widths, FetchedAhead(graph)).Write();
+}
+
+std::vector<std::string> PrologueStatements(const Graph& graph, const std::vector<Node>& chain,
+                                            const AccessWidths& widths) {
+  std::vector<std::string> statements =
+      ChainWriter(graph, chain, widths, std::vector<bool>(graph.inputs.size(), false)).Write();
+  statements.push_back(fmt::format("return v{};", chain.size()));
   return statements;
 }
 

@@ -21,15 +21,18 @@ std::string InputLdName(int index);   // "ld_in2"
 std::string OutputName(int index);    // "out0"
 std::string OutputLdName(int index);  // "ld_out0"
 
-// A matrix that a chain reads, fetched ahead of its use and once however often that is.
+// A matrix that the epilogue reads, fetched ahead of its use and once however often that is.
 struct OperandLoad {
   std::string member;      // its declaration in the struct Operands<V>
   std::string expression;  // that fetches it for `cell`
 };
 std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& widths);
 
-// One statement per node that is used: values are v0 (the accumulator), v1, …; parameters are members of `p`, loaded
-// operands of `o`.
-std::vector<std::string> ChainStatements(const Graph& graph, const AccessWidths& widths);
+// One statement per node that is used: values are v0 (what the chain is given), v1, …; parameters are members of `p`,
+// loaded operands of `o`.
+std::vector<std::string> EpilogueStatements(const Graph& graph, const AccessWidths& widths);
+// The same for one of the graph's prologues, which ends with the return of its last value.
+std::vector<std::string> PrologueStatements(const Graph& graph, const std::vector<Node>& chain,
+                                            const AccessWidths& widths);
 
 }  // namespace gemmd

@@ -1,5 +1,7 @@
 #include "codegen/generate.h"
 
+#include <fmt/ranges.h>
+
 #include <map>
 #include <vector>
 
@@ -75,6 +77,28 @@ std::string ParamLine(const Graph& graph, const ParamField& field) {
   return "";
 }
 
+// The struct of a prologue, with the empty line that follows it; nothing where there is none.
+std::string PrologueText(const Graph& graph, const AccessWidths& widths, const std::vector<Node>& chain,
+                         std::string_view name) {
+  if (chain.empty()) return "";
+  const std::vector<std::string> lines = {
+      fmt::format("struct {} {{", name),
+      "  static constexpr bool kIdentity = false;",
+      "  const Params& p;",
+      "",
+      "  template <int V>",
+      "  __device__ __forceinline__ Vec<V> operator()(const Cell<V>& cell, const Vec<V>& v0) const {",
+      Lines(PrologueStatements(graph, chain, widths), 4),
+      "  }",
+      "};"};
+  return fmt::format("{}\n\n", fmt::join(lines, "\n"));
+}
+
+// What the entry passes for a prologue.
+std::string PrologueArgument(const std::vector<Node>& chain, std::string_view name) {
+  return chain.empty() ? "gemmd::NoPrologue{}" : fmt::format("gemmd::{}{{p}}", name);
+}
+
 // setmaxnreg needs the registers of an SM's one CTA to be fixed at entry; other kernels leave ptxas its choice.
 std::string LaunchBounds(const KernelConfig& config) {
   return config.family == Family::kWgmma ? fmt::format("{}, 1", config.threads) : fmt::format("{}", config.threads);
@@ -105,20 +129,27 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& k
     loads.push_back(std::move(load.expression) + ",");
   }
 
+  constexpr std::string_view kPrologueA = "PrologueA", kPrologueB = "PrologueB";
+  const std::string prologues = PrologueText(graph, kernel.widths, graph.prologue_a, kPrologueA) +
+                                PrologueText(graph, kernel.widths, graph.prologue_b, kPrologueB);
+
   GeneratedKernel result;
   result.entry = std::string(kKernelEntry);
-  GEMMD_ASSIGN_OR_RETURN(result.source,
-                         FillTemplate(KernelTemplate(), {{"summary", ShapelessSummary(graph)},
-                                                         {"schedule", std::string(Name(kernel.config.family))},
-                                                         {"config", Lines(ConfigLines(graph, kernel), 2)},
-                                                         {"params", Lines(params, 2)},
-                                                         {"param_bytes", fmt::format("{}", ParamBytes(fields))},
-                                                         {"operands", Lines(operands, 4)},
-                                                         {"loads", Lines(loads, 8)},
-                                                         {"epilogue", Lines(ChainStatements(graph, kernel.widths), 4)},
-                                                         {"launch_bounds", LaunchBounds(kernel.config)},
-                                                         {"entry", result.entry},
-                                                         {"problem", problem}}));
+  GEMMD_ASSIGN_OR_RETURN(
+      result.source, FillTemplate(KernelTemplate(), {{"summary", ShapelessSummary(graph)},
+                                                     {"schedule", std::string(Name(kernel.config.family))},
+                                                     {"config", Lines(ConfigLines(graph, kernel), 2)},
+                                                     {"params", Lines(params, 2)},
+                                                     {"param_bytes", fmt::format("{}", ParamBytes(fields))},
+                                                     {"operands", Lines(operands, 4)},
+                                                     {"loads", Lines(loads, 8)},
+                                                     {"epilogue", Lines(EpilogueStatements(graph, kernel.widths), 4)},
+                                                     {"prologues", prologues},
+                                                     {"prologue_a", PrologueArgument(graph.prologue_a, kPrologueA)},
+                                                     {"prologue_b", PrologueArgument(graph.prologue_b, kPrologueB)},
+                                                     {"launch_bounds", LaunchBounds(kernel.config)},
+                                                     {"entry", result.entry},
+                                                     {"problem", problem}}));
   return result;
 }
 

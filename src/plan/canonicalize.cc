@@ -1,4 +1,5 @@
 #include <map>
+#include <utility>
 
 #include "plan/graph.h"
 
@@ -12,33 +13,54 @@ class Canonicalizer {
   CanonicalSpec Run() {
     Graph& graph = result_.graph;
     const TensorSpec &a = spec_.inputs.at(spec_.matmul_a), &b = spec_.inputs.at(spec_.matmul_b);
-    graph.a = IndexOf(spec_.matmul_a, Broadcast::kFull);
-    graph.b = IndexOf(spec_.matmul_b, Broadcast::kFull);
+    graph.a = IndexOf(spec_.matmul_a, {Axis::kM, Axis::kK});
+    graph.b = IndexOf(spec_.matmul_b, {Axis::kK, Axis::kN});
     graph.precision = spec_.precision;
     if (a.dtype == DType::kF32 && graph.precision == Precision::kDefault) graph.precision = Precision::kIeee;
     graph.deterministic = spec_.deterministic;
-    const Extent m = *ExtentOf(spec_, a.shape[0]), k = *ExtentOf(spec_, a.shape[1]), n = *ExtentOf(spec_, b.shape[1]);
+    const Extent m = *ExtentOf(spec_, a.shape[0]), k = *ExtentOf(spec_, a.shape[1]);
+    const Extent k_of_b = *ExtentOf(spec_, b.shape[0]), n = *ExtentOf(spec_, b.shape[1]);
     graph.m = m.literal;
     graph.n = n.literal;
     graph.k = k.literal;
-    graph.prologue_a = Chain(spec_.prologue_a, m, k);
-    graph.prologue_b = Chain(spec_.prologue_b, k, n);
-    graph.epilogue = Chain(spec_.epilogue, m, n);
+    graph.prologue_a = Chain(spec_.prologue_a, {m, k, Axis::kM, Axis::kK});
+    graph.prologue_b = Chain(spec_.prologue_b, {k_of_b, n, Axis::kK, Axis::kN});
+    graph.epilogue = Chain(spec_.epilogue, {m, n, Axis::kM, Axis::kN});
     return std::move(result_);
   }
 
  private:
-  int IndexOf(const std::string& name, Broadcast broadcast) {
+  // What a chain works on: its extents as the spec names them, and as axes of the product.
+  struct Matrix {
+    Extent rows, columns;
+    Axis row_axis, column_axis;
+
+    Axes AxesOf(Broadcast broadcast) const {
+      switch (broadcast) {
+        case Broadcast::kScalar:
+          return {};
+        case Broadcast::kRow:
+          return {column_axis};
+        case Broadcast::kColumn:
+          return {row_axis};
+        case Broadcast::kFull:
+          return {row_axis, column_axis};
+      }
+      return {};
+    }
+  };
+
+  int IndexOf(const std::string& name, Axes axes) {
     const auto [entry, added] = indices_.emplace(name, static_cast<int>(result_.graph.inputs.size()));
     if (added) {
       const TensorSpec& tensor = spec_.inputs.at(name);
-      result_.graph.inputs.push_back({tensor.dtype, tensor.layout, broadcast});
+      result_.graph.inputs.push_back({tensor.dtype, tensor.layout, std::move(axes)});
       result_.bindings.inputs.push_back(name);
     }
     return entry->second;
   }
 
-  std::vector<Node> Chain(const std::vector<Operation>& operations, const Extent& rows, const Extent& columns) {
+  std::vector<Node> Chain(const std::vector<Operation>& operations, const Matrix& matrix) {
     std::vector<Node> nodes;
     std::map<std::string, int> values;
     for (const Operation& operation : operations) {
@@ -50,7 +72,8 @@ class Canonicalizer {
       if (binary && operation.value) node.literal = static_cast<float>(*operation.value);
       if (!operation.operand.empty()) {
         const TensorSpec& tensor = spec_.inputs.at(operation.operand);
-        node.operand = IndexOf(operation.operand, *BroadcastOf(spec_, tensor, rows, columns));
+        node.broadcast = *BroadcastOf(spec_, tensor, matrix.rows, matrix.columns);
+        node.operand = IndexOf(operation.operand, matrix.AxesOf(node.broadcast));
         node.scale = static_cast<float>(operation.scale.value_or(1.0));
       }
       if (operation.dtype) node.dtype = *operation.dtype;

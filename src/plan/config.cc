@@ -67,16 +67,19 @@ int ChainTensors(const Graph& graph) {
   int tensors = static_cast<int>(graph.outputs.size());
   for (int i = 0; i < static_cast<int>(graph.inputs.size()); ++i) {
     const bool product = i == graph.a || i == graph.b;
-    if (!product && graph.inputs[i].broadcast != Broadcast::kScalar) ++tensors;
+    if (!product && !graph.inputs[i].axes.empty()) ++tensors;
   }
   return tensors;
 }
+
+bool HasPrologue(const Graph& graph) { return !graph.prologue_a.empty() || !graph.prologue_b.empty(); }
 
 absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {
   const DType dtype = graph.inputs[graph.a].dtype;
   if (dtype != DType::kF16 && dtype != DType::kBf16) {
     return InvalidArgument("config.schedule: mma is not for {} inputs", Name(dtype));
   }
+  if (HasPrologue(graph)) return InvalidArgument("config.schedule: mma computes no prologue");
   if (limits.arch.capability() < 80) return InvalidArgument("config.schedule: mma is not for {}", Name(limits.arch));
   const auto legal_tile = [](int tile) { return tile >= 32 && tile <= 256 && IsPowerOfTwo(tile); };
   GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_m), "tile_m", config.tile_m, "32, 64, 128 or 256"));
@@ -118,6 +121,7 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
   if (limits.arch != Arch{9, 0, true}) {
     return InvalidArgument("config.schedule: wgmma is for sm_90a, not for {}", Name(limits.arch));
   }
+  if (HasPrologue(graph)) return InvalidArgument("config.schedule: wgmma computes no prologue");
   if (!Mappable(graph, graph.a, assumptions) || !Mappable(graph, graph.b, assumptions)) {
     return InvalidArgument("config.schedule: wgmma needs lines of A and B that start on 16 bytes");
   }

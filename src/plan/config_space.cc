@@ -4,11 +4,11 @@ namespace gemmd {
 namespace {
 
 // The values each number may take; CheckConfig has the last word on their combinations.
-struct Axes {
+struct Choices {
   std::vector<int> tile, tile_k, micro_m, micro_n, stages;
 };
 
-Axes AxesOf(Family family) {
+Choices ChoicesOf(Family family) {
   switch (family) {
     case Family::kSimt:
       return {{32, 64, 96, 128, 160, 192, 224, 256}, {8, 16, 32}, {4, 8}, {4, 8}, {1, 2}};
@@ -43,7 +43,7 @@ KernelConfig Completed(KernelConfig config, const Graph& graph) {
 
 std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const DeviceLimits& limits,
                                        const Assumptions& assumptions) {
-  const Axes axes = AxesOf(family);
+  const Choices choices = ChoicesOf(family);
   std::vector<KernelConfig> legal;
   KernelConfig config;
   config.family = family;
@@ -52,13 +52,13 @@ std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const 
     const KernelConfig completed = Completed(config, graph);
     if (CheckConfig(completed, graph, limits, assumptions).ok()) legal.push_back(completed);
   };
-  for (int tile_m : axes.tile) {
-    for (int tile_n : axes.tile) {
-      for (int micro_m : axes.micro_m) {
-        for (int micro_n : axes.micro_n) {
+  for (int tile_m : choices.tile) {
+    for (int tile_n : choices.tile) {
+      for (int micro_m : choices.micro_m) {
+        for (int micro_n : choices.micro_n) {
           if (micro_m > tile_m || micro_n > tile_n) continue;
-          for (int tile_k : axes.tile_k) {
-            for (int stages : axes.stages) {
+          for (int tile_k : choices.tile_k) {
+            for (int stages : choices.stages) {
               config.tile_m = tile_m;
               config.tile_n = tile_n;
               config.tile_k = tile_k;

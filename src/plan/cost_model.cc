@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace gemmd {
 namespace {
@@ -76,12 +77,11 @@ struct EpilogueBytes {
 
 EpilogueBytes EpilogueOf(const Graph& graph) {
   EpilogueBytes bytes;
-  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
-    const bool is_operand = static_cast<int>(i) != graph.a && static_cast<int>(i) != graph.b;
-    if (is_operand && graph.inputs[i].broadcast == Broadcast::kFull) {
-      bytes.per_element += static_cast<double>(SizeBytes(graph.inputs[i].dtype));
-    }
+  std::set<int> matrices;
+  for (const Node& node : graph.epilogue) {
+    if (node.operand >= 0 && node.broadcast == Broadcast::kFull) matrices.insert(node.operand);
   }
+  for (const int matrix : matrices) bytes.per_element += static_cast<double>(SizeBytes(graph.inputs[matrix].dtype));
   for (const GraphOutput& output : graph.outputs) bytes.per_element += static_cast<double>(SizeBytes(output.dtype));
   return bytes;
 }

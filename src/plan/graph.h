@@ -1,9 +1,11 @@
 // The canonical graph: a valid spec without names, order or spelling. Everything after it works on indices.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -12,11 +14,19 @@
 
 namespace gemmd {
 
+enum class Axis { kM, kN, kK };
+
+// A tensor's extents: {} for a scalar, one of a vector, rows and columns of a matrix.
+using Axes = std::vector<Axis>;
+std::string Name(const Axes& axes);  // "M,K", "K,N", "M,N", "M", "N", "K", ""
+std::optional<Axes> AxesFromName(std::string_view name);
+
 struct GraphInput {
   DType dtype = DType::kF32;
   Layout layout = Layout::kRowMajor;
-  // How the chains see it; the matmul's A and B are kFull with their own extents ([M, K], [K, N]).
-  Broadcast broadcast = Broadcast::kFull;
+  // Where axes share one extent, those of its first use: as A or B, in a prologue, in the epilogue. So a matrix that is
+  // [M, N] is read by the epilogue alone.
+  Axes axes{};
   friend bool operator==(const GraphInput&, const GraphInput&) = default;
 };
 
@@ -25,16 +35,18 @@ struct GraphOutput {
   friend bool operator==(const GraphOutput&, const GraphOutput&) = default;
 };
 
-// One operation in SSA form. Value 0 is the accumulator; node i defines value i + 1. A store passes its value through.
+// One operation in SSA form. Value 0 is what the chain is given; node i defines value i + 1. A store passes its value
+// through.
 struct Node {
   OpKind kind = OpKind::kAdd;
-  int input = 0;                   // the value it takes
-  std::optional<float> literal{};  // binary with a literal
-  int operand = -1;                // binary with an operand: index into Graph::inputs
-  float scale = 1.0f;              // multiplies the operand
-  std::vector<float> params{};     // unary: its parameters, in the operation table's order; maybe infinite
-  DType dtype = DType::kF32;       // cast, store
-  int output = -1;                 // store: index into Graph::outputs
+  int input = 0;                             // the value it takes
+  std::optional<float> literal{};            // binary with a literal
+  int operand = -1;                          // binary with an operand: index into Graph::inputs
+  float scale = 1.0f;                        // multiplies the operand
+  Broadcast broadcast = Broadcast::kScalar;  // of the operand over the chain's matrix
+  std::vector<float> params{};               // unary: its parameters, in the operation table's order; maybe infinite
+  DType dtype = DType::kF32;                 // cast, store
+  int output = -1;                           // store: index into Graph::outputs
   friend bool operator==(const Node&, const Node&) = default;
 };
 
@@ -43,11 +55,15 @@ struct Graph {
   int a = 0, b = 0;                           // indices into inputs
   Precision precision = Precision::kDefault;  // kIeee, kTf32 or kTf32x3 for f32 inputs, else kDefault
   bool deterministic = true;
-  // A, B (one entry when they are one tensor), then operands in order of first use. An operand that is also A or B
-  // shares its entry.
+  // A, B (one entry when they are one tensor), then operands in order of first use: of A's prologue, B's, the epilogue.
+  // An operand that is also A or B shares its entry.
   std::vector<GraphInput> inputs;
   std::vector<GraphOutput> outputs;  // in order of their stores
+  // Over A [M, K], B [K, N] and the product [M, N]. A prologue has no stores; its result is its last value.
   std::vector<Node> prologue_a, prologue_b, epilogue;
+
+  std::array<const std::vector<Node>*, 3> Chains() const { return {&prologue_a, &prologue_b, &epilogue}; }
+  const std::optional<std::int64_t>& ExtentOf(Axis axis) const;
   friend bool operator==(const Graph&, const Graph&) = default;
 };
 

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kGraphVersion = 2;
+constexpr int kGraphVersion = 3;
 
 template <typename T>
 json OrNull(const std::optional<T>& value) {
@@ -23,8 +23,9 @@ json ToJson(const Node& node) {
   json params = json::array();  // as bits: JSON has no infinity
   for (const float param : node.params) params.push_back(std::bit_cast<std::uint32_t>(param));
   return {{"op", traits.name},       {"form", traits.form},       {"input", node.input},
-          {"operand", node.operand}, {"scale", node.scale},       {"literal", OrNull(node.literal)},
-          {"params", params},        {"dtype", Name(node.dtype)}, {"output", node.output}};
+          {"operand", node.operand}, {"scale", node.scale},       {"broadcast", Name(node.broadcast)},
+          {"params", params},        {"dtype", Name(node.dtype)}, {"literal", OrNull(node.literal)},
+          {"output", node.output}};
 }
 
 json ToJson(const std::vector<Node>& chain) {
@@ -40,16 +41,31 @@ std::optional<Broadcast> BroadcastFromName(std::string_view name) {
   return std::nullopt;
 }
 
+std::size_t RankOf(Broadcast broadcast) {
+  switch (broadcast) {
+    case Broadcast::kScalar:
+      return 0;
+    case Broadcast::kRow:
+    case Broadcast::kColumn:
+      return 1;
+    case Broadcast::kFull:
+      return 2;
+  }
+  return 0;
+}
+
 // The operand, literal and parameters that the kind takes, and no others: later stages index by them.
-bool IsWellFormed(const Node& node) {
+bool IsWellFormed(const Node& node, const std::vector<GraphInput>& inputs) {
+  if (node.operand >= 0 && inputs[node.operand].axes.size() != RankOf(node.broadcast)) return false;
   if (node.params.size() != Traits(node.kind).params.size()) return false;
   const OpClass op_class = Traits(node.kind).op_class;
   if (op_class != OpClass::kBinary) return !node.literal && node.operand < 0;
   return node.literal.has_value() != (node.operand >= 0);
 }
 
-std::vector<Node> ReadChain(ArtifactReader& reader, const json& list, const Graph& graph) {
-  const int inputs = static_cast<int>(graph.inputs.size()), outputs = static_cast<int>(graph.outputs.size());
+// `outputs`: how many the chain may store to; none for a prologue.
+std::vector<Node> ReadChain(ArtifactReader& reader, const json& list, const Graph& graph, std::size_t outputs) {
+  const int inputs = static_cast<int>(graph.inputs.size()), last_output = static_cast<int>(outputs) - 1;
   std::vector<Node> chain;
   for (const json& entry : list) {
     Node node;
@@ -66,8 +82,12 @@ std::vector<Node> ReadChain(ArtifactReader& reader, const json& list, const Grap
     node.params = reader.FloatBits(entry, "params");
     node.dtype = reader.Named<DType>(entry, "dtype", DTypeFromName);
     const bool stores = node.kind == OpKind::kStore;
-    node.output = reader.Int(entry, "output", stores ? 0 : -1, stores ? outputs - 1 : -1);
-    if (!IsWellFormed(node)) reader.Fail("operand");
+    node.output = reader.Int(entry, "output", stores ? 0 : -1, stores ? last_output : -1);
+    node.broadcast = reader.Named<Broadcast>(entry, "broadcast", BroadcastFromName);
+    if (!reader.status().ok() || !IsWellFormed(node, graph.inputs)) {
+      reader.Fail("operand");
+      return chain;
+    }
     chain.push_back(node);
   }
   return chain;
@@ -97,7 +117,7 @@ std::string GraphToJson(const Graph& graph) {
                {"epilogue", ToJson(graph.epilogue)}};
   for (const GraphInput& input : graph.inputs) {
     root["inputs"].push_back(
-        {{"dtype", Name(input.dtype)}, {"layout", Name(input.layout)}, {"broadcast", Name(input.broadcast)}});
+        {{"dtype", Name(input.dtype)}, {"layout", Name(input.layout)}, {"axes", Name(input.axes)}});
   }
   for (const GraphOutput& output : graph.outputs) root["outputs"].push_back({{"dtype", Name(output.dtype)}});
   return root.dump();
@@ -114,7 +134,7 @@ absl::StatusOr<Graph> GraphFromJson(std::string_view text) {
   for (const json& input : reader.List(root, "inputs")) {
     graph.inputs.push_back({reader.Named<DType>(input, "dtype", DTypeFromName),
                             reader.Named<Layout>(input, "layout", LayoutFromName),
-                            reader.Named<Broadcast>(input, "broadcast", BroadcastFromName)});
+                            reader.Named<Axes>(input, "axes", AxesFromName)});
   }
   for (const json& output : reader.List(root, "outputs")) {
     graph.outputs.push_back({reader.Named<DType>(output, "dtype", DTypeFromName)});
@@ -124,9 +144,9 @@ absl::StatusOr<Graph> GraphFromJson(std::string_view text) {
   graph.b = reader.Int(root, "b", 0, last_input);
   graph.precision = reader.Named<Precision>(root, "precision", PrecisionFromName);
   graph.deterministic = reader.Bool(root, "deterministic");
-  graph.prologue_a = ReadChain(reader, reader.List(root, "prologue_a"), graph);
-  graph.prologue_b = ReadChain(reader, reader.List(root, "prologue_b"), graph);
-  graph.epilogue = ReadChain(reader, reader.List(root, "epilogue"), graph);
+  graph.prologue_a = ReadChain(reader, reader.List(root, "prologue_a"), graph, 0);
+  graph.prologue_b = ReadChain(reader, reader.List(root, "prologue_b"), graph, 0);
+  graph.epilogue = ReadChain(reader, reader.List(root, "epilogue"), graph, graph.outputs.size());
   GEMMD_RETURN_IF_ERROR(reader.status());
   return graph;
 }

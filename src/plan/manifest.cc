@@ -3,22 +3,6 @@
 namespace gemmd {
 namespace {
 
-std::string ExtentsOf(const Graph& graph, int input) {
-  if (input == graph.a) return "M,K";
-  if (input == graph.b) return "K,N";
-  switch (graph.inputs[input].broadcast) {
-    case Broadcast::kScalar:
-      return "";
-    case Broadcast::kRow:
-      return "N";
-    case Broadcast::kColumn:
-      return "M";
-    case Broadcast::kFull:
-      return "M,N";
-  }
-  return "";
-}
-
 LaunchStep StepOf(const Graph& graph, const KernelConfig& config, int module) {
   LaunchStep step;
   step.entry = std::string(kKernelEntry);
@@ -44,8 +28,8 @@ Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::str
   manifest.m = graph.m;
   manifest.n = graph.n;
   manifest.k = graph.k;
-  for (int i = 0; i < static_cast<int>(graph.inputs.size()); ++i) {
-    manifest.inputs.push_back({"", graph.inputs[i].dtype, graph.inputs[i].layout, ExtentsOf(graph, i)});
+  for (const GraphInput& input : graph.inputs) {
+    manifest.inputs.push_back({"", input.dtype, input.layout, Name(input.axes)});
   }
   for (const GraphOutput& output : graph.outputs) {
     manifest.outputs.push_back({"", output.dtype, Layout::kRowMajor, "M,N"});

@@ -69,10 +69,7 @@ std::optional<ParamKind> ParamKindFromName(std::string_view name) {
 }
 
 std::optional<std::string> KnownExtents(std::string extents) {
-  for (const char* known : {"M,K", "K,N", "M,N", "M", "N", ""}) {
-    if (extents == known) return extents;
-  }
-  return std::nullopt;
+  return AxesFromName(extents) ? std::optional(std::move(extents)) : std::nullopt;
 }
 
 std::vector<ManifestTensor> ReadTensors(ArtifactReader& reader, const json& list) {

@@ -74,23 +74,25 @@ std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<Tensor
   std::vector<ParamField> fields;
   for (std::size_t i = 0; i < tensor_maps.size(); ++i) Append(fields, ParamKind::kTensorMap, i);
   std::vector<bool> is_operand(graph.inputs.size(), false);
-  for (const Node& node : graph.epilogue) {
-    if (node.operand >= 0) is_operand[node.operand] = true;
+  for (const std::vector<Node>* chain : graph.Chains()) {
+    for (const Node& node : *chain) {
+      if (node.operand >= 0) is_operand[node.operand] = true;
+    }
   }
   const auto has_pointer = [&](std::size_t i) {
-    return graph.inputs[i].broadcast != Broadcast::kScalar && (tensor_maps.empty() || is_operand[i]);
+    return !graph.inputs[i].axes.empty() && (tensor_maps.empty() || is_operand[i]);
   };
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
     if (has_pointer(i)) Append(fields, ParamKind::kInputPointer, i);
   }
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) Append(fields, ParamKind::kOutputPointer, i);
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
-    if (has_pointer(i) && graph.inputs[i].broadcast == Broadcast::kFull) Append(fields, ParamKind::kInputLd, i);
+    if (has_pointer(i) && graph.inputs[i].axes.size() == 2) Append(fields, ParamKind::kInputLd, i);
   }
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) Append(fields, ParamKind::kOutputLd, i);
   for (ParamKind kind : {ParamKind::kM, ParamKind::kN, ParamKind::kK}) Append(fields, kind, 0);
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
-    if (graph.inputs[i].broadcast == Broadcast::kScalar) Append(fields, ParamKind::kScalar, i);
+    if (graph.inputs[i].axes.empty()) Append(fields, ParamKind::kScalar, i);
   }
   return fields;
 }

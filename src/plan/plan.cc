@@ -16,20 +16,13 @@ int MatrixWidth(DType dtype, const std::optional<std::int64_t>& contiguous_exten
   return aligned && contiguous_extent && *contiguous_extent % width == 0 ? width : 1;
 }
 
-int InputWidth(const Graph& graph, int index, const Assumptions& assumptions) {
-  const GraphInput& input = graph.inputs[index];
-  switch (input.broadcast) {
-    case Broadcast::kScalar:
-    case Broadcast::kColumn:
-      return 1;
-    case Broadcast::kRow:
-      return assumptions.pointer_alignment_bytes >= kAccessBytes ? FullWidth(input.dtype) : 1;
-    case Broadcast::kFull:
-      break;
+int InputWidth(const Graph& graph, const GraphInput& input, const Assumptions& assumptions) {
+  if (input.axes.empty()) return 1;
+  if (input.axes.size() == 1) {
+    return assumptions.pointer_alignment_bytes >= kAccessBytes ? FullWidth(input.dtype) : 1;
   }
-  const auto rows = index == graph.b && index != graph.a ? graph.k : graph.m;
-  const auto columns = index == graph.a ? graph.k : graph.n;
-  return MatrixWidth(input.dtype, input.layout == Layout::kRowMajor ? columns : rows, assumptions);
+  const Axis contiguous = input.layout == Layout::kRowMajor ? input.axes[1] : input.axes[0];
+  return MatrixWidth(input.dtype, graph.ExtentOf(contiguous), assumptions);
 }
 
 void AddConfig(Digest& digest, const KernelConfig& config) {
@@ -65,9 +58,7 @@ std::string PlanId(const Graph& graph, const Plan& plan) {
 
 AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions) {
   AccessWidths widths;
-  for (int i = 0; i < static_cast<int>(graph.inputs.size()); ++i) {
-    widths.inputs.push_back(InputWidth(graph, i, assumptions));
-  }
+  for (const GraphInput& input : graph.inputs) widths.inputs.push_back(InputWidth(graph, input, assumptions));
   for (const GraphOutput& output : graph.outputs) {
     widths.outputs.push_back(MatrixWidth(output.dtype, graph.n, assumptions));
   }

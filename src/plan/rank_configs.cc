@@ -69,8 +69,6 @@ std::vector<Estimated> BestOf(Family family, const Graph& graph, const DeviceLim
 }
 
 absl::Status CheckComputable(const Graph& graph) {
-  if (!graph.prologue_a.empty() || !graph.prologue_b.empty())
-    return Unimplemented("prologue: no schedule computes one");
   if (graph.precision == Precision::kTf32 || graph.precision == Precision::kTf32x3) {
     return Unimplemented("precision: no schedule computes {}", Name(graph.precision));
   }

@@ -18,6 +18,7 @@ void AddChain(Digest& digest, std::string_view tag, const std::vector<Node>& cha
     digest.Add("op", traits.name).Add("form", traits.form).Add("input", std::int64_t{node.input});
     digest.Add("has_literal", std::int64_t{node.literal.has_value()}).AddFloat("literal", node.literal.value_or(0.0f));
     digest.Add("operand", std::int64_t{node.operand}).AddFloat("scale", node.scale);
+    digest.Add("broadcast", Name(node.broadcast));
     digest.Add("dtype", Name(node.dtype)).Add("output", std::int64_t{node.output});
     for (const float param : node.params) digest.AddFloat("param", param);  // as many as the operation has
   }
@@ -34,7 +35,7 @@ std::string SpecId(const Graph& graph) {
   digest.Add("precision", Name(graph.precision)).Add("deterministic", std::int64_t{graph.deterministic});
   digest.Add("inputs", static_cast<std::int64_t>(graph.inputs.size()));
   for (const GraphInput& input : graph.inputs) {
-    digest.Add("dtype", Name(input.dtype)).Add("layout", Name(input.layout)).Add("broadcast", Name(input.broadcast));
+    digest.Add("dtype", Name(input.dtype)).Add("layout", Name(input.layout)).Add("axes", Name(input.axes));
   }
   digest.Add("outputs", static_cast<std::int64_t>(graph.outputs.size()));
   for (const GraphOutput& output : graph.outputs) digest.Add("dtype", Name(output.dtype));

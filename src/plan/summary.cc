@@ -27,7 +27,7 @@ std::string NodeText(const Graph& graph, const Node& node) {
         text += fmt::format(" {}", *node.literal);
       } else {
         const GraphInput& operand = graph.inputs[node.operand];
-        text += fmt::format(" {} {}", Name(operand.broadcast), Name(operand.dtype));
+        text += fmt::format(" {} {}", Name(node.broadcast), Name(operand.dtype));
         if (node.scale != 1.0f) text += fmt::format(" * {}", node.scale);
       }
       break;

@@ -8,23 +8,12 @@
 namespace gemmd {
 namespace {
 
-void LoadFullOperand(const GraphInput& input, const HostTensor& tensor, const Block& block, std::span<float> out) {
-  if (input.layout == Layout::kRowMajor) return LoadBlock(input.dtype, input.layout, tensor, block, out);
-  std::vector<float> columns(out.size());
-  LoadBlock(input.dtype, input.layout, tensor, block, columns);
-  for (std::int64_t row = 0; row < block.rows; ++row) {
-    for (std::int64_t column = 0; column < block.columns; ++column) {
-      out[static_cast<std::size_t>(row * block.columns + column)] =
-          columns[static_cast<std::size_t>(column * block.rows + row)];
-    }
-  }
-}
-
 // A non-scalar operand spread over the block.
-void LoadOperand(const GraphInput& input, const HostTensor& tensor, const Block& block, std::span<float> out) {
+void LoadOperand(const GraphInput& input, Broadcast broadcast, const HostTensor& tensor, const Block& block,
+                 std::span<float> out) {
   const auto columns = static_cast<std::size_t>(block.columns);
   const auto row_of = [&](std::int64_t row) { return out.subspan(static_cast<std::size_t>(row) * columns, columns); };
-  switch (input.broadcast) {
+  switch (broadcast) {
     case Broadcast::kScalar:
       return;
     case Broadcast::kRow:
@@ -39,7 +28,7 @@ void LoadOperand(const GraphInput& input, const HostTensor& tensor, const Block&
       }
       return;
     case Broadcast::kFull:
-      return LoadFullOperand(input, tensor, block, out);
+      return LoadRows(input.dtype, input.layout, tensor, block, out);
   }
 }
 
@@ -54,26 +43,26 @@ void StoreBlock(DType dtype, std::span<const float> values, const Block& block, 
 
 }  // namespace
 
-HostChain::HostChain(const Graph& graph) : graph_(graph) {
-  const std::size_t values = graph.epilogue.size() + 1;
+HostChain::HostChain(const Graph& graph, const std::vector<Node>& chain) : graph_(graph), chain_(chain) {
+  const std::size_t values = chain.size() + 1;
   origin_.resize(values, 0);
   slot_.resize(values, -1);
-  for (std::size_t i = 0; i < graph.epilogue.size(); ++i) {
-    const Node& node = graph.epilogue[i];
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    const Node& node = chain[i];
     const int value = static_cast<int>(i) + 1;
     origin_[i + 1] = node.kind == OpKind::kStore ? origin_[static_cast<std::size_t>(node.input)] : value;
   }
   const std::vector<int> last_use = Lifetimes();
   std::vector<int> free;
-  std::vector<std::vector<int>> dying(graph.epilogue.size() + 1);  // by node: the values it is the last to read
-  for (std::size_t i = 0; i < graph.epilogue.size(); ++i) {
+  std::vector<std::vector<int>> dying(chain.size() + 1);  // by node: the values it is the last to read
+  for (std::size_t i = 0; i < chain.size(); ++i) {
     if (origin_[i + 1] == static_cast<int>(i) + 1) {
       if (free.empty()) free.push_back(slots_++);
       slot_[i + 1] = free.back();
       free.pop_back();
       // A value that nobody reads dies with its own node.
       const auto end = static_cast<std::size_t>(std::max(last_use[i + 1], static_cast<int>(i)));
-      if (end < graph.epilogue.size()) dying[end].push_back(static_cast<int>(i) + 1);
+      if (end < chain.size()) dying[end].push_back(static_cast<int>(i) + 1);
     }
     for (const int value : dying[i]) free.push_back(slot_[static_cast<std::size_t>(value)]);
   }
@@ -82,8 +71,8 @@ HostChain::HostChain(const Graph& graph) : graph_(graph) {
 // By value: the last node that reads it; past the end for a stored one, since stores wait for the end of the chain.
 std::vector<int> HostChain::Lifetimes() const {
   std::vector<int> last_use(origin_.size(), -1);
-  for (std::size_t i = 0; i < graph_.epilogue.size(); ++i) {
-    const Node& node = graph_.epilogue[i];
+  for (std::size_t i = 0; i < chain_.size(); ++i) {
+    const Node& node = chain_[i];
     int& last = last_use[static_cast<std::size_t>(origin_[static_cast<std::size_t>(node.input)])];
     const int use = node.kind == OpKind::kStore ? std::numeric_limits<int>::max() : static_cast<int>(i);
     last = std::max(last, use);
@@ -105,36 +94,36 @@ void HostChain::Evaluate(const Node& node, const HostTensors& tensors, const Blo
   }
   if (node.operand < 0) return EvaluateBinary(node.kind, in, node.literal.value_or(0.0f), out);
   const auto index = static_cast<std::size_t>(node.operand);
-  const GraphInput& input = graph_.inputs[index];
-  if (input.broadcast == Broadcast::kScalar) {
+  if (node.broadcast == Broadcast::kScalar) {
     return EvaluateBinary(node.kind, in, tensors.scalars[index] * node.scale, out);
   }
   operand->resize(in.size());
-  LoadOperand(input, tensors.inputs[index], block, *operand);
+  LoadOperand(graph_.inputs[index], node.broadcast, tensors.inputs[index], block, *operand);
   if (node.scale != 1.0f) EvaluateBinary(OpKind::kMul, *operand, node.scale, *operand);
   EvaluateBinary(node.kind, in, *operand, out);
 }
 
-void HostChain::Run(const HostTensors& tensors, const Block& block, std::span<const float> accumulator,
-                    std::vector<std::vector<float>>* scratch) const {
+std::span<const float> HostChain::Run(const HostTensors& tensors, const Block& block, std::span<const float> given,
+                                      std::vector<std::vector<float>>* scratch) const {
   scratch->resize(static_cast<std::size_t>(slots_) + 1);
-  for (int slot = 0; slot < slots_; ++slot) (*scratch)[static_cast<std::size_t>(slot)].resize(accumulator.size());
+  for (int slot = 0; slot < slots_; ++slot) (*scratch)[static_cast<std::size_t>(slot)].resize(given.size());
   const auto value_of = [&](int value) -> std::span<const float> {
     const auto origin = static_cast<std::size_t>(origin_[static_cast<std::size_t>(value)]);
-    if (origin == 0) return accumulator;
+    if (origin == 0) return given;
     return (*scratch)[static_cast<std::size_t>(slot_[origin])];
   };
-  for (std::size_t i = 0; i < graph_.epilogue.size(); ++i) {
+  for (std::size_t i = 0; i < chain_.size(); ++i) {
     if (slot_[i + 1] < 0) continue;  // a store
-    const Node& node = graph_.epilogue[i];
+    const Node& node = chain_[i];
     Evaluate(node, tensors, block, value_of(node.input), (*scratch)[static_cast<std::size_t>(slot_[i + 1])],
              &scratch->back());
   }
-  for (const Node& node : graph_.epilogue) {
+  for (const Node& node : chain_) {
     if (node.kind != OpKind::kStore) continue;
     const auto output = static_cast<std::size_t>(node.output);
     StoreBlock(graph_.outputs[output].dtype, value_of(node.input), block, tensors.outputs[output]);
   }
+  return value_of(static_cast<int>(chain_.size()));
 }
 
 }  // namespace gemmd

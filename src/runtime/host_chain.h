@@ -1,4 +1,4 @@
-// A chain of operations on blocks of the accumulator, on the host.
+// A chain of operations on blocks of its matrix, on the host.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,14 @@ struct HostTensors {
 // share it; the graph must outlive it.
 class HostChain {
  public:
-  explicit HostChain(const Graph& graph);
+  // `chain` is one of the graph's.
+  HostChain(const Graph& graph, const std::vector<Node>& chain);
 
-  // Applies the chain to `accumulator`, the row-major block of the [M, N] result. Every operand of the block is read
-  // before anything is stored, so an output may lie on an operand. `scratch` keeps its memory between calls.
-  void Run(const HostTensors& tensors, const Block& block, std::span<const float> accumulator,
-           std::vector<std::vector<float>>* scratch) const;
+  // Applies the chain to `given`, the row-major block of its matrix, and returns its last value, which lasts as long as
+  // `given` and until `scratch` is used again. Every operand of the block is read before anything is stored, so an
+  // output may lie on an operand. `scratch` keeps its memory between calls.
+  std::span<const float> Run(const HostTensors& tensors, const Block& block, std::span<const float> given,
+                             std::vector<std::vector<float>>* scratch) const;
 
  private:
   std::vector<int> Lifetimes() const;
@@ -34,8 +36,9 @@ class HostChain {
                 std::span<float> out, std::vector<float>* operand) const;
 
   const Graph& graph_;
+  const std::vector<Node>& chain_;
   std::vector<int> origin_;  // by value: the value it is a copy of (a store passes its value through), or itself
-  std::vector<int> slot_;    // by value: its scratch array; -1 for the accumulator and for copies
+  std::vector<int> slot_;    // by value: its scratch array; -1 for value 0 and for copies
   int slots_ = 0;
 };
 

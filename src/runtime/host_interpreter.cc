@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/status.h"
+#include "runtime/pointwise.h"
 
 namespace gemmd {
 namespace {
@@ -41,7 +42,13 @@ void WithMatrix(Layout layout, const std::vector<float>& packed, std::int64_t ro
 class Interpreter {
  public:
   Interpreter(const Graph& graph, const GemmShape& shape, const HostTensors& tensors, absl::Time deadline)
-      : graph_(graph), shape_(shape), tensors_(tensors), deadline_(deadline), chain_(graph) {
+      : graph_(graph),
+        shape_(shape),
+        tensors_(tensors),
+        deadline_(deadline),
+        prologue_a_(graph, graph.prologue_a),
+        prologue_b_(graph, graph.prologue_b),
+        epilogue_(graph, graph.epilogue) {
     tile_rows_ = (shape.m + kTileRows - 1) / kTileRows;
     tile_columns_ = (shape.n + kTileColumns - 1) / kTileColumns;
   }
@@ -78,44 +85,62 @@ class Interpreter {
         }
         Accumulate(block, k, std::min(kBlockK, shape_.k - k), &scratch);
       }
-      RunChain(block, &scratch);
+      RunEpilogue(block, &scratch);
     }
   }
 
   // accumulator += A[block rows, k .. k + depth] * B[k .. k + depth, block columns]
   void Accumulate(const Block& block, std::int64_t k, std::int64_t depth, Scratch* scratch) const {
-    const GraphInput& a = graph_.inputs[static_cast<std::size_t>(graph_.a)];
-    const GraphInput& b = graph_.inputs[static_cast<std::size_t>(graph_.b)];
-    scratch->a.resize(static_cast<std::size_t>(block.rows * depth));
-    scratch->b.resize(static_cast<std::size_t>(depth * block.columns));
-    LoadBlock(a.dtype, a.layout, tensors_.inputs[static_cast<std::size_t>(graph_.a)], {block.row, k, block.rows, depth},
-              scratch->a);
-    LoadBlock(b.dtype, b.layout, tensors_.inputs[static_cast<std::size_t>(graph_.b)],
-              {k, block.column, depth, block.columns}, scratch->b);
+    const Layout a = LoadFactor(graph_.a, graph_.prologue_a.empty() ? nullptr : &prologue_a_,
+                                {block.row, k, block.rows, depth}, &scratch->a, &scratch->chain);
+    const Layout b = LoadFactor(graph_.b, graph_.prologue_b.empty() ? nullptr : &prologue_b_,
+                                {k, block.column, depth, block.columns}, &scratch->b, &scratch->chain);
     Eigen::Map<RowMajor> sum(scratch->accumulator.data(), block.rows, block.columns);
-    WithMatrix(a.layout, scratch->a, block.rows, depth, [&](const auto& left) {
-      WithMatrix(b.layout, scratch->b, depth, block.columns, [&](const auto& right) { sum.noalias() += left * right; });
+    WithMatrix(a, scratch->a, block.rows, depth, [&](const auto& left) {
+      WithMatrix(b, scratch->b, depth, block.columns, [&](const auto& right) { sum.noalias() += left * right; });
     });
   }
 
-  // The epilogue, a few rows at a time.
-  void RunChain(const Block& tile, Scratch* scratch) const {
-    const std::int64_t step = std::max<std::int64_t>(1, kChainElements / tile.columns);
-    for (std::int64_t row = 0; row < tile.rows; row += step) {
-      const Block block{tile.row + row, tile.column, std::min(step, tile.rows - row), tile.columns};
-      const std::span<const float> sums(scratch->accumulator);
-      chain_.Run(tensors_, block,
-                 sums.subspan(static_cast<std::size_t>(row * tile.columns),
-                              static_cast<std::size_t>(block.rows * block.columns)),
-                 &scratch->chain);
+  // A block of A or B as it is multiplied; returns the layout in which it is packed. Rounds what a prologue (null:
+  // none) computed to the matrix's own dtype.
+  Layout LoadFactor(int index, const HostChain* prologue, const Block& block, std::vector<float>* packed,
+                    std::vector<std::vector<float>>* chain_scratch) const {
+    const GraphInput& input = graph_.inputs[static_cast<std::size_t>(index)];
+    const HostTensor& tensor = tensors_.inputs[static_cast<std::size_t>(index)];
+    packed->resize(static_cast<std::size_t>(block.rows * block.columns));
+    if (prologue == nullptr) {
+      LoadBlock(input.dtype, input.layout, tensor, block, *packed);
+      return input.layout;
     }
+    LoadRows(input.dtype, input.layout, tensor, block, *packed);
+    ByRows(block, *packed, [&](const Block& rows, std::span<float> values) {
+      RoundTo(input.dtype, prologue->Run(tensors_, rows, values, chain_scratch), values);
+    });
+    return Layout::kRowMajor;
+  }
+
+  // Calls `apply` with a few rows of the row-major block at a time.
+  template <typename Function>
+  static void ByRows(const Block& block, std::span<float> values, Function apply) {
+    const std::int64_t step = std::max<std::int64_t>(1, kChainElements / block.columns);
+    for (std::int64_t row = 0; row < block.rows; row += step) {
+      const Block rows{block.row + row, block.column, std::min(step, block.rows - row), block.columns};
+      apply(rows, values.subspan(static_cast<std::size_t>(row * block.columns),
+                                 static_cast<std::size_t>(rows.rows * rows.columns)));
+    }
+  }
+
+  void RunEpilogue(const Block& tile, Scratch* scratch) const {
+    ByRows(tile, scratch->accumulator, [&](const Block& rows, std::span<const float> sums) {
+      epilogue_.Run(tensors_, rows, sums, &scratch->chain);
+    });
   }
 
   const Graph& graph_;
   const GemmShape shape_;
   const HostTensors& tensors_;
   const absl::Time deadline_;
-  const HostChain chain_;
+  const HostChain prologue_a_, prologue_b_, epilogue_;
   std::int64_t tile_rows_ = 0, tile_columns_ = 0;
   std::atomic<std::int64_t> next_tile_{0};
   std::atomic<bool> expired_{false};
@@ -125,7 +150,6 @@ class Interpreter {
 
 absl::Status Interpret(const Graph& graph, const GemmShape& shape, const HostTensors& tensors, int threads,
                        absl::Time deadline) {
-  if (!graph.prologue_a.empty() || !graph.prologue_b.empty()) return Unimplemented("a prologue on the host device");
   if (shape.m == 0 || shape.n == 0) return absl::OkStatus();
   return Interpreter(graph, shape, tensors, deadline).Run(threads);
 }

@@ -11,7 +11,7 @@ namespace gemmd {
 // Runs the graph on `threads` threads. Products accumulate in f32 whatever the precision says: `ieee` satisfies `tf32`
 // too. The result does not depend on `threads`. Extents are at least 0; every tensor is as long as they say, and
 // outputs overlap nothing but full operands of their own place, shape and dtype. Errors: DeadlineExceeded (outputs are
-// then undefined), Unimplemented (a prologue).
+// then undefined).
 absl::Status Interpret(const Graph& graph, const GemmShape& shape, const HostTensors& tensors, int threads,
                        absl::Time deadline);
 

@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <cstring>
+#include <vector>
 
 namespace gemmd {
 namespace {
@@ -66,6 +67,18 @@ void LoadBlock(DType dtype, Layout layout, const HostTensor& matrix, const Block
     const std::int64_t offset = (first_line + line) * matrix.leading_dimension + start;
     LoadElements(dtype, matrix.data + offset * SizeBytes(dtype),
                  out.subspan(static_cast<std::size_t>(line * elements), static_cast<std::size_t>(elements)));
+  }
+}
+
+void LoadRows(DType dtype, Layout layout, const HostTensor& matrix, const Block& block, std::span<float> out) {
+  if (layout == Layout::kRowMajor) return LoadBlock(dtype, layout, matrix, block, out);
+  std::vector<float> columns(out.size());
+  LoadBlock(dtype, layout, matrix, block, columns);
+  for (std::int64_t row = 0; row < block.rows; ++row) {
+    for (std::int64_t column = 0; column < block.columns; ++column) {
+      out[static_cast<std::size_t>(row * block.columns + column)] =
+          columns[static_cast<std::size_t>(column * block.rows + row)];
+    }
   }
 }
 

@@ -29,5 +29,7 @@ void StoreElements(DType dtype, std::span<const float> values, std::byte* target
 
 // The block's elements, in the matrix's own layout: `lines` of contiguous elements, packed.
 void LoadBlock(DType dtype, Layout layout, const HostTensor& matrix, const Block& block, std::span<float> out);
+// The same, row by row whatever the matrix's layout.
+void LoadRows(DType dtype, Layout layout, const HostTensor& matrix, const Block& block, std::span<float> out);
 
 }  // namespace gemmd

@@ -27,6 +27,7 @@ absl::StatusOr<Lines> LinesOf(const ManifestTensor& tensor, const GemmShape& sha
   if (tensor.extents == "M,N") return matrix(shape.m, shape.n);
   if (tensor.extents == "M") return Lines{1, shape.m, false};
   if (tensor.extents == "N") return Lines{1, shape.n, false};
+  if (tensor.extents == "K") return Lines{1, shape.k, false};
   return Internal("the manifest has a tensor of extents \"{}\"", tensor.extents);
 }
 

@@ -20,21 +20,36 @@
 namespace gemmd {
 namespace {
 
+enum class Chains { kShort, kLong, kPrologues };
+
+std::string_view Name(Chains chains) {
+  switch (chains) {
+    case Chains::kShort:
+      return "a short chain";
+    case Chains::kLong:
+      return "a long chain";
+    case Chains::kPrologues:
+      return "prologues";
+  }
+  return "";
+}
+
 struct Case {
   DType dtype = DType::kF16;
   Layout a = Layout::kRowMajor, b = Layout::kRowMajor;
   bool aligned = true;
-  bool long_chain = false;
+  Chains chains = Chains::kShort;
 };
 
 std::string Describe(const Case& c) {
-  return fmt::format("{} a {} b {} {} {} chain", Name(c.dtype), Name(c.a), Name(c.b), c.aligned ? "aligned" : "ragged",
-                     c.long_chain ? "long" : "short");
+  return fmt::format("{} a {} b {} {} {}", Name(c.dtype), Name(c.a), Name(c.b), c.aligned ? "aligned" : "ragged",
+                     Name(c.chains));
 }
 
 enum class Halves { kBoth, kAlternating };
 
-// f32 and f16 or bf16 (or each) with every layout, aligned and ragged; what alternates meets every other value.
+// f32 and f16 or bf16 (or each) with every layout, aligned and ragged, with and without prologues; what alternates
+// meets every other value.
 std::vector<Case> CoveringSet(Halves halves) {
   std::vector<Case> cases;
   for (DType dtype : {DType::kF32, DType::kF16, DType::kBf16}) {
@@ -43,7 +58,9 @@ std::vector<Case> CoveringSet(Halves halves) {
         for (bool aligned : {true, false}) {
           const DType half = (a == Layout::kRowMajor) == aligned ? DType::kF16 : DType::kBf16;
           if (halves == Halves::kAlternating && dtype != DType::kF32 && dtype != half) continue;
-          cases.push_back({dtype, a, b, aligned, (a == b) != (dtype == DType::kBf16)});
+          const bool long_chain = (a == b) != (dtype == DType::kBf16);
+          cases.push_back({dtype, a, b, aligned, long_chain ? Chains::kLong : Chains::kShort});
+          if (dtype == DType::kF32 || dtype == half) cases.push_back({dtype, a, b, aligned, Chains::kPrologues});
         }
       }
     }
@@ -52,17 +69,19 @@ std::vector<Case> CoveringSet(Halves halves) {
 }
 
 Graph GraphOf(const Case& c) {
-  KernelSpec spec = ChainSpec();
+  KernelSpec spec = c.chains == Chains::kPrologues ? PrologueSpec() : ChainSpec();
   const std::int64_t extent = c.aligned ? 4096 : 4095;
   spec.dims = {{"M", {extent}}, {"K", {extent}}, {"N", {extent}}};
   spec.inputs["x"] = {c.dtype, {"M", "K"}, c.a};
   spec.inputs["w"] = {c.dtype, {"K", "N"}, c.b};
-  if (!c.long_chain) {
+  if (c.chains == Chains::kShort) {
     std::erase_if(spec.inputs, [](const auto& input) { return input.first != "x" && input.first != "w"; });
     spec.epilogue = {Store("out", c.dtype)};
   }
-  const absl::Status valid = ToStatus(Validate(spec));
-  EXPECT_TRUE(valid.ok()) << valid;
+  if (c.chains != Chains::kPrologues) {
+    const absl::Status valid = ToStatus(Validate(spec));
+    EXPECT_TRUE(valid.ok()) << valid;
+  }
   return Canonicalize(spec).graph;
 }
 
@@ -122,6 +141,7 @@ class RankedTest : public CompilingTest, public testing::WithParamInterface<cons
  protected:
   static Graph GraphOf(const std::string& name) {
     if (name == "long_chain") return ChainGraph();
+    if (name == "prologues") return PrologueGraph();
     return Canonicalize(ReadSpecFile(GEMMD_SOURCE_DIR "/client/examples/" + name + ".json")).graph;
   }
 };
@@ -150,7 +170,7 @@ TEST_P(RankedTest, EveryChoiceOnHopperCompiles) {
 
 INSTANTIATE_TEST_SUITE_P(Specs, RankedTest,
                          testing::Values("linear_bf16", "linear_f32", "mlp_residual_gelu", "mlp_gelu_aux",
-                                         "swish_column_scale", "long_chain"),
+                                         "swish_column_scale", "long_chain", "prologues"),
                          [](const auto& suite) { return std::string(suite.param); });
 
 }  // namespace

@@ -84,7 +84,7 @@ absl::StatusOr<DeviceRunOutcome> RunOnDevice(Device& device, const CompiledKerne
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::string& name = canonical.bindings.inputs[i];
     TensorBinding& binding = request.inputs.emplace_back();
-    if (canonical.graph.inputs[i].broadcast == Broadcast::kScalar) {
+    if (canonical.graph.inputs[i].axes.empty()) {
       request.scalars[i] = RandomScalar(options.seed, name);
       subject.scalars[name] = request.scalars[i];
       continue;

@@ -21,6 +21,7 @@ std::vector<PlantedBug> ChainBugs() {
               [](Graph& graph) {
                 std::swap(graph.epilogue[kBiasNode].kind, graph.epilogue[kGeluNode].kind);
                 std::swap(graph.epilogue[kBiasNode].operand, graph.epilogue[kGeluNode].operand);
+                std::swap(graph.epilogue[kBiasNode].broadcast, graph.epilogue[kGeluNode].broadcast);
               }),
       InGraph("TanhGeluForErfGelu", [](Graph& graph) { graph.epilogue[kGeluNode].kind = OpKind::kGeluTanh; }),
       InGraph("ScaleForgotten", [](Graph& graph) { graph.epilogue[kResidualNode].scale = 1.0f; }),

@@ -16,10 +16,13 @@ using ::testing::ElementsAre;
 Graph OperandGraph() {
   Graph graph;
   graph.inputs = {
-      {DType::kF16, Layout::kRowMajor, Broadcast::kFull},    {DType::kF16, Layout::kColumnMajor, Broadcast::kFull},
-      {DType::kF32, Layout::kRowMajor, Broadcast::kScalar},  {DType::kF16, Layout::kRowMajor, Broadcast::kRow},
-      {DType::kBf16, Layout::kRowMajor, Broadcast::kColumn}, {DType::kF16, Layout::kRowMajor, Broadcast::kFull},
-      {DType::kF32, Layout::kColumnMajor, Broadcast::kFull},
+      {DType::kF16, Layout::kRowMajor, {Axis::kM, Axis::kK}},
+      {DType::kF16, Layout::kColumnMajor, {Axis::kK, Axis::kN}},
+      {DType::kF32, Layout::kRowMajor, {}},
+      {DType::kF16, Layout::kRowMajor, {Axis::kN}},
+      {DType::kBf16, Layout::kRowMajor, {Axis::kM}},
+      {DType::kF16, Layout::kRowMajor, {Axis::kM, Axis::kN}},
+      {DType::kF32, Layout::kColumnMajor, {Axis::kM, Axis::kN}},
   };
   graph.a = 0;
   graph.b = 1;
@@ -35,6 +38,9 @@ Node Binary(OpKind kind, int input, int operand, float scale = 1.0f) {
   node.input = input;
   node.operand = operand;
   node.scale = scale;
+  constexpr Broadcast kBroadcasts[] = {Broadcast::kFull,   Broadcast::kFull, Broadcast::kScalar, Broadcast::kRow,
+                                       Broadcast::kColumn, Broadcast::kFull, Broadcast::kFull};
+  node.broadcast = kBroadcasts[operand];
   return node;
 }
 
@@ -46,11 +52,11 @@ Node Store(int input, int output) {
   return node;
 }
 
-TEST(ChainStatementsTest, ReachesEachKindOfOperandInItsOwnWay) {
+TEST(EpilogueStatementsTest, ReachesEachKindOfOperandInItsOwnWay) {
   Graph graph = OperandGraph();
   graph.epilogue = {Binary(OpKind::kAdd, 0, 2), Binary(OpKind::kSub, 1, 3), Binary(OpKind::kMul, 2, 4),
                     Binary(OpKind::kAdd, 3, 5), Binary(OpKind::kAdd, 4, 6), Store(5, 0)};
-  EXPECT_THAT(ChainStatements(graph, Widths()),
+  EXPECT_THAT(EpilogueStatements(graph, Widths()),
               ElementsAre("const auto v1 = Map<Add>(v0, p.in2);",
                           "const auto v2 = Zip<Sub>(v1, Widen(LoadRow<8>(p.in3, cell)));",
                           "const auto v3 = Zip<Mul>(v2, Widen(LoadColumn(p.in4, cell)));",
@@ -78,16 +84,16 @@ TEST(OperandLoadsTest, FetchAheadNoMoreThanRegistersAllow) {
   EXPECT_TRUE(OperandLoads(graph, Widths()).empty());
 }
 
-TEST(ChainStatementsTest, ScalesOperandsAndSkipsAScaleOfOne) {
+TEST(EpilogueStatementsTest, ScalesOperandsAndSkipsAScaleOfOne) {
   Graph graph = OperandGraph();
   graph.epilogue = {Binary(OpKind::kAdd, 0, 2, 0.5f), Binary(OpKind::kAdd, 1, 3, 0.5f), Store(2, 0)};
-  EXPECT_THAT(ChainStatements(graph, Widths()),
+  EXPECT_THAT(EpilogueStatements(graph, Widths()),
               ElementsAre("const auto v1 = Map<Add>(v0, p.in2 * 0x1p-1f);",
                           "const auto v2 = Zip<Add>(v1, Map<Mul>(Widen(LoadRow<8>(p.in3, cell)), 0x1p-1f));",
                           "Store<8>(p.out0, p.ld_out0, cell, v2);"));
 }
 
-TEST(ChainStatementsTest, LetsAnAuxStorePassItsValueThrough) {
+TEST(EpilogueStatementsTest, LetsAnAuxStorePassItsValueThrough) {
   Graph graph = OperandGraph();
   Node gelu;
   gelu.kind = OpKind::kGeluErf;
@@ -98,18 +104,38 @@ TEST(ChainStatementsTest, LetsAnAuxStorePassItsValueThrough) {
   cast.dtype = DType::kBf16;
   graph.epilogue = {Store(0, 0), gelu, cast, Store(3, 1)};
   EXPECT_THAT(
-      ChainStatements(graph, Widths()),
+      EpilogueStatements(graph, Widths()),
       ElementsAre("Store<8>(p.out0, p.ld_out0, cell, v0);", "const auto& v1 = v0;", "const auto v2 = Map<GeluErf>(v1);",
                   "const auto v3 = Round<BFloat16>(v2);", "Store<4>(p.out1, p.ld_out1, cell, v3);"));
 }
 
-TEST(ChainStatementsTest, PassesParametersToTheirFunctor) {
+TEST(EpilogueStatementsTest, PassesParametersToTheirFunctor) {
   Graph graph = OperandGraph();
   graph.epilogue = {Node{.kind = OpKind::kElu, .input = 0, .params = {0.5f}},
                     Node{.kind = OpKind::kClamp, .input = 1, .params = {-INFINITY, 6.0f}}, Store(2, 0)};
-  EXPECT_THAT(ChainStatements(graph, Widths()), ElementsAre("const auto v1 = Map<Elu>(v0, 0x1p-1f);",
-                                                            "const auto v2 = Map<Clamp>(v1, -Infinity(), 0x1.8p+2f);",
-                                                            "Store<8>(p.out0, p.ld_out0, cell, v2);"));
+  EXPECT_THAT(
+      EpilogueStatements(graph, Widths()),
+      ElementsAre("const auto v1 = Map<Elu>(v0, 0x1p-1f);", "const auto v2 = Map<Clamp>(v1, -Infinity(), 0x1.8p+2f);",
+                  "Store<8>(p.out0, p.ld_out0, cell, v2);"));
+}
+
+TEST(PrologueStatementsTest, ReachOperandsAsTheChainSeesThemAndReturnTheLastValue) {
+  Graph graph = OperandGraph();
+  graph.prologue_a = {Binary(OpKind::kMul, 0, 2), Binary(OpKind::kSub, 1, 3, 0.5f), Binary(OpKind::kAdd, 2, 5),
+                      Node{.kind = OpKind::kSilu, .input = 3}};
+  graph.prologue_a[1].broadcast = Broadcast::kColumn;
+  EXPECT_THAT(PrologueStatements(graph, graph.prologue_a, Widths()),
+              ElementsAre("const auto v1 = Map<Mul>(v0, p.in2);",
+                          "const auto v2 = Zip<Sub>(v1, Map<Mul>(Widen(LoadColumn(p.in3, cell)), 0x1p-1f));",
+                          "const auto v3 = Zip<Add>(v2, Widen(LoadRowMajor<8>(p.in5, p.ld_in5, cell)));",
+                          "const auto v4 = Map<Silu>(v3);", "return v4;"));
+}
+
+TEST(PrologueStatementsTest, LeaveTheEpiloguesFetchesAlone) {
+  Graph graph = OperandGraph();
+  graph.prologue_b = {Binary(OpKind::kAdd, 0, 5)};
+  graph.epilogue = {Store(0, 0)};
+  EXPECT_TRUE(OperandLoads(graph, Widths()).empty());
 }
 
 TEST(FloatLiteralTest, KeepsEveryBit) {

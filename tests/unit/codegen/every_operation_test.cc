@@ -9,19 +9,14 @@
 namespace gemmd {
 namespace {
 
-// x * w, then every operation once: a binary one with a literal and with an operand, then the stores.
-Graph EveryOperation() {
-  Graph graph;
-  graph.m = graph.n = graph.k = 256;
-  graph.b = 1;
-  graph.inputs = {{DType::kF16, Layout::kRowMajor, Broadcast::kFull},
-                  {DType::kF16, Layout::kRowMajor, Broadcast::kFull},
-                  {DType::kBf16, Layout::kRowMajor, Broadcast::kRow}};
+// Every operation but the store, once: a binary one with a literal and with the row operand 2.
+std::vector<Node> EveryOperation() {
+  std::vector<Node> chain;
   const auto add = [&](OpKind kind) -> Node& {
     Node node;
     node.kind = kind;
-    node.input = static_cast<int>(graph.epilogue.size());
-    return graph.epilogue.emplace_back(node);
+    node.input = static_cast<int>(chain.size());
+    return chain.emplace_back(node);
   };
   for (const OpTraits& row : OpTable()) {
     switch (row.op_class) {
@@ -31,28 +26,36 @@ Graph EveryOperation() {
       case OpClass::kBinary:
         add(row.kind).literal = 1.5f;
         add(row.kind).operand = 2;
+        chain.back().broadcast = Broadcast::kRow;
         break;
       case OpClass::kCast:
         add(row.kind).dtype = DType::kBf16;
         break;
       case OpClass::kStore:
-        graph.outputs.push_back({DType::kF16});
-        add(row.kind).dtype = DType::kF16;
-        graph.epilogue.back().output = 0;
         break;
     }
   }
+  return chain;
+}
+
+// x * w, stored.
+Graph Product() {
+  Graph graph;
+  graph.m = graph.n = graph.k = 256;
+  graph.b = 1;
+  graph.inputs = {{DType::kF16, Layout::kRowMajor, {Axis::kM, Axis::kK}},
+                  {DType::kF16, Layout::kRowMajor, {Axis::kK, Axis::kN}},
+                  {DType::kBf16, Layout::kRowMajor, {Axis::kN}}};
+  graph.outputs = {{DType::kF16}};
+  graph.epilogue = {Node{.kind = OpKind::kStore, .dtype = DType::kF16, .output = 0}};
   return graph;
 }
 
-class EveryOperationTest : public NvrtcTest {};
-
-TEST_F(EveryOperationTest, CompilesForEveryFamily) {
-  if (IsSkipped()) return;
-  const NvrtcCompiler compiler(*library_, DeviceLibrary());
-  const Graph graph = EveryOperation();
-  const DeviceLimits limits = *LimitsOf({9, 0, true});
-  for (const char* family : {"simt", "mma", "wgmma"}) {
+class EveryOperationTest : public NvrtcTest {
+ protected:
+  void ExpectToCompile(const Graph& graph, const char* family) const {
+    const NvrtcCompiler compiler(*library_, DeviceLibrary());
+    const DeviceLimits limits = *LimitsOf({9, 0, true});
     ConfigPin pin;
     pin.schedule = family;
     const auto configs = RankConfigs(graph, limits, pin);
@@ -63,6 +66,23 @@ TEST_F(EveryOperationTest, CompilesForEveryFamily) {
     const auto cubin = compiler.Compile({generated->source, limits.arch, StandardOptions()}, absl::InfiniteFuture());
     EXPECT_TRUE(cubin.ok()) << family << ": " << cubin.status();
   }
+};
+
+TEST_F(EveryOperationTest, CompilesInTheEpilogueOfEveryFamily) {
+  if (IsSkipped()) return;
+  Graph graph = Product();
+  const Node store = graph.epilogue[0];
+  graph.epilogue = EveryOperation();
+  graph.epilogue.push_back(store);
+  graph.epilogue.back().input = static_cast<int>(graph.epilogue.size()) - 1;
+  for (const char* family : {"simt", "mma", "wgmma"}) ExpectToCompile(graph, family);
+}
+
+TEST_F(EveryOperationTest, CompilesInThePrologues) {
+  if (IsSkipped()) return;
+  Graph graph = Product();
+  graph.prologue_a = graph.prologue_b = EveryOperation();
+  for (const char* family : {"simt"}) ExpectToCompile(graph, family);
 }
 
 }  // namespace

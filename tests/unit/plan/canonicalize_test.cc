@@ -21,12 +21,12 @@ TEST(CanonicalizeTest, OrdersInputsByFirstUseAndOutputsByStore) {
 }
 
 TEST(CanonicalizeTest, ClassifiesOperands) {
-  EXPECT_THAT(ChainGraph().inputs, ElementsAre(GraphInput{DType::kF16, Layout::kRowMajor, Broadcast::kFull},
-                                               GraphInput{DType::kF16, Layout::kColumnMajor, Broadcast::kFull},
-                                               GraphInput{DType::kF32, Layout::kRowMajor, Broadcast::kScalar},
-                                               GraphInput{DType::kF16, Layout::kRowMajor, Broadcast::kFull},
-                                               GraphInput{DType::kBf16, Layout::kRowMajor, Broadcast::kRow},
-                                               GraphInput{DType::kF32, Layout::kRowMajor, Broadcast::kColumn}));
+  EXPECT_THAT(ChainGraph().inputs, ElementsAre(GraphInput{DType::kF16, Layout::kRowMajor, {Axis::kM, Axis::kK}},
+                                               GraphInput{DType::kF16, Layout::kColumnMajor, {Axis::kK, Axis::kN}},
+                                               GraphInput{DType::kF32, Layout::kRowMajor, {}},
+                                               GraphInput{DType::kF16, Layout::kRowMajor, {Axis::kM, Axis::kN}},
+                                               GraphInput{DType::kBf16, Layout::kRowMajor, {Axis::kN}},
+                                               GraphInput{DType::kF32, Layout::kRowMajor, {Axis::kM}}));
 }
 
 TEST(CanonicalizeTest, NumbersValuesFromTheAccumulator) {
@@ -73,6 +73,65 @@ TEST(CanonicalizeTest, GivesOneTensorOneInput) {
   EXPECT_EQ(canonical.graph.a, 0);
   EXPECT_EQ(canonical.graph.b, 0);
   EXPECT_EQ(canonical.graph.epilogue[0].operand, 0);
+}
+
+std::vector<Broadcast> BroadcastsOf(const std::vector<Node>& chain) {
+  std::vector<Broadcast> broadcasts;
+  for (const Node& node : chain) {
+    if (node.operand >= 0) broadcasts.push_back(node.broadcast);
+  }
+  return broadcasts;
+}
+
+TEST(CanonicalizeTest, SpreadsAnOperandAsEachChainSeesIt) {
+  const CanonicalSpec canonical = Canonicalize(PrologueSpec());
+  EXPECT_THAT(canonical.bindings.inputs, ElementsAre("x", "w", "along_k", "along_m", "mask", "along_n", "alpha"));
+  const Graph& graph = canonical.graph;
+  EXPECT_THAT(graph.inputs[2].axes, ElementsAre(Axis::kK));
+  EXPECT_THAT(graph.inputs[3].axes, ElementsAre(Axis::kM));
+  EXPECT_THAT(graph.inputs[4].axes, ElementsAre(Axis::kM, Axis::kK));
+  EXPECT_THAT(graph.inputs[5].axes, ElementsAre(Axis::kN));
+  EXPECT_THAT(graph.inputs[6].axes, IsEmpty());
+  EXPECT_THAT(BroadcastsOf(graph.prologue_a), ElementsAre(Broadcast::kRow, Broadcast::kColumn, Broadcast::kFull));
+  EXPECT_THAT(BroadcastsOf(graph.prologue_b), ElementsAre(Broadcast::kColumn, Broadcast::kRow, Broadcast::kScalar));
+  EXPECT_THAT(BroadcastsOf(graph.epilogue), ElementsAre(Broadcast::kRow, Broadcast::kColumn));
+}
+
+TEST(CanonicalizeTest, GivesATensorOfSeveralRolesTheAxesOfTheFirst) {
+  KernelSpec spec = PrologueSpec();
+  spec.dims = {{"M", {}}, {"S", {64}}};
+  for (auto& [name, input] : spec.inputs) {
+    for (ShapeEntry& entry : input.shape) {
+      if (entry != ShapeEntry("M")) entry = "S";
+    }
+  }
+  spec.prologue_a[0].operand = spec.prologue_b[0].operand = spec.epilogue[0].operand = "along_k";
+  spec.prologue_b.push_back({.kind = OpKind::kAdd, .operand = "w"});
+  spec.epilogue[1].operand = "mask";
+  const CanonicalSpec canonical = Canonicalize(spec);
+  const Graph& graph = canonical.graph;
+  EXPECT_EQ(graph.inputs[2].axes, Axes{Axis::kK});
+  EXPECT_EQ(graph.epilogue[0].operand, 2);
+  EXPECT_EQ(graph.epilogue[0].broadcast, Broadcast::kRow);
+  EXPECT_EQ(graph.prologue_b[0].broadcast, Broadcast::kRow) << "[S] over [S, S] is a row";
+  EXPECT_EQ(graph.prologue_b[4].operand, 1);
+  EXPECT_EQ(graph.prologue_b[4].broadcast, Broadcast::kFull);
+  // Read by every tile's main loop, so no output may lie on it: its axes say so.
+  EXPECT_EQ(graph.epilogue[1].operand, 4);
+  EXPECT_EQ(graph.inputs[4].axes, (Axes{Axis::kM, Axis::kK}));
+}
+
+TEST(CanonicalizeTest, TellsAVectorByTheNameThatEachFactorGivesK) {
+  KernelSpec spec = PrologueSpec();
+  spec.dims = {{"M", {}}, {"K", {64}}, {"K_of_w", {64}}, {"N", {64}}};
+  spec.inputs["w"].shape[0] = spec.inputs["along_k"].shape[0] = "K_of_w";
+  EXPECT_EQ(Canonicalize(spec).graph.prologue_b[0].broadcast, Broadcast::kColumn);
+}
+
+TEST(SummaryTest, NamesTheProloguesOfBothFactors) {
+  EXPECT_EQ(Summary(PrologueGraph()),
+            "f16 [M,512] x f16 [512,256]^T; A: mul row f32, sub column f16 * 0.5, mul full bf16, silu; B: div column "
+            "f32, add row f16, mul scalar f32, cast bf16 -> add row f16, mul column f16, store f16");
 }
 
 TEST(SummaryTest, IsOneLineForPeople) {

@@ -12,19 +12,20 @@ namespace {
 using ::testing::ElementsAre;
 
 TEST(WidthsTest, AreSixteenBytesWhereLinesAreAligned) {
-  // x row-major in K = 512, w column-major in K, shift scalar, residual and outputs in N = 256, bias row, scale column.
+  // x row-major in K = 512, w column-major in K, shift scalar, residual and outputs in N = 256, bias row, scale column:
+  // a vector is as wide as its alignment allows, whatever a chain makes of it.
   const AccessWidths widths = WidthsOf(ChainGraph(), {});
-  EXPECT_THAT(widths.inputs, ElementsAre(8, 8, 1, 8, 8, 1));
+  EXPECT_THAT(widths.inputs, ElementsAre(8, 8, 1, 8, 8, 4));
   EXPECT_THAT(widths.outputs, ElementsAre(8, 4, 8, 8));
 }
 
 TEST(WidthsTest, AreOneElementWhereAnExtentIsRagged) {
   Graph graph = ChainGraph();
   graph.k = 508;
-  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(1, 1, 1, 8, 8, 1));
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(1, 1, 1, 8, 8, 4));
   graph.k = 512;
   graph.n = 252;
-  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 8, 1, 1, 8, 1));
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 8, 1, 1, 8, 4));
   EXPECT_THAT(WidthsOf(graph, {}).outputs, ElementsAre(1, 4, 1, 1));
 }
 
@@ -32,7 +33,7 @@ TEST(WidthsTest, TakeADynamicExtentAsRagged) {
   Graph graph = ChainGraph();
   graph.inputs[0].layout = Layout::kColumnMajor;  // contiguous in M
   graph.n.reset();
-  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(1, 8, 1, 1, 8, 1));
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(1, 8, 1, 1, 8, 4));
 }
 
 TEST(WidthsTest, FollowTheLayoutOfEachFactor) {
@@ -52,7 +53,7 @@ TEST(WidthsTest, AreOneElementForUnalignedPointers) {
 }
 
 TEST(WidthsTest, LeaveVectorsWideUnderAnyLeadingDimension) {
-  EXPECT_THAT(WidthsOf(ChainGraph(), {16, false}).inputs, ElementsAre(1, 1, 1, 1, 8, 1));
+  EXPECT_THAT(WidthsOf(ChainGraph(), {16, false}).inputs, ElementsAre(1, 1, 1, 1, 8, 4));
 }
 
 TEST(PlanWithTest, HoldsOneKernelOfTheConfig) {

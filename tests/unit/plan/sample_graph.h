@@ -44,6 +44,36 @@ inline KernelSpec ChainSpec() {
   return spec;
 }
 
+// x [M, K] * w [K, N], each put through a chain with every kind of operand; two of the vectors have several roles.
+inline KernelSpec PrologueSpec() {
+  KernelSpec spec;
+  spec.name = "prologue";
+  spec.dims = {{"M", {}}, {"K", {512}}, {"N", {256}}};
+  spec.inputs = {{"x", {DType::kF16, {"M", "K"}, Layout::kRowMajor}},
+                 {"w", {DType::kF16, {"K", "N"}, Layout::kColumnMajor}},
+                 {"mask", {DType::kBf16, {"M", "K"}, Layout::kColumnMajor}},
+                 {"along_k", {DType::kF32, {"K"}, Layout::kRowMajor}},
+                 {"along_m", {DType::kF16, {"M"}, Layout::kRowMajor}},
+                 {"along_n", {DType::kF16, {"N"}, Layout::kRowMajor}},
+                 {"alpha", {DType::kF32, {}, Layout::kRowMajor}}};
+  spec.matmul_a = "x";
+  spec.matmul_b = "w";
+  spec.prologue_a = {{.kind = OpKind::kMul, .operand = "along_k", .id = "scaled"},
+                     {.kind = OpKind::kSub, .operand = "along_m", .scale = 0.5},
+                     {.kind = OpKind::kMul, .operand = "mask"},
+                     {.kind = OpKind::kSilu}};
+  spec.prologue_b = {{.kind = OpKind::kDiv, .operand = "along_k"},
+                     {.kind = OpKind::kAdd, .operand = "along_n"},
+                     {.kind = OpKind::kMul, .operand = "alpha"},
+                     {.kind = OpKind::kCast, .dtype = DType::kBf16}};
+  spec.epilogue = {{.kind = OpKind::kAdd, .operand = "along_n"},
+                   {.kind = OpKind::kMul, .operand = "along_m"},
+                   Store("out", DType::kF16)};
+  return spec;
+}
+
+inline Graph PrologueGraph() { return Canonicalize(PrologueSpec()).graph; }
+
 inline Graph ChainGraph() { return Canonicalize(ChainSpec()).graph; }
 
 // A plain product, row-major times row-major, without operands.
@@ -55,7 +85,7 @@ inline Graph ProductGraph(DType dtype, std::optional<std::int64_t> m, std::optio
   graph.k = k;
   graph.b = 1;
   graph.precision = dtype == DType::kF32 ? Precision::kIeee : Precision::kDefault;
-  graph.inputs = {{dtype, Layout::kRowMajor, Broadcast::kFull}, {dtype, Layout::kRowMajor, Broadcast::kFull}};
+  graph.inputs = {{dtype, Layout::kRowMajor, {Axis::kM, Axis::kK}}, {dtype, Layout::kRowMajor, {Axis::kK, Axis::kN}}};
   graph.outputs = {{dtype}};
   Node store;
   store.kind = OpKind::kStore;

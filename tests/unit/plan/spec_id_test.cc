@@ -62,7 +62,7 @@ const Ingredient kIngredients[] = {
     {"Deterministic", [](Graph& g) { g.deterministic = false; }},
     {"InputType", [](Graph& g) { g.inputs[0].dtype = DType::kBf16; }},
     {"InputLayout", [](Graph& g) { g.inputs[1].layout = Layout::kRowMajor; }},
-    {"InputBroadcast", [](Graph& g) { g.inputs[5].broadcast = Broadcast::kRow; }},
+    {"InputAxes", [](Graph& g) { g.inputs[5].axes = {Axis::kN}; }},
     {"InputCount", [](Graph& g) { g.inputs.push_back(g.inputs.back()); }},
     {"OutputType", [](Graph& g) { g.outputs[0].dtype = DType::kF32; }},
     {"OutputCount", [](Graph& g) { g.outputs.push_back(g.outputs.back()); }},
@@ -87,6 +87,7 @@ const Ingredient kIngredients[] = {
     {"Length", [](Graph& g) { g.epilogue.pop_back(); }},
     {"PrologueA", [](Graph& g) { g.prologue_a = {Node{.kind = OpKind::kRelu}}; }},
     {"PrologueB", [](Graph& g) { g.prologue_b = {Node{.kind = OpKind::kRelu}}; }},
+    {"Broadcast", [](Graph& g) { g.epilogue[5].broadcast = Broadcast::kRow; }},
 };
 
 class SpecIdIngredientTest : public ::testing::TestWithParam<Ingredient> {};
@@ -125,14 +126,17 @@ TEST(GraphJsonTest, ReadsBackAsTheSameGraph) {
 TEST(GraphJsonTest, RefusesDamage) {
   const std::string text = GraphToJson(ChainGraph());
   for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
-           {"{", "["},                                // syntax
-           {"\"version\":2", "\"version\":1"},        // another version
-           {"\"operand\":4", "\"operand\":99"},       // past the inputs
-           {"\"output\":3", "\"output\":9"},          // past the outputs
-           {"\"input\":12", "\"input\":14"},          // a later value
-           {"\"gelu\"", "\"glue\""},                  // no operation
-           {"\"literal\":1.25", "\"literal\":null"},  // an operation without argument
-           {"\"params\":[]", "\"params\":[0]"},       // a parameter that the operation does not have
+           {"{", "["},                                           // syntax
+           {"\"version\":3", "\"version\":2"},                   // another version
+           {"\"operand\":4", "\"operand\":99"},                  // past the inputs
+           {"\"output\":3", "\"output\":9"},                     // past the outputs
+           {"\"input\":12", "\"input\":14"},                     // a later value
+           {"\"gelu\"", "\"glue\""},                             // no operation
+           {"\"literal\":1.25", "\"literal\":null"},             // an operation without argument
+           {"\"broadcast\":\"row\"", "\"broadcast\":\"full\""},  // a vector read as a matrix
+           {"\"axes\":\"M,N\"", "\"axes\":\"N,M\""},             // no tensor of the product
+           {"\"prologue_a\":[]", "\"prologue_a\":[{\"op\":\"store\"}]"},
+           {"\"params\":[]", "\"params\":[0]"},  // a parameter that the operation does not have
            {"\"deterministic\":true", "\"deterministic\":1"},
            {"\"n\":256", "\"n\":-256"},
            {"\"a\":0", "\"a\":\"0\""}}) {

@@ -63,12 +63,13 @@ struct TestMatrix {
   HostTensor Tensor() { return {bytes.data(), leading_dimension}; }
 };
 
-Node Binary(OpKind kind, int input, int operand, float scale = 1.0f) {
+Node Binary(OpKind kind, int input, int operand, Broadcast broadcast, float scale = 1.0f) {
   Node node;
   node.kind = kind;
   node.input = input;
   node.operand = operand;
   node.scale = scale;
+  node.broadcast = broadcast;
   return node;
 }
 
@@ -94,13 +95,13 @@ Node Store(int input, int output, DType dtype) {
   return node;
 }
 
-GraphInput Matrix(DType dtype, Layout layout) { return {dtype, layout, Broadcast::kFull}; }
+GraphInput Matrix(DType dtype, Layout layout, Axis rows, Axis columns) { return {dtype, layout, {rows, columns}}; }
 
 Graph Product(DType dtype, Layout a, Layout b, DType output) {
   Graph graph;
   graph.a = 0;
   graph.b = 1;
-  graph.inputs = {Matrix(dtype, a), Matrix(dtype, b)};
+  graph.inputs = {Matrix(dtype, a, Axis::kM, Axis::kK), Matrix(dtype, b, Axis::kK, Axis::kN)};
   graph.outputs = {{output}};
   graph.epilogue = {Store(0, 0, output)};
   return graph;
@@ -146,6 +147,67 @@ INSTANTIATE_TEST_SUITE_P(RaggedShapes, ProductTest,
                                                               GemmShape{259, 1, 5}, GemmShape{5, 7, 1029},
                                                               GemmShape{257, 129, 33})));
 
+// Each factor through a chain with a vector of [K], a row of one matrix and a column of the other.
+class PrologueTest : public ::testing::TestWithParam<ProductCase> {};
+
+TEST_P(PrologueTest, AgreesWithPlainLoops) {
+  const auto& [dtype, a_layout, b_layout, shape] = GetParam();
+  std::mt19937 random(13);
+  TestMatrix a(dtype, a_layout, shape.m, shape.k, 3), b(dtype, b_layout, shape.k, shape.n, 1);
+  TestMatrix vector(DType::kF32, Layout::kRowMajor, 1, shape.k, 0);
+  TestMatrix out(DType::kF32, Layout::kRowMajor, shape.m, shape.n, 2);
+  for (TestMatrix* matrix : {&a, &b, &vector}) matrix->Fill(random);
+  Graph graph = Product(dtype, a_layout, b_layout, DType::kF32);
+  graph.inputs.push_back({DType::kF32, Layout::kRowMajor, {Axis::kK}});
+  graph.prologue_a = {Binary(OpKind::kMul, 0, 2, Broadcast::kRow, 0.5f), Literal(OpKind::kAdd, 1, 0.375f)};
+  graph.prologue_b = {Literal(OpKind::kMul, 0, 0.75f), Binary(OpKind::kAdd, 1, 2, Broadcast::kColumn),
+                      Binary(OpKind::kMul, 2, 1, Broadcast::kFull)};
+  const HostTensor inputs[] = {a.Tensor(), b.Tensor(), vector.Tensor()};
+  const HostTensor outputs[] = {out.Tensor()};
+  ASSERT_TRUE(Interpret(graph, shape, {inputs, outputs, {}}, 2, absl::InfiniteFuture()).ok());
+  const double unit = dtype == DType::kF32 ? 0x1p-24 : dtype == DType::kF16 ? 0x1p-11 : 0x1p-8;
+  for (std::int64_t row = 0; row < shape.m; ++row) {
+    for (std::int64_t column = 0; column < shape.n; ++column) {
+      double sum = 0, magnitude = 0;
+      for (std::int64_t k = 0; k < shape.k; ++k) {
+        const double left = a.Value(row, k) * 0.5 * vector.Value(0, k) + 0.375;
+        const double right = (b.Value(k, column) * 0.75 + vector.Value(0, k)) * b.Value(k, column);
+        sum += left * right;
+        magnitude += std::abs(left * right) + 0x1p-10;  // what small sums of larger terms lose is absolute
+      }
+      const double tolerance = (2.5 * unit + 4 * 0x1p-24 * std::sqrt(double(shape.k))) * magnitude;
+      ASSERT_NEAR(out.Value(row, column), sum, tolerance) << row << ", " << column;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(RaggedShapes, PrologueTest,
+                         ::testing::Combine(::testing::Values(DType::kF32, DType::kF16, DType::kBf16),
+                                            ::testing::Values(Layout::kRowMajor, Layout::kColumnMajor),
+                                            ::testing::Values(Layout::kRowMajor, Layout::kColumnMajor),
+                                            ::testing::Values(GemmShape{1, 1, 1}, GemmShape{5, 7, 1029},
+                                                              GemmShape{257, 129, 33})));
+
+TEST(InterpretTest, RoundsAProloguesResultOnceToTheTypeOfTheMultiply) {
+  const std::int64_t k = 64;
+  TestMatrix a(DType::kF16, Layout::kRowMajor, 1, k, 0), b(DType::kF16, Layout::kRowMajor, k, k, 0);
+  TestMatrix out(DType::kF32, Layout::kRowMajor, 1, k, 0);
+  std::mt19937 random(17);
+  a.Fill(random);
+  for (std::int64_t i = 0; i < k; ++i) {
+    for (std::int64_t j = 0; j < k; ++j) Encode(DType::kF16, i == j ? 1 : 0, b.At(i, j));
+  }
+  Graph graph = Product(DType::kF16, Layout::kRowMajor, Layout::kRowMajor, DType::kF32);
+  graph.prologue_a = {Literal(OpKind::kMul, 0, 1.1f), Literal(OpKind::kMul, 1, 1.3f)};
+  const HostTensor inputs[] = {a.Tensor(), b.Tensor()};
+  const HostTensor outputs[] = {out.Tensor()};
+  ASSERT_TRUE(Interpret(graph, {1, k, k}, {inputs, outputs, {}}, 1, absl::InfiniteFuture()).ok());
+  for (std::int64_t i = 0; i < k; ++i) {
+    const float exact = static_cast<float>(a.Value(0, i)) * 1.1f * 1.3f;
+    EXPECT_EQ(out.Value(0, i), static_cast<float>(static_cast<_Float16>(exact))) << i;
+  }
+}
+
 // Operands of every broadcast, each with its own type.
 class ChainTest : public ::testing::Test {
  protected:
@@ -154,12 +216,12 @@ class ChainTest : public ::testing::Test {
   ChainTest() {
     graph_.a = 0;
     graph_.b = 1;
-    graph_.inputs = {Matrix(DType::kF32, Layout::kRowMajor),
-                     Matrix(DType::kF32, Layout::kRowMajor),
-                     {DType::kBf16, Layout::kRowMajor, Broadcast::kRow},
-                     {DType::kF16, Layout::kRowMajor, Broadcast::kColumn},
-                     Matrix(DType::kF16, Layout::kColumnMajor),
-                     {DType::kF32, Layout::kRowMajor, Broadcast::kScalar}};
+    graph_.inputs = {Matrix(DType::kF32, Layout::kRowMajor, Axis::kM, Axis::kK),
+                     Matrix(DType::kF32, Layout::kRowMajor, Axis::kK, Axis::kN),
+                     {DType::kBf16, Layout::kRowMajor, {Axis::kN}},
+                     {DType::kF16, Layout::kRowMajor, {Axis::kM}},
+                     Matrix(DType::kF16, Layout::kColumnMajor, Axis::kM, Axis::kN),
+                     {DType::kF32, Layout::kRowMajor, {}}};
     std::mt19937 random(11);
     for (TestMatrix* matrix : {&a_, &b_, &row_, &column_, &full_}) matrix->Fill(random);
   }
@@ -205,9 +267,12 @@ class ChainTest : public ::testing::Test {
 };
 
 TEST_F(ChainTest, SpreadsEveryKindOfOperand) {
-  graph_.epilogue = {Binary(OpKind::kAdd, 0, 2, 2.0f), Binary(OpKind::kMul, 1, 3),
-                     Binary(OpKind::kSub, 2, 4, 0.5f), Binary(OpKind::kMul, 3, 5, 4.0f),
-                     Literal(OpKind::kAdd, 4, 1.25f),  Store(5, 0, DType::kF32)};
+  graph_.epilogue = {Binary(OpKind::kAdd, 0, 2, Broadcast::kRow, 2.0f),
+                     Binary(OpKind::kMul, 1, 3, Broadcast::kColumn),
+                     Binary(OpKind::kSub, 2, 4, Broadcast::kFull, 0.5f),
+                     Binary(OpKind::kMul, 3, 5, Broadcast::kScalar, 4.0f),
+                     Literal(OpKind::kAdd, 4, 1.25f),
+                     Store(5, 0, DType::kF32)};
   ASSERT_TRUE(Run({&out_}).ok());
   ExpectAll(out_, 0, [&](std::int64_t row, std::int64_t column) {
     const double sum = Accumulator(row, column) + 2 * row_.Value(0, column);
@@ -250,14 +315,14 @@ TEST_F(ChainTest, RoundsOnlyWhereTheChainCasts) {
 }
 
 TEST_F(ChainTest, AnOutputMayLieOnAFullOperand) {
-  graph_.inputs[4] = Matrix(DType::kF32, Layout::kRowMajor);
+  graph_.inputs[4] = Matrix(DType::kF32, Layout::kRowMajor, Axis::kM, Axis::kN);
   std::mt19937 random(3);
   TestMatrix residual(DType::kF32, Layout::kRowMajor, kShape.m, kShape.n, 0);
   residual.Fill(random);
   TestMatrix in_place = residual;
   full_ = in_place;
   // The store comes first, the operand's use after it: the operand is read before anything is written.
-  graph_.epilogue = {Store(0, 0, DType::kF32), Binary(OpKind::kAdd, 0, 4), Store(2, 1, DType::kF32)};
+  graph_.epilogue = {Store(0, 0, DType::kF32), Binary(OpKind::kAdd, 0, 4, Broadcast::kFull), Store(2, 1, DType::kF32)};
   ASSERT_TRUE(Run({&full_, &out_}).ok());
   ExpectAll(full_, 0, [&](std::int64_t row, std::int64_t column) { return Accumulator(row, column); });
   ExpectAll(out_, 0, [&](std::int64_t row, std::int64_t column) {

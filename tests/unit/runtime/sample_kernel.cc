@@ -39,18 +39,20 @@ Graph SampleGraph() {
   graph.a = 0;
   graph.b = 1;
   graph.precision = Precision::kIeee;
-  graph.inputs = {{DType::kF32, Layout::kRowMajor, Broadcast::kFull},
-                  {DType::kF32, Layout::kRowMajor, Broadcast::kFull},
-                  {DType::kF32, Layout::kRowMajor, Broadcast::kRow},
-                  {DType::kF32, Layout::kRowMajor, Broadcast::kFull},
-                  {DType::kF32, Layout::kRowMajor, Broadcast::kScalar}};
+  graph.inputs = {{DType::kF32, Layout::kRowMajor, {Axis::kM, Axis::kK}},
+                  {DType::kF32, Layout::kRowMajor, {Axis::kK, Axis::kN}},
+                  {DType::kF32, Layout::kRowMajor, {Axis::kN}},
+                  {DType::kF32, Layout::kRowMajor, {Axis::kM, Axis::kN}},
+                  {DType::kF32, Layout::kRowMajor, {}}};
   graph.outputs = {{DType::kF32}};
   Node bias;
   bias.kind = OpKind::kAdd;
   bias.operand = 2;
+  bias.broadcast = Broadcast::kRow;
   Node residual = bias;
   residual.input = 1;
   residual.operand = 3;
+  residual.broadcast = Broadcast::kFull;
   Node store;
   store.kind = OpKind::kStore;
   store.input = 2;

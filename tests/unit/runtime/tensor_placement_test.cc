@@ -39,6 +39,15 @@ TEST(PlaceTensorTest, ColumnMajorLinesAreColumns) {
   EXPECT_EQ(tensor->placed.leading_dimension, 4);
 }
 
+TEST(PlaceTensorTest, VectorsAreOneLine) {
+  for (const auto& [extents, elements] : {std::pair{"M", kShape.m}, {"N", kShape.n}, {"K", kShape.k}}) {
+    const auto tensor = Place(Matrix(extents), {}, {4096, 64});
+    ASSERT_TRUE(tensor.ok()) << tensor.status();
+    EXPECT_EQ(tensor->placed.lines, 1) << extents;
+    EXPECT_EQ(tensor->placed.line_elements, elements) << extents;
+  }
+}
+
 TEST(PlaceTensorTest, TheLastLineNeedsNoPadding) {
   const std::int64_t bytes = (7 * 10 + 4) * 2;
   EXPECT_TRUE(Place(Matrix("M,K"), {BufferId{1}, 0, 10}, {4096, bytes}).ok());
