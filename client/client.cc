@@ -305,6 +305,30 @@ absl::StatusOr<DevicesReport> Client::ListDevices(absl::Time deadline) const {
   return FromWire(std::move(response));
 }
 
+absl::StatusOr<std::vector<HeldKernelReport>> Client::ListKernels(absl::Time deadline) const {
+  GEMMD_ASSIGN_OR_RETURN(v1::ListKernelsResponse response,
+                         state_->Call(&v1::Gemmd::Stub::ListKernels, v1::ListKernelsRequest(), deadline));
+  return FromWire(std::move(response));
+}
+
+absl::StatusOr<CacheReport> Client::ListCache(const std::string& key_prefix, absl::Time deadline) const {
+  v1::ListCacheRequest request;
+  request.set_key_prefix(key_prefix);
+  GEMMD_ASSIGN_OR_RETURN(v1::ListCacheResponse response, state_->Call(&v1::Gemmd::Stub::ListCache, request, deadline));
+  return FromWire(std::move(response));
+}
+
+absl::StatusOr<PurgeReport> Client::PurgeCache(const CachePurge& purge, absl::Time deadline) const {
+  GEMMD_ASSIGN_OR_RETURN(const v1::PurgeCacheResponse response,
+                         state_->Call(&v1::Gemmd::Stub::PurgeCache, ToWire(purge), deadline));
+  return PurgeReport{response.disk_entries(), response.disk_bytes(), response.memory_kernels()};
+}
+
+absl::StatusOr<StatsReport> Client::GetStats(absl::Time deadline) const {
+  GEMMD_ASSIGN_OR_RETURN(v1::Stats response, state_->Call(&v1::Gemmd::Stub::GetStats, v1::GetStatsRequest(), deadline));
+  return FromWire(std::move(response));
+}
+
 absl::StatusOr<HealthState> Client::Health(const std::string& service, absl::Time deadline) const {
   // HealthCheckRequest {string service = 1} and HealthCheckResponse {enum status = 1} have the bytes of these wrappers.
   using Request = google::protobuf::StringValue;

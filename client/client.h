@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -60,6 +61,16 @@ struct LaunchCall {
   std::map<std::string, BufferTensor> tensors;  // inputs and outputs by name
 };
 
+// What to delete from the daemon's cache.
+struct PurgeByKey {
+  std::string cubin_key;  // or its beginning
+};
+struct PurgeByAge {
+  absl::Duration age;  // since the last use; whole seconds
+};
+struct PurgeEverything {};
+using CachePurge = std::variant<PurgeByKey, PurgeByAge, PurgeEverything>;
+
 // Thread-safe. Calls block until the answer or the deadline. Errors of every call carry the daemon's own code and
 // message; beside those: Unavailable (no daemon at the address, or the connection broke), DeadlineExceeded.
 class Client {
@@ -89,6 +100,13 @@ class Client {
   absl::StatusOr<LaunchReport> Launch(const LaunchCall& call, absl::Time deadline) const;
 
   absl::StatusOr<DevicesReport> ListDevices(absl::Time deadline) const;
+
+  absl::StatusOr<std::vector<HeldKernelReport>> ListKernels(absl::Time deadline) const;
+  // Of the entries on disk whose key begins with `key_prefix`.
+  absl::StatusOr<CacheReport> ListCache(const std::string& key_prefix, absl::Time deadline) const;
+  // Errors: NotFound (no such key), InvalidArgument (the beginning of several keys).
+  absl::StatusOr<PurgeReport> PurgeCache(const CachePurge& purge, absl::Time deadline) const;
+  absl::StatusOr<StatsReport> GetStats(absl::Time deadline) const;
   // grpc.health.v1; `service` empty asks for the daemon as a whole. Errors: NotFound (an unknown service).
   absl::StatusOr<HealthState> Health(const std::string& service, absl::Time deadline) const;
 

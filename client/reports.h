@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "spec/diagnostic.h"
 #include "spec/dtype.h"
 
@@ -86,6 +87,68 @@ struct DevicesReport {
   std::vector<DeviceReport> devices;
   std::string nvrtc;         // the compiler's build, or why there is none
   std::string default_arch;  // what kernels are compiled for where there is no GPU
+};
+
+// A kernel in the fastest tier of the cache that holds it.
+struct HeldKernelReport {
+  std::string spec_id, plan_id, cubin_key;
+  std::string summary;   // the graph in one line
+  std::string schedule;  // "wgmma 128x128x64"
+  std::string arch;
+  std::string tier;        // "memory", "disk"
+  std::int64_t bytes = 0;  // memory: of cubin and texts; disk: of the file
+  std::int64_t hits = 0;   // answers from memory since it came there
+  absl::Time last_used;
+  std::vector<std::string> loaded_on;  // devices
+};
+
+// An entry of the cache on disk.
+struct CacheEntryReport {
+  std::string cubin_key;
+  std::int64_t bytes = 0;  // of the file
+  absl::Time last_used;
+  std::string damage;  // why it can't be read; what follows is empty then
+  // Of the kernel that it was compiled for.
+  std::string spec_id, plan_id;
+  std::string summary, schedule, arch;
+  std::int64_t compile_us = 0;
+  int registers = 0;  // of a thread
+  std::int64_t spill_bytes = 0;
+  std::string verified;  // "verified", "unverified"
+  std::string log;       // the compiler's
+};
+struct CacheReport {
+  std::vector<CacheEntryReport> entries;            // the most recently used first
+  std::int64_t total_entries = 0, total_bytes = 0;  // beyond the daemon's limit, too
+};
+
+struct PurgeReport {
+  std::int64_t disk_entries = 0, disk_bytes = 0;
+  std::int64_t memory_kernels = 0;
+};
+
+// Counts since the daemon's start.
+struct CompilerReport {
+  std::int64_t compiles = 0, failures = 0, compile_us = 0, rejected_candidates = 0;
+};
+struct MemoryTierReport {
+  std::int64_t kernels = 0, bytes = 0, max_bytes = 0;
+  std::int64_t hits = 0, joined = 0, evicted = 0;
+};
+struct DiskTierReport {
+  std::int64_t entries = 0, bytes = 0, max_bytes = 0;
+  std::int64_t hits = 0, misses = 0, quarantined = 0, evicted = 0, errors = 0;
+};
+struct DeviceCounters {
+  std::string id;
+  std::int64_t launches = 0, loaded_kernels = 0;
+};
+struct StatsReport {
+  std::int64_t uptime_ms = 0;
+  CompilerReport compiler;
+  MemoryTierReport memory;
+  DiskTierReport disk;
+  std::vector<DeviceCounters> devices;
 };
 
 enum class HealthState { kServing, kNotServing, kUnknown };

@@ -16,6 +16,11 @@ DevicesReport FromWire(v1::ListDevicesResponse&& response);
 // Errors: DataLoss (a dtype this client does not know).
 absl::StatusOr<RunReport> FromWire(v1::RunSummary&& summary);
 
+std::vector<HeldKernelReport> FromWire(v1::ListKernelsResponse&& response);
+CacheReport FromWire(v1::ListCacheResponse&& response);
+StatsReport FromWire(v1::Stats&& stats);
+
+v1::PurgeCacheRequest ToWire(const CachePurge& purge);
 v1::Target ToWire(const CompileTarget& target);
 v1::RunHeader HeaderToWire(const RunCall& call);
 v1::LaunchRequest ToWire(const LaunchCall& call);

@@ -71,6 +71,7 @@ absl::Status Daemon::OpenDevices() {
   GEMMD_ASSIGN_OR_RETURN(devices_, DevicePool::Create(PoolOptions(config_)));
   if (!devices_->no_gpu_reason().empty()) logger_->info("no GPU: {}", devices_->no_gpu_reason());
   kernels_ = std::make_unique<KernelService>(engine_.get(), devices_.get(), config_.default_limits);
+  inventory_ = std::make_unique<CacheInventory>(engine_.get(), disk_.get(), kernels_.get());
   return absl::OkStatus();
 }
 
@@ -88,7 +89,7 @@ absl::Status Daemon::Listen() {
   grpc::ResourceQuota quota("gemmd");
   quota.SetMaxThreads(config_.call_threads);
   builder.SetResourceQuota(quota);
-  service_ = std::make_unique<GemmdService>(kernels_.get(), devices_.get(), compiler_.get(),
+  service_ = std::make_unique<GemmdService>(kernels_.get(), devices_.get(), inventory_.get(), compiler_.get(),
                                             config_.default_limits.arch, logger_);
   builder.RegisterService(service_.get());
   server_ = builder.BuildAndStart();

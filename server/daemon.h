@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "cache/disk_store.h"
 #include "compile/subprocess_compiler.h"
+#include "engine/cache_inventory.h"
 #include "engine/engine.h"
 #include "engine/kernel_service.h"
 #include "runtime/device_pool.h"
@@ -47,6 +48,7 @@ class Daemon {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<DevicePool> devices_;
   std::unique_ptr<KernelService> kernels_;
+  std::unique_ptr<CacheInventory> inventory_;
   std::unique_ptr<GemmdService> service_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> bound_;  // the addresses, with the ports that were chosen for port 0

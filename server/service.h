@@ -3,6 +3,8 @@
 
 #include <memory>
 
+#include "absl/time/clock.h"
+#include "engine/cache_inventory.h"
 #include "engine/device_buffers.h"
 #include "engine/kernel_service.h"
 #include "gemmd/v1/service.grpc.pb.h"
@@ -15,9 +17,9 @@ namespace gemmd {
 
 class GemmdService final : public v1::Gemmd::Service {
  public:
-  // `kernels`, `devices` and `compiler` outlive the service.
-  GemmdService(KernelService* kernels, DevicePool* devices, const Compiler* compiler, Arch default_arch,
-               std::shared_ptr<spdlog::logger> logger);
+  // `kernels`, `devices`, `inventory` and `compiler` outlive the service.
+  GemmdService(KernelService* kernels, DevicePool* devices, CacheInventory* inventory, const Compiler* compiler,
+               Arch default_arch, std::shared_ptr<spdlog::logger> logger);
 
   // methods_spec.cc
   grpc::Status Validate(grpc::ServerContext* context, const v1::ValidateRequest* request,
@@ -50,13 +52,24 @@ class GemmdService final : public v1::Gemmd::Service {
   grpc::Status ListDevices(grpc::ServerContext* context, const v1::ListDevicesRequest* request,
                            v1::ListDevicesResponse* response) override;
 
+  // methods_cache.cc
+  grpc::Status ListKernels(grpc::ServerContext* context, const v1::ListKernelsRequest* request,
+                           v1::ListKernelsResponse* response) override;
+  grpc::Status ListCache(grpc::ServerContext* context, const v1::ListCacheRequest* request,
+                         v1::ListCacheResponse* response) override;
+  grpc::Status PurgeCache(grpc::ServerContext* context, const v1::PurgeCacheRequest* request,
+                          v1::PurgeCacheResponse* response) override;
+  grpc::Status GetStats(grpc::ServerContext* context, const v1::GetStatsRequest* request, v1::Stats* response) override;
+
  private:
   KernelService* kernels_;
   DevicePool* devices_;
+  CacheInventory* inventory_;
   DeviceBuffers buffers_;
   const Compiler* compiler_;
   const Arch default_arch_;
   std::shared_ptr<spdlog::logger> logger_;
+  const absl::Time started_ = absl::Now();
 };
 
 }  // namespace gemmd

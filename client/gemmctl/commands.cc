@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "client/client.h"
+#include "client/gemmctl/cache_commands.h"
 #include "client/gemmctl/files.h"
 #include "client/gemmctl/report_json.h"
 #include "client/gemmctl/report_text.h"

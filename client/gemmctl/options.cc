@@ -4,8 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <optional>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 namespace gemmd {
 namespace {
@@ -39,6 +41,18 @@ bool ParseNumber(std::string_view text, Number& number) {
 bool ParsePath(std::string_view text, std::string& path) {
   path = text;
   return !path.empty();
+}
+
+// A whole number and its unit: s, m, h or d.
+std::optional<absl::Duration> ParseAge(std::string_view text) {
+  constexpr std::pair<char, std::int64_t> kUnits[] = {{'s', 1}, {'m', 60}, {'h', 60 * 60}, {'d', 24 * 60 * 60}};
+  constexpr std::int64_t kMaxSeconds = std::int64_t{100} * 366 * 24 * 60 * 60;
+  for (const auto& [unit, seconds] : kUnits) {
+    std::int64_t count = 0;
+    if (!text.ends_with(unit) || !ParseNumber(text.substr(0, text.size() - 1), count)) continue;
+    if (count >= 0 && count <= kMaxSeconds / seconds) return absl::Seconds(count * seconds);
+  }
+  return std::nullopt;
 }
 
 CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& description, std::string* spec) {
@@ -80,6 +94,24 @@ struct Commands {
     devices_app = AddCommand(app, "devices", "List the daemon's devices", nullptr);
     health_app = AddCommand(app, "health", "Ask whether the daemon serves", nullptr);
     health_app->add_option("--service", health.service, "A gRPC service, such as gemmd.v1.Gemmd");
+    kernels_app = AddCommand(app, "kernels", "List the kernels in the cache, in memory and on disk", nullptr);
+    stats_app = AddCommand(app, "stats", "Show what the daemon has done, and what its cache holds", nullptr);
+    AddCache(app);
+  }
+
+  void AddCache(CLI::App& app) {
+    CLI::App* cache = AddCommand(app, "cache", "Look at the cache on disk, and purge it", nullptr);
+    cache->require_subcommand(1);
+    cache->fallthrough();
+    list_app = AddCommand(*cache, "list", "List its entries, those used last first", nullptr);
+    show_app = AddCommand(*cache, "show", "Show one entry", nullptr);
+    show_app->add_option("KEY", show.key, "A cubin_key, or its first digits")->required();
+    purge_app = AddCommand(*cache, "purge", "Delete entries, from disk and from the daemon's memory", nullptr);
+    CLI::Option_group* what = purge_app->add_option_group("what", "What to delete");
+    by_key = what->add_option("--key", purge_key, "The entry of this cubin_key, or of its first digits");
+    by_age = what->add_option("--older-than", purge_age, "Entries unused for this long, such as 90s, 12h or 30d");
+    what->add_flag("--all", purge_all, "Every entry");
+    what->require_option(1);
   }
 
   void AddRun(CLI::App& app) {
@@ -114,17 +146,39 @@ struct Commands {
     if (run_app->parsed()) options.command = run;
     if (devices_app->parsed()) options.command = DevicesOptions{};
     if (health_app->parsed()) options.command = health;
+    if (kernels_app->parsed()) options.command = KernelsOptions{};
+    if (stats_app->parsed()) options.command = StatsOptions{};
+    if (list_app->parsed()) options.command = CacheListOptions{};
+    if (show_app->parsed()) options.command = show;
+    if (purge_app->parsed()) errors += FinishPurge(options);
     return errors;
   }
 
+  std::string FinishPurge(Options& options) {
+    CachePurgeOptions purge{.selection = PurgeEverything{}};
+    if (by_key->count() > 0) purge.selection = PurgeByKey{purge_key};
+    if (by_age->count() > 0) {
+      const std::optional<absl::Duration> age = ParseAge(purge_age);
+      if (!age) return fmt::format("--older-than: found \"{}\", expected an age such as 90s, 12h or 30d\n", purge_age);
+      purge.selection = PurgeByAge{*age};
+    }
+    options.command = purge;
+    return "";
+  }
+
   CLI::App *validate_app = nullptr, *plan_app = nullptr, *source_app = nullptr, *compile_app = nullptr,
-           *run_app = nullptr, *devices_app = nullptr, *health_app = nullptr;
+           *run_app = nullptr, *devices_app = nullptr, *health_app = nullptr, *kernels_app = nullptr,
+           *stats_app = nullptr, *list_app = nullptr, *show_app = nullptr, *purge_app = nullptr;
   ValidateOptions validate;
   PlanOptions plan;
   SourceOptions source;
   CompileOptions compile;
   RunOptions run;
   HealthOptions health;
+  CacheShowOptions show;
+  CLI::Option *by_key = nullptr, *by_age = nullptr;
+  std::string purge_key, purge_age;
+  bool purge_all = false;
   NamedTexts dims, scalars, inputs, outputs;
 };
 

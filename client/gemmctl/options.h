@@ -45,11 +45,22 @@ struct HealthOptions {
   std::string service;
 };
 
+struct KernelsOptions {};
+struct StatsOptions {};
+struct CacheListOptions {};
+struct CacheShowOptions {
+  std::string key;  // a cubin_key or its beginning
+};
+struct CachePurgeOptions {
+  CachePurge selection;
+};
+
 struct Options {
   std::string address;
   bool json = false;
   double timeout_s = 300;
-  std::variant<ValidateOptions, PlanOptions, SourceOptions, CompileOptions, RunOptions, DevicesOptions, HealthOptions>
+  std::variant<ValidateOptions, PlanOptions, SourceOptions, CompileOptions, RunOptions, DevicesOptions, HealthOptions,
+               KernelsOptions, StatsOptions, CacheListOptions, CacheShowOptions, CachePurgeOptions>
       command;
 };
 

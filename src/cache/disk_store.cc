@@ -9,7 +9,6 @@
 #include "base/atomic_file.h"
 #include "base/status.h"
 #include "cache/entry_file.h"
-#include "cache/store_directory.h"
 
 namespace gemmd {
 namespace {
@@ -57,6 +56,16 @@ absl::StatusOr<std::shared_ptr<const CacheEntry>> DiskStore::Get(std::string_vie
   // Renews the time of use. On a read-only disk this fails, and then nothing is evicted either.
   utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
   return std::make_shared<const CacheEntry>(*std::move(entry));
+}
+
+absl::StatusOr<CacheEntry> DiskStore::Peek(std::string_view cubin_key) const {
+  GEMMD_RETURN_IF_ERROR(CheckKey(cubin_key));
+  GEMMD_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(EntryPath(directory_, cubin_key), kMaxEntryBytes));
+  return DecodeEntry(cubin_key, bytes);
+}
+
+bool DiskStore::Remove(std::string_view cubin_key) {
+  return IsCubinKey(cubin_key) && RemoveEntry(directory_, cubin_key);
 }
 
 absl::Status DiskStore::Put(std::string_view cubin_key, std::shared_ptr<const CacheEntry> entry) {

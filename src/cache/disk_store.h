@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "cache/cubin_store.h"
+#include "cache/store_directory.h"
 
 namespace gemmd {
 
@@ -32,7 +34,15 @@ class DiskStore final : public CubinStore {
   absl::StatusOr<std::shared_ptr<const CacheEntry>> Get(std::string_view cubin_key) override;
   absl::Status Put(std::string_view cubin_key, std::shared_ptr<const CacheEntry> entry) override;
 
+  // What Get gives, for people who look: renews no time of use, quarantines nothing. Errors: as Get's.
+  absl::StatusOr<CacheEntry> Peek(std::string_view cubin_key) const;
+  // The entries whose key begins with `key_prefix`, the most recently used first.
+  std::vector<StoredFile> List(std::string_view key_prefix = {}) const { return ListStore(directory_, key_prefix); }
+  // Whether it was there, and is no longer.
+  bool Remove(std::string_view cubin_key);
+
   DiskStoreStats stats() const;
+  std::int64_t max_bytes() const { return max_bytes_; }
 
  private:
   DiskStore(std::filesystem::path directory, std::int64_t max_bytes);

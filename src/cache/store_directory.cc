@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "base/atomic_file.h"
 #include "base/status.h"
 #include "cache/entry_file.h"
@@ -50,6 +51,12 @@ void SortOldestFirst(std::vector<File>& files) {
 bool Remove(const fs::path& path) {
   std::error_code error;
   return fs::remove(path, error) && !error;
+}
+
+// The system clock's time of a file's; both run evenly, so their difference is the same now as then.
+absl::Time TimeOf(fs::file_time_type used) {
+  const auto age = fs::file_time_type::clock::now() - used;
+  return absl::Now() - absl::FromChrono(std::chrono::duration_cast<std::chrono::nanoseconds>(age));
 }
 
 std::vector<File> EntriesOf(const fs::path& directory) {
@@ -104,6 +111,20 @@ void Quarantine(const fs::path& directory, std::string_view key) {
   SortOldestFirst(kept);
   for (std::size_t i = 0; i + kMaxQuarantined < kept.size(); ++i) Remove(kept[i].path);
 }
+
+std::vector<StoredFile> ListStore(const fs::path& directory, std::string_view key_prefix) {
+  std::vector<File> entries = EntriesOf(directory);
+  SortOldestFirst(entries);
+  std::vector<StoredFile> listed;
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    std::string key = entry->path.filename().string();
+    if (!key.starts_with(key_prefix)) continue;
+    listed.push_back({.key = std::move(key), .bytes = entry->bytes, .last_used = TimeOf(entry->used)});
+  }
+  return listed;
+}
+
+bool RemoveEntry(const fs::path& directory, std::string_view key) { return Remove(EntryPath(directory, key)); }
 
 Trimmed TrimStore(const fs::path& directory, std::int64_t max_bytes, std::int64_t target_bytes) {
   std::vector<File> entries = EntriesOf(directory);

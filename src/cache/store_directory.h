@@ -4,9 +4,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace gemmd {
 
@@ -19,6 +22,18 @@ std::filesystem::path EntryPath(const std::filesystem::path& directory, std::str
 
 // Moves a bad entry to directory/quarantine, which keeps the newest few for whoever wants to look.
 void Quarantine(const std::filesystem::path& directory, std::string_view key);
+
+// One entry's file.
+struct StoredFile {
+  std::string key;
+  std::int64_t bytes = 0;
+  absl::Time last_used;
+};
+// The entries whose key begins with `key_prefix`, the most recently used first.
+std::vector<StoredFile> ListStore(const std::filesystem::path& directory, std::string_view key_prefix);
+
+// Whether it was there, and is no longer. Requires IsCubinKey(key).
+bool RemoveEntry(const std::filesystem::path& directory, std::string_view key);
 
 struct Trimmed {
   std::int64_t bytes = 0;    // of the entries that stay

@@ -29,6 +29,10 @@ std::optional<Cubin> Fetch(CubinStore* disk, const PlannedKernel& planned) {
 void Keep(CubinStore* disk, const PlannedKernel& planned, const Cubin& cubin) {
   if (disk == nullptr) return;
   const CubinRecord record{.arch = Name(planned.plan.arch),
+                           .spec_id = planned.spec_id,
+                           .plan_id = planned.plan.plan_id,
+                           .summary = Summary(planned.canonical.graph),
+                           .schedule = ScheduleOf(planned.plan),
                            .compile_us = cubin.compile_us,
                            .usage = cubin.usage,
                            .log = cubin.log,

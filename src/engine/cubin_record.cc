@@ -65,11 +65,9 @@ std::string RecordToJson(const CubinRecord& record) {
                      {"spill_load_bytes", kernel.spill_load_bytes},
                      {"static_shared_bytes", kernel.static_shared_bytes}});
   }
-  const Json object = {{"arch", record.arch},
-                       {"compile_us", record.compile_us},
-                       {"usage", std::move(usage)},
-                       {"log", record.log},
-                       {"verified", Name(record.verified)}};
+  const Json object = {{"arch", record.arch},       {"spec_id", record.spec_id},   {"plan_id", record.plan_id},
+                       {"summary", record.summary}, {"schedule", record.schedule}, {"compile_us", record.compile_us},
+                       {"usage", std::move(usage)}, {"log", record.log},           {"verified", Name(record.verified)}};
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -77,15 +75,28 @@ absl::StatusOr<CubinRecord> RecordFromJson(std::string_view text) {
   const Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return DataLoss("cubin record: not a JSON object");
   const auto arch = TextOf(object, "arch");
+  const auto spec_id = TextOf(object, "spec_id");
+  const auto plan_id = TextOf(object, "plan_id");
+  const auto summary = TextOf(object, "summary");
+  const auto schedule = TextOf(object, "schedule");
   const auto compile_us = NumberOf(object, "compile_us");
   const auto log = TextOf(object, "log");
   const auto verified_name = TextOf(object, "verified");
   const auto verified = verified_name ? VerifiedFromName(*verified_name) : std::nullopt;
   const auto usage = object.find("usage");
-  if (!arch || !compile_us || !log || !verified || usage == object.end() || !usage->is_array()) {
+  const bool is_named = spec_id && plan_id && summary && schedule;
+  if (!arch || !is_named || !compile_us || !log || !verified || usage == object.end() || !usage->is_array()) {
     return DataLoss("cubin record: a field is missing or of another type");
   }
-  CubinRecord record{.arch = *arch, .compile_us = *compile_us, .usage = {}, .log = *log, .verified = *verified};
+  CubinRecord record{.arch = *arch,
+                     .spec_id = *spec_id,
+                     .plan_id = *plan_id,
+                     .summary = *summary,
+                     .schedule = *schedule,
+                     .compile_us = *compile_us,
+                     .usage = {},
+                     .log = *log,
+                     .verified = *verified};
   for (const Json& kernel : *usage) {
     const auto read = UsageFromJson(kernel);
     if (!read) return DataLoss("cubin record: malformed usage");

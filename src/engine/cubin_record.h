@@ -17,6 +17,10 @@ std::string_view Name(Verified verified);  // "unverified", "verified"
 
 struct CubinRecord {
   std::string arch;  // "sm_90a"
+  // Of the kernel that it was made for; others with the same source share the cubin.
+  std::string spec_id, plan_id;
+  std::string summary;   // the graph in one line
+  std::string schedule;  // "wgmma 128x128x64"
   std::int64_t compile_us = 0;
   std::vector<ResourceUsage> usage;
   std::string log;

@@ -9,7 +9,6 @@
 #include "base/status.h"
 #include "cache/single_flight.h"
 #include "engine/candidate.h"
-#include "engine/kernel_memory.h"
 #include "engine/lookup_key.h"
 #include "spec/validate.h"
 
@@ -49,11 +48,11 @@ struct Engine::State {
   absl::StatusOr<Built> Build(const CanonicalSpec& canonical, const std::string& lookup_key, const ConfigPin& pin,
                               const DeviceLimits& limits, const Assumptions& assumptions, absl::Time deadline);
 
-  const Compiler* const compiler;
+  const CountingCompiler compiler;
   CubinStore* const disk;
   KernelMemory memory;
   SingleFlight<Built> flights;
-  std::atomic<std::int64_t> compiles{0}, memory_hits{0}, disk_hits{0}, rejected_candidates{0}, joined_flights{0};
+  std::atomic<std::int64_t> memory_hits{0}, disk_hits{0}, rejected_candidates{0}, joined_flights{0};
 };
 
 // The first candidate that builds cleanly, in the order of their rank; then kept in memory.
@@ -63,16 +62,16 @@ absl::StatusOr<Built> Engine::State::Build(const CanonicalSpec& canonical, const
   if (auto kernel = memory.Find(lookup_key)) return Built{.kernel = std::move(kernel), .tier = CacheTier::kMemory};
   GEMMD_ASSIGN_OR_RETURN(const std::vector<KernelConfig> configs,
                          RankConfigs(canonical.graph, limits, pin, assumptions));
-  GEMMD_ASSIGN_OR_RETURN(const std::string identity, compiler->Identity());
+  GEMMD_ASSIGN_OR_RETURN(const std::string identity, compiler.Identity());
   std::vector<std::string> rejections;
   for (const KernelConfig& config : configs) {
     if (absl::Now() >= deadline) return DeadlineExceeded("no candidate was built in time");
     GEMMD_ASSIGN_OR_RETURN(PlannedKernel planned, PlanCandidate(canonical, config, limits, assumptions, identity));
     planned.plan.reasons.insert(planned.plan.reasons.end(), rejections.begin(), rejections.end());
-    absl::StatusOr<BuiltCandidate> built = BuildCandidate(std::move(planned), *compiler, disk, deadline);
+    absl::StatusOr<BuiltCandidate> built = BuildCandidate(std::move(planned), compiler, disk, deadline);
     if (built.ok()) {
       memory.Insert(lookup_key, built->kernel);
-      ++(built->from_disk ? disk_hits : compiles);
+      if (built->from_disk) ++disk_hits;
       return Built{.kernel = built->kernel, .tier = built->from_disk ? CacheTier::kDisk : CacheTier::kNone};
     }
     if (!absl::IsFailedPrecondition(built.status())) return built.status();
@@ -93,7 +92,7 @@ absl::StatusOr<PlannedKernel> Engine::Plan(const KernelSpec& spec, const DeviceL
   GEMMD_ASSIGN_OR_RETURN(const CanonicalSpec canonical, CanonicalizeValid(spec));
   GEMMD_ASSIGN_OR_RETURN(const std::vector<KernelConfig> configs,
                          RankConfigs(canonical.graph, limits, spec.config, assumptions));
-  const absl::StatusOr<std::string> identity = state_->compiler->Identity();
+  const absl::StatusOr<std::string> identity = state_->compiler.Identity();
   return PlanCandidate(canonical, configs.front(), limits, assumptions, identity.ok() ? *identity : std::string());
 }
 
@@ -121,12 +120,19 @@ absl::StatusOr<std::shared_ptr<const CompiledKernel>> Engine::Find(std::string_v
   return NotFound("plan_id {}: not compiled by this daemon, or evicted; compile its spec again", Quote(plan_id));
 }
 
+std::vector<KernelUse> Engine::KernelsInMemory() const { return state_->memory.List(); }
+
+std::int64_t Engine::DropFromMemory(const std::function<bool(const KernelUse&)>& forget) {
+  return state_->memory.RemoveIf(forget);
+}
+
 EngineStats Engine::stats() const {
-  return {.compiles = state_->compiles,
+  return {.compiler = state_->compiler.stats(),
           .memory_hits = state_->memory_hits,
           .disk_hits = state_->disk_hits,
           .rejected_candidates = state_->rejected_candidates,
-          .joined_flights = state_->joined_flights};
+          .joined_flights = state_->joined_flights,
+          .memory = state_->memory.stats()};
 }
 
 }  // namespace gemmd

@@ -2,15 +2,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cache/cubin_store.h"
 #include "compile/compiler.h"
+#include "compile/counting_compiler.h"
 #include "engine/compiled_kernel.h"
+#include "engine/kernel_memory.h"
 #include "spec/kernel_spec.h"
 
 namespace gemmd {
@@ -32,7 +36,9 @@ struct CompileOutcome {
 };
 
 struct EngineStats {
-  std::int64_t compiles = 0, memory_hits = 0, disk_hits = 0, rejected_candidates = 0, joined_flights = 0;
+  CompilerStats compiler;  // of candidates that were then rejected, too
+  std::int64_t memory_hits = 0, disk_hits = 0, rejected_candidates = 0, joined_flights = 0;
+  KernelMemoryStats memory;
 };
 
 // Thread-safe.
@@ -55,6 +61,11 @@ class Engine {
 
   // A kernel that the memory tier holds, by its plan_id. Errors: NotFound.
   absl::StatusOr<std::shared_ptr<const CompiledKernel>> Find(std::string_view plan_id) const;
+
+  // What the memory tier holds, the most recently used first.
+  std::vector<KernelUse> KernelsInMemory() const;
+  // Forgets those for which `forget` is true; returns how many there were.
+  std::int64_t DropFromMemory(const std::function<bool(const KernelUse&)>& forget);
 
   EngineStats stats() const;
 

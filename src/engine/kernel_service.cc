@@ -83,7 +83,14 @@ absl::StatusOr<LaunchOutcome> KernelService::LaunchPrepared(const CompileOutcome
   GEMMD_ASSIGN_OR_RETURN(const auto loaded, loaded_.Get(device, *prepared.kernel, deadline));
   request.kernel = loaded->id();
   GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, device->Launch(request, deadline));
+  const std::lock_guard lock(launches_mutex_);
+  ++launches_[device->info().id];
   return LaunchOutcome{.compile = prepared, .result = result};
+}
+
+std::map<std::string, std::int64_t> KernelService::Launches() const {
+  const std::lock_guard lock(launches_mutex_);
+  return launches_;
 }
 
 }  // namespace gemmd

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -59,6 +61,11 @@ class KernelService {
                                                const LaunchSignature& signature, const TensorArguments& arguments,
                                                absl::Time deadline);
 
+  // The ids of the devices that have a kernel loaded, by its plan_id.
+  std::map<std::string, std::vector<std::string>> LoadedOn() const { return loaded_.Devices(); }
+  // How many launches each device has done, by its id.
+  std::map<std::string, std::int64_t> Launches() const;
+
  private:
   absl::StatusOr<DeviceLimits> LimitsFor(const KernelTarget& target) const;
   const DeviceLimits& LimitsOfDevice(const DeviceInfo& device) const;
@@ -67,6 +74,8 @@ class KernelService {
   DevicePool* devices_;
   DeviceLimits default_limits_;
   LoadedKernels loaded_;
+  mutable std::mutex launches_mutex_;
+  std::map<std::string, std::int64_t> launches_;
 };
 
 }  // namespace gemmd

@@ -35,7 +35,7 @@ absl::StatusOr<std::shared_ptr<const LoadedKernel>> LoadedKernels::Get(const std
             if (auto loaded = Find(key)) return loaded;
             GEMMD_ASSIGN_OR_RETURN(const LoadedKernelId id, device->Load(ImageFor(device->info(), kernel), deadline));
             auto loaded = std::make_shared<const LoadedKernel>(device, id);
-            Insert(key, loaded);
+            Insert({.key = key, .plan_id = kernel.planned.plan.plan_id, .kernel = loaded});
             return loaded;
           })
       .result;
@@ -49,12 +49,19 @@ std::shared_ptr<const LoadedKernel> LoadedKernels::Find(const std::string& key) 
   return found->second->kernel;
 }
 
-void LoadedKernels::Insert(const std::string& key, std::shared_ptr<const LoadedKernel> kernel) {
+std::map<std::string, std::vector<std::string>> LoadedKernels::Devices() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::vector<std::string>> devices;
+  for (const Entry& entry : entries_) devices[entry.plan_id].push_back(entry.kernel->device()->info().id);
+  return devices;
+}
+
+void LoadedKernels::Insert(Entry entry) {
   std::list<Entry> dropped;  // unloaded after the lock is given back
   const std::lock_guard lock(mutex_);
-  dropped = TakeStale(*kernel->device());
-  entries_.push_front({key, std::move(kernel)});
-  by_key_[key] = entries_.begin();
+  dropped = TakeStale(*entry.kernel->device());
+  entries_.push_front(std::move(entry));
+  by_key_[entries_.front().key] = entries_.begin();
   while (entries_.size() > capacity_) {
     by_key_.erase(entries_.back().key);
     dropped.splice(dropped.end(), entries_, std::prev(entries_.end()));

@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -43,18 +45,22 @@ class LoadedKernels {
   absl::StatusOr<std::shared_ptr<const LoadedKernel>> Get(const std::shared_ptr<Device>& device,
                                                           const CompiledKernel& kernel, absl::Time deadline);
 
+  // The ids of the devices that have a kernel loaded, by its plan_id.
+  std::map<std::string, std::vector<std::string>> Devices() const;
+
  private:
   struct Entry {
     std::string key;
+    std::string plan_id;
     std::shared_ptr<const LoadedKernel> kernel;
   };
   std::shared_ptr<const LoadedKernel> Find(const std::string& key);
-  void Insert(const std::string& key, std::shared_ptr<const LoadedKernel> kernel);
+  void Insert(Entry entry);
   std::list<Entry> TakeStale(const Device& device);  // requires the mutex
 
   const std::size_t capacity_;
   SingleFlight<std::shared_ptr<const LoadedKernel>> flights_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::list<Entry> entries_;  // most recently used first
   std::unordered_map<std::string, std::list<Entry>::iterator> by_key_;
 };

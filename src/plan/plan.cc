@@ -1,5 +1,7 @@
 #include "plan/plan.h"
 
+#include <fmt/format.h>
+
 #include "base/digest.h"
 
 namespace gemmd {
@@ -55,6 +57,16 @@ std::string PlanId(const Graph& graph, const Plan& plan) {
 }
 
 }  // namespace
+
+std::string ScheduleOf(const Plan& plan) {
+  std::string text;
+  for (const KernelPlan& kernel : plan.kernels) {
+    const KernelConfig& config = kernel.config;
+    text += fmt::format("{}{} {}x{}x{}", text.empty() ? "" : "; ", Name(config.family), config.tile_m, config.tile_n,
+                        config.tile_k);
+  }
+  return text;
+}
 
 AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions) {
   AccessWidths widths;

@@ -60,6 +60,9 @@ struct Plan {
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
+// For people: "wgmma 128x128x64", by "; " where there are several kernels.
+std::string ScheduleOf(const Plan& plan);
+
 // The planned dynamic shared memory of a config, in bytes.
 std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph);
 

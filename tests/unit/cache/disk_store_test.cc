@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "base/status.h"
 #include "cache/entry_file.h"
 
@@ -235,6 +236,50 @@ TEST_F(DiskStoreTest, ADirectoryThatCannotBeMadeIsUnavailable) {
 
 TEST_F(DiskStoreTest, MakesTheParentsOfItsDirectory) {
   EXPECT_TRUE(DiskStore::Open(directory_ / "a" / "b", kPlentyBytes).ok());
+}
+
+TEST_F(DiskStoreTest, ListsTheMostRecentlyUsedFirst) {
+  const auto store = Open();
+  const absl::Time before = absl::Now();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(store->Put(Key(i), Entry("cubin")).ok());
+  Age(Key(0), std::chrono::hours(5));
+  Age(Key(2), std::chrono::hours(3));
+  const std::vector<StoredFile> files = store->List();
+  ASSERT_EQ(files.size(), 3U);
+  EXPECT_EQ(files[0].key, Key(1));
+  EXPECT_EQ(files[1].key, Key(2));
+  EXPECT_EQ(files[2].key, Key(0));
+  EXPECT_EQ(files[0].bytes, static_cast<std::int64_t>(fs::file_size(PathOf(Key(1)))));
+  EXPECT_LT(absl::AbsDuration(before - absl::Hours(5) - files[2].last_used), absl::Minutes(1));
+}
+
+TEST_F(DiskStoreTest, ListsTheKeysThatBeginSo) {
+  const auto store = Open();
+  for (int i : {0x12, 0x13, 0x22}) ASSERT_TRUE(store->Put(Key(i), Entry("cubin")).ok());
+  EXPECT_EQ(store->List("1").size(), 2U);
+  EXPECT_EQ(store->List("12").size(), 1U);
+  EXPECT_TRUE(store->List("../").empty());
+}
+
+TEST_F(DiskStoreTest, PeekingChangesNothing) {
+  const auto store = Open();
+  ASSERT_TRUE(store->Put(Key(1), Entry("cubin")).ok());
+  Age(Key(1), std::chrono::hours(5));
+  EXPECT_EQ(store->Peek(Key(1)).value(), *Entry("cubin"));
+  EXPECT_LT(store->List()[0].last_used, absl::Now() - absl::Hours(4));
+  EXPECT_EQ(store->stats().hits, 0);
+  fs::resize_file(PathOf(Key(1)), 100);
+  EXPECT_TRUE(absl::IsDataLoss(store->Peek(Key(1)).status()));
+  EXPECT_TRUE(fs::exists(PathOf(Key(1))));
+}
+
+TEST_F(DiskStoreTest, RemovesAnEntryOnce) {
+  const auto store = Open();
+  ASSERT_TRUE(store->Put(Key(1), Entry("cubin")).ok());
+  EXPECT_TRUE(store->Remove(Key(1)));
+  EXPECT_FALSE(store->Remove(Key(1)));
+  EXPECT_FALSE(store->Remove("../../escape"));
+  EXPECT_TRUE(absl::IsNotFound(store->Get(Key(1)).status()));
 }
 
 }  // namespace

@@ -35,6 +35,25 @@ grpc::Status LoopbackDaemon::Plan(grpc::ServerContext*, const v1::PlanRequest* r
   return plan ? plan(*request, *response) : Unanswered();
 }
 
+grpc::Status LoopbackDaemon::ListKernels(grpc::ServerContext*, const v1::ListKernelsRequest* request,
+                                         v1::ListKernelsResponse* response) {
+  return list_kernels ? list_kernels(*request, *response) : Unanswered();
+}
+
+grpc::Status LoopbackDaemon::ListCache(grpc::ServerContext*, const v1::ListCacheRequest* request,
+                                       v1::ListCacheResponse* response) {
+  return list_cache ? list_cache(*request, *response) : Unanswered();
+}
+
+grpc::Status LoopbackDaemon::PurgeCache(grpc::ServerContext*, const v1::PurgeCacheRequest* request,
+                                        v1::PurgeCacheResponse* response) {
+  return purge_cache ? purge_cache(*request, *response) : Unanswered();
+}
+
+grpc::Status LoopbackDaemon::GetStats(grpc::ServerContext*, const v1::GetStatsRequest*, v1::Stats* response) {
+  return get_stats ? get_stats(*response) : Unanswered();
+}
+
 grpc::Status LoopbackDaemon::Run(grpc::ServerContext* context, RunStream* stream) {
   return run ? run(*context, *stream) : Unanswered();
 }

@@ -27,6 +27,10 @@ class LoopbackDaemon final : public v1::Gemmd::Service {
   std::function<grpc::Status(grpc::ServerContext&, RunStream&)> run;
   // Has the host device where no answer is set.
   std::function<grpc::Status(const v1::ListDevicesRequest&, v1::ListDevicesResponse&)> list_devices;
+  std::function<grpc::Status(const v1::ListKernelsRequest&, v1::ListKernelsResponse&)> list_kernels;
+  std::function<grpc::Status(const v1::ListCacheRequest&, v1::ListCacheResponse&)> list_cache;
+  std::function<grpc::Status(const v1::PurgeCacheRequest&, v1::PurgeCacheResponse&)> purge_cache;
+  std::function<grpc::Status(v1::Stats&)> get_stats;
   std::string buffer;  // the one device buffer's bytes
 
  private:
@@ -38,6 +42,11 @@ class LoopbackDaemon final : public v1::Gemmd::Service {
   grpc::Status ReadBuffer(grpc::ServerContext*, const v1::ReadBufferRequest*,
                           grpc::ServerWriter<v1::ReadBufferResponse>*) override;
   grpc::Status ListDevices(grpc::ServerContext*, const v1::ListDevicesRequest*, v1::ListDevicesResponse*) override;
+
+  grpc::Status ListKernels(grpc::ServerContext*, const v1::ListKernelsRequest*, v1::ListKernelsResponse*) override;
+  grpc::Status ListCache(grpc::ServerContext*, const v1::ListCacheRequest*, v1::ListCacheResponse*) override;
+  grpc::Status PurgeCache(grpc::ServerContext*, const v1::PurgeCacheRequest*, v1::PurgeCacheResponse*) override;
+  grpc::Status GetStats(grpc::ServerContext*, const v1::GetStatsRequest*, v1::Stats*) override;
 
   std::string address_;
   std::unique_ptr<grpc::Server> server_;

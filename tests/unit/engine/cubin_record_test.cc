@@ -7,6 +7,10 @@ namespace {
 
 CubinRecord Record() {
   return {.arch = "sm_90a",
+          .spec_id = "5bec",
+          .plan_id = "91a4",
+          .summary = "f16 [M,K] x f16 [K,N] -> store f16",
+          .schedule = "wgmma 128x128x64",
           .compile_us = 12345,
           .usage = {{.entry = "gemm",
                      .registers = 168,
@@ -21,6 +25,10 @@ TEST(CubinRecordTest, SurvivesItsJson) {
   const auto read = RecordFromJson(RecordToJson(Record()));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->arch, "sm_90a");
+  EXPECT_EQ(read->spec_id, "5bec");
+  EXPECT_EQ(read->plan_id, "91a4");
+  EXPECT_EQ(read->summary, Record().summary);
+  EXPECT_EQ(read->schedule, "wgmma 128x128x64");
   EXPECT_EQ(read->compile_us, 12345);
   EXPECT_EQ(read->log, Record().log);
   EXPECT_EQ(read->verified, Verified::kVerified);
@@ -45,6 +53,7 @@ std::string With(std::string_view from, std::string_view to) {
 
 INSTANTIATE_TEST_SUITE_P(All, MalformedRecordTest,
                          testing::Values("", "[]", "{}", "{\"arch\":", With("12345", "\"12345\""),
+                                         With("\"plan_id\":\"91a4\",", ""),
                                          With("\"verified\":\"verified\"", "\"verified\":\"sure\""),
                                          With("\"registers\":168,", ""), With("[{", "[3,{")));
 

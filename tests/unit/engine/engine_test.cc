@@ -85,7 +85,7 @@ TEST_F(EngineTest, CompilesOnceThenAnswersFromMemory) {
   EXPECT_THAT(*first->kernel->cubin, testing::StartsWith("\x7f"
                                                          "ELF"));
   EXPECT_EQ(first->kernel->manifest.cubin_keys, std::vector{first->kernel->planned.cubin_key});
-  EXPECT_EQ(engine.stats().compiles, 1);
+  EXPECT_EQ(engine.stats().compiler.compiles, 1);
   EXPECT_EQ(engine.stats().memory_hits, 1);
 }
 
@@ -111,7 +111,7 @@ TEST_F(EngineTest, ServesFromDiskAfterARestart) {
   const auto after = Compile(restarted, SampleSpec());
   ASSERT_TRUE(after.ok()) << after.status();
   EXPECT_EQ(after->tier, CacheTier::kDisk);
-  EXPECT_EQ(restarted.stats().compiles, 0);
+  EXPECT_EQ(restarted.stats().compiler.compiles, 0);
   EXPECT_EQ(*after->kernel->cubin, *before->kernel->cubin);
   EXPECT_EQ(after->kernel->compile_us, before->kernel->compile_us);
   EXPECT_EQ(after->kernel->usage.size(), before->kernel->usage.size());
@@ -137,12 +137,13 @@ TEST_F(EngineTest, PassesOverACandidateThatSpillsAndNeverCompilesItAgain) {
   const auto outcome = Compile(engine, SampleSpec());
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_EQ(engine.stats().rejected_candidates, 1);
+  EXPECT_EQ(engine.stats().compiler.compiles, 2);
   EXPECT_NE(outcome->kernel->planned.plan.plan_id, planned->plan.plan_id);
   EXPECT_THAT(outcome->kernel->planned.plan.reasons, testing::Contains(HasSubstr("passed over")));
   Engine restarted(compiler_.get(), disk_.get(), kMemoryBytes);
   const auto after = Compile(restarted, SampleSpec());
   ASSERT_TRUE(after.ok()) << after.status();
-  EXPECT_EQ(restarted.stats().compiles, 0);
+  EXPECT_EQ(restarted.stats().compiler.compiles, 0);
   EXPECT_EQ(after->kernel->planned.plan.plan_id, outcome->kernel->planned.plan.plan_id);
 }
 
@@ -155,7 +156,7 @@ TEST_F(EngineTest, SixtyFourCallersCompileOnce) {
   }
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(served, 64);
-  EXPECT_EQ(engine.stats().compiles, 1);
+  EXPECT_EQ(engine.stats().compiler.compiles, 1);
 }
 
 TEST_F(EngineTest, AMissedDeadlineIsNotRemembered) {
@@ -183,7 +184,7 @@ TEST_F(EngineTest, PlanAgreesWithWhatIsCompiled) {
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_EQ(planned->cubin_key, outcome->kernel->planned.cubin_key);
   EXPECT_EQ(planned->generated.source, outcome->kernel->planned.generated.source);
-  EXPECT_EQ(engine.stats().compiles, 1);
+  EXPECT_EQ(engine.stats().compiler.compiles, 1);
 }
 
 TEST_F(EngineTest, AnInvalidSpecNeverReachesTheCompiler) {
@@ -193,7 +194,7 @@ TEST_F(EngineTest, AnInvalidSpecNeverReachesTheCompiler) {
   const auto outcome = Compile(engine, spec);
   EXPECT_EQ(outcome.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(MessageOf(outcome.status())), HasSubstr("epilogue[1].operand"));
-  EXPECT_EQ(engine.stats().compiles, 0);
+  EXPECT_EQ(engine.stats().compiler.compiles, 0);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/time/clock.h"
+
 namespace gemmd {
 namespace {
 
@@ -21,7 +23,7 @@ TEST(KernelMemoryTest, EvictsTheLeastRecentlyUsedBeyondItsBytes) {
   EXPECT_NE(memory.Find("a"), nullptr);
   EXPECT_EQ(memory.Find("b"), nullptr);
   EXPECT_EQ(memory.FindPlan("pb"), nullptr);
-  EXPECT_EQ(memory.bytes(), 80);
+  EXPECT_EQ(memory.stats().bytes, 80);
 }
 
 TEST(KernelMemoryTest, FindsAPlanAsLongAsAnyQuestionLeadsToIt) {
@@ -41,7 +43,7 @@ TEST(KernelMemoryTest, ReplacesWhatAQuestionHad) {
   memory.Insert("a", Kernel("new", 70));
   EXPECT_EQ(memory.FindPlan("old"), nullptr);
   EXPECT_EQ(memory.Find("a")->planned.plan.plan_id, "new");
-  EXPECT_EQ(memory.bytes(), 70);
+  EXPECT_EQ(memory.stats().bytes, 70);
 }
 
 TEST(KernelMemoryTest, LeavesTheOthersWhenAKernelIsTooLarge) {
@@ -59,6 +61,41 @@ TEST(KernelMemoryTest, AnEvictedKernelLivesWithItsUsers) {
   memory.Insert("b", Kernel("pb", 60));
   EXPECT_EQ(memory.Find("a"), nullptr);
   EXPECT_EQ(held->cubin->size(), 60u);
+}
+
+TEST(KernelMemoryTest, ListsTheMostRecentlyUsedFirstWithTheirHits) {
+  KernelMemory memory(100);
+  const absl::Time before = absl::Now();
+  memory.Insert("a", Kernel("pa", 40));
+  memory.Insert("b", Kernel("pb", 40));
+  memory.Find("a");
+  memory.Find("a");
+  const std::vector<KernelUse> uses = memory.List();
+  ASSERT_EQ(uses.size(), 2u);
+  EXPECT_EQ(uses[0].kernel->planned.plan.plan_id, "pa");
+  EXPECT_EQ(uses[0].hits, 2);
+  EXPECT_EQ(uses[1].hits, 0);
+  EXPECT_GE(uses[0].last_used, uses[1].last_used);
+  EXPECT_GE(uses[1].last_used, before);
+}
+
+TEST(KernelMemoryTest, CountsWhatItEvicted) {
+  KernelMemory memory(100);
+  for (const char* key : {"a", "b", "c", "d"}) memory.Insert(key, Kernel(key, 40));
+  EXPECT_EQ(memory.stats().kernels, 2);
+  EXPECT_EQ(memory.stats().evicted, 2);
+  EXPECT_EQ(memory.stats().max_bytes, 100);
+}
+
+TEST(KernelMemoryTest, ForgetsWhatIsChosen) {
+  KernelMemory memory(100);
+  memory.Insert("a", Kernel("pa", 30));
+  memory.Insert("b", Kernel("pb", 40));
+  EXPECT_EQ(memory.RemoveIf([](const KernelUse& use) { return use.kernel->planned.plan.plan_id == "pa"; }), 1);
+  EXPECT_EQ(memory.Find("a"), nullptr);
+  EXPECT_EQ(memory.FindPlan("pa"), nullptr);
+  EXPECT_NE(memory.Find("b"), nullptr);
+  EXPECT_EQ(memory.stats().bytes, 40);
 }
 
 }  // namespace

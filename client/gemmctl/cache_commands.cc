@@ -1,0 +1,60 @@
+#include "client/gemmctl/cache_commands.h"
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "base/status.h"
+#include "client/client.h"
+#include "client/gemmctl/cache_report.h"
+#include "spec/diagnostic.h"
+
+namespace gemmd {
+namespace {
+
+std::string Printed(const Options& options, const nlohmann::ordered_json& json, std::string text) {
+  return options.json ? json.dump(2) + "\n" : std::move(text);
+}
+
+// Connects, asks by `ask`, and prints the answer for people or programs.
+template <typename Ask>
+CommandResult Answer(const Options& options, Ask ask) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(options.timeout_s);
+  const absl::StatusOr<Client> client = Client::Connect(options.address, deadline);
+  if (!client.ok()) return Failed(options, client.status());
+  const auto report = ask(*client, deadline);
+  if (!report.ok()) return Failed(options, report.status());
+  return {ExitCode::kOk, Printed(options, JsonOf(*report), TextOf(*report, absl::Now())), ""};
+}
+
+}  // namespace
+
+CommandResult Run(const Options& options, const KernelsOptions&) {
+  return Answer(options, [](const Client& client, absl::Time deadline) { return client.ListKernels(deadline); });
+}
+
+CommandResult Run(const Options& options, const StatsOptions&) {
+  return Answer(options, [](const Client& client, absl::Time deadline) { return client.GetStats(deadline); });
+}
+
+CommandResult Run(const Options& options, const CacheListOptions&) {
+  return Answer(options, [](const Client& client, absl::Time deadline) { return client.ListCache("", deadline); });
+}
+
+CommandResult Run(const Options& options, const CacheShowOptions& command) {
+  return Answer(options, [&](const Client& client, absl::Time deadline) -> absl::StatusOr<CacheEntryReport> {
+    GEMMD_ASSIGN_OR_RETURN(CacheReport report, client.ListCache(command.key, deadline));
+    if (report.entries.empty()) return NotFound("cubin_key {}: not on disk", Quote(command.key));
+    if (report.total_entries > 1) {
+      return InvalidArgument("cubin_key {}: {} entries begin with it", Quote(command.key), report.total_entries);
+    }
+    return std::move(report.entries.front());
+  });
+}
+
+CommandResult Run(const Options& options, const CachePurgeOptions& command) {
+  return Answer(options, [&](const Client& client, absl::Time deadline) {
+    return client.PurgeCache(command.selection, deadline);
+  });
+}
+
+}  // namespace gemmd

@@ -1,0 +1,16 @@
+// gemmctl kernels, stats and cache: what the daemon holds and has done.
+#pragma once
+
+#include "client/gemmctl/commands.h"
+#include "client/gemmctl/options.h"
+
+namespace gemmd {
+
+CommandResult Run(const Options& options, const KernelsOptions& command);
+CommandResult Run(const Options& options, const StatsOptions& command);
+CommandResult Run(const Options& options, const CacheListOptions& command);
+// NotFound or InvalidArgument where the key names no entry, or several.
+CommandResult Run(const Options& options, const CacheShowOptions& command);
+CommandResult Run(const Options& options, const CachePurgeOptions& command);
+
+}  // namespace gemmd

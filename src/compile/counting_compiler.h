@@ -1,0 +1,31 @@
+// Counts what another compiler does.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "compile/compiler.h"
+
+namespace gemmd {
+
+struct CompilerStats {
+  std::int64_t compiles = 0;    // ended, well or not
+  std::int64_t failures = 0;    // of them
+  std::int64_t compile_us = 0;  // of those that ended well, as they report it
+};
+
+class CountingCompiler final : public Compiler {
+ public:
+  // `inner` outlives this.
+  explicit CountingCompiler(const Compiler* inner) : inner_(inner) {}
+
+  absl::StatusOr<Cubin> Compile(const CompileRequest& request, absl::Time deadline) const override;
+  absl::StatusOr<std::string> Identity() const override { return inner_->Identity(); }
+  CompilerStats stats() const { return {compiles_, failures_, compile_us_}; }
+
+ private:
+  const Compiler* const inner_;
+  mutable std::atomic<std::int64_t> compiles_{0}, failures_{0}, compile_us_{0};
+};
+
+}  // namespace gemmd
