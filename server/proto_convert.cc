@@ -148,6 +148,7 @@ class SpecReader {
     if (traits != nullptr) operation.kind = traits->kind;
     if (message.has_value()) operation.value = message.value();
     operation.operand = message.operand();
+    operation.condition = message.condition();
     if (message.has_scale()) operation.scale = message.scale();
     if (message.has_min()) operation.min = message.min();
     if (message.has_max()) operation.max = message.max();

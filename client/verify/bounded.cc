@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "client/verify/operation_reference.h"
 
@@ -60,6 +61,49 @@ Bounded ReluGradient(const Bounded& x, const Bounded& y) {
   return x;
 }
 
+// Either x or y.
+Bounded Either(const Bounded& x, const Bounded& y) {
+  if (x.undetermined || y.undetermined || std::isnan(x.value) != std::isnan(y.value)) return kUndetermined;
+  if (std::isnan(x.value) || (x.value == y.value && x.error == y.error)) return x;
+  const double low = std::min(x.value - x.error, y.value - y.error);
+  const double high = std::max(x.value + x.error, y.value + y.error);
+  if (!std::isfinite(low) || !std::isfinite(high)) return {std::isfinite(x.value) ? x.value : 0, kInfinity};
+  const double middle = low + (high - low) / 2;
+  return {middle, std::max(high - middle, middle - low)};
+}
+
+constexpr Bounded kTrue{1, 0}, kFalse{0, 0};
+
+Bounded Truth(bool certainly, bool possibly) { return certainly ? kTrue : possibly ? Either(kTrue, kFalse) : kFalse; }
+
+// Whether x < y, or x <= y where `or_equal`.
+Bounded Ordered(const Bounded& x, const Bounded& y, bool or_equal) {
+  if (x.undetermined || y.undetermined) return Truth(false, true);
+  if (std::isnan(x.value) || std::isnan(y.value)) return kFalse;
+  const auto holds = [&](double left, double right) { return or_equal ? left <= right : left < right; };
+  return Truth(holds(x.value + x.error, y.value - y.error), holds(x.value - x.error, y.value + y.error));
+}
+
+Bounded EqualTo(const Bounded& x, const Bounded& y) {
+  if (x.undetermined || y.undetermined) return Truth(false, true);
+  if (std::isnan(x.value) || std::isnan(y.value)) return kFalse;
+  const bool certain = x.error == 0 && y.error == 0 && x.value == y.value;
+  return Truth(certain, x.value - x.error <= y.value + y.error && y.value - y.error <= x.value + x.error);
+}
+
+Bounded Not(const Bounded& truth) { return {1 - truth.value, truth.error}; }
+
+// Nothing for an operation that is no comparison. What is undetermined compares either way.
+std::optional<Bounded> Compared(OpKind kind, const Bounded& x, const Bounded& y) {
+  if (kind == OpKind::kEq) return EqualTo(x, y);
+  if (kind == OpKind::kNe) return Not(EqualTo(x, y));
+  if (kind == OpKind::kLt) return Ordered(x, y, false);
+  if (kind == OpKind::kLe) return Ordered(x, y, true);
+  if (kind == OpKind::kGt) return Ordered(y, x, false);
+  if (kind == OpKind::kGe) return Ordered(y, x, true);
+  return std::nullopt;
+}
+
 }  // namespace
 
 Bounded SettleF32(double value, double error) {
@@ -71,6 +115,7 @@ Bounded SettleF32(double value, double error) {
 }
 
 Bounded ApplyBinary(OpKind kind, const Bounded& x, const Bounded& y) {
+  if (const auto truth = Compared(kind, x, y)) return *truth;
   if (x.undetermined || y.undetermined) return kUndetermined;
   switch (kind) {
     case OpKind::kAdd:
@@ -91,6 +136,12 @@ Bounded ApplyBinary(OpKind kind, const Bounded& x, const Bounded& y) {
     case OpKind::kDGeluTanh:
     case OpKind::kDSilu:
       return Gradient(kind, x, y);
+    case OpKind::kEq:
+    case OpKind::kNe:
+    case OpKind::kLt:
+    case OpKind::kLe:
+    case OpKind::kGt:
+    case OpKind::kGe:
     case OpKind::kRelu:
     case OpKind::kRelu2:
     case OpKind::kLeakyRelu:
@@ -113,11 +164,17 @@ Bounded ApplyBinary(OpKind kind, const Bounded& x, const Bounded& y) {
     case OpKind::kAbs:
     case OpKind::kNeg:
     case OpKind::kSquare:
+    case OpKind::kWhere:
     case OpKind::kCast:
     case OpKind::kStore:
       break;
   }
   return kUndetermined;
+}
+
+Bounded ApplyWhere(const Bounded& condition, const Bounded& x, const Bounded& y) {
+  const double is_zero = EqualTo(condition, {0, 0}).value;  // 1, 0, or between them
+  return is_zero == 0 ? x : is_zero == 1 ? y : Either(x, y);
 }
 
 Bounded ApplyUnary(OpKind kind, std::span<const float> params, const Bounded& x) {

@@ -10,7 +10,8 @@
 namespace gemmd {
 
 // Every correct computation lies in [value - error, value + error]. The error is 0 for NaN and infinities, which are
-// met or not, and infinity where overflow of f32 is possible but not certain.
+// met or not, and infinity where overflow of f32 is possible but not certain. Where a comparison may go either way, the
+// interval covers both.
 struct Bounded {
   double value = 0;
   double error = 0;
@@ -22,6 +23,8 @@ Bounded SettleF32(double value, double error);
 
 // One f32 operation on two such values, of class kBinary.
 Bounded ApplyBinary(OpKind kind, const Bounded& x, const Bounded& y);
+// x where the condition is not 0, else y; both where it may be either.
+Bounded ApplyWhere(const Bounded& condition, const Bounded& x, const Bounded& y);
 // One f32 evaluation of an operation of class kUnary with its parameters.
 Bounded ApplyUnary(OpKind kind, std::span<const float> params, const Bounded& x);
 // Rounding to a format in the middle of a chain.

@@ -20,88 +20,110 @@ bool RunsAlongColumns(const KernelSpec& spec, const TensorSpec& vector, std::int
 
 }  // namespace
 
-absl::Status ChainReference::BindOperand(const KernelSpec& spec, const std::map<std::string, TensorView>& inputs,
-                                         const std::map<std::string, float>& scalars, std::int64_t m, std::int64_t n,
-                                         Step& step) {
-  const std::string& name = step.operation->operand;
-  const auto declared = spec.inputs.find(name);
-  if (declared == spec.inputs.end()) return InvalidArgument("\"{}\" is not an input", name);
-  step.scale = static_cast<float>(step.operation->scale.value_or(1.0));
-  if (declared->second.shape.empty()) {
-    const auto scalar = scalars.find(name);
-    if (scalar == scalars.end()) return InvalidArgument("the scalar \"{}\" has no value", name);
-    step.spread = Spread::kLiteral;
-    step.literal = scalar->second;
-    return absl::OkStatus();
+// Turns operations into steps.
+class ChainReference::Builder {
+ public:
+  Builder(const KernelSpec& spec, const std::map<std::string, TensorView>& inputs,
+          const std::map<std::string, float>& scalars, std::int64_t m, std::int64_t n)
+      : spec_(spec), inputs_(inputs), scalars_(scalars), m_(m), n_(n) {}
+
+  absl::StatusOr<Step> Next(const Operation& operation) {
+    Step step{.operation = &operation, .input = count_, .params = ParamsOf(operation)};
+    if (!operation.input.empty()) {
+      const auto value = values_.find(operation.input);
+      if (value == values_.end())
+        return InvalidArgument("epilogue[{}].input: no value \"{}\"", count_, operation.input);
+      step.input = value->second;
+    }
+    if (operation.value && step.params.empty()) {
+      step.argument.literal = static_cast<float>(*operation.value);
+    } else if (!operation.operand.empty()) {
+      GEMMD_ASSIGN_OR_RETURN(step.argument, Refer(operation.operand));
+      step.argument.scale = static_cast<float>(operation.scale.value_or(1.0));
+    }
+    if (!operation.condition.empty()) {
+      GEMMD_ASSIGN_OR_RETURN(step.condition, Refer(operation.condition));
+    }
+    ++count_;
+    if (!operation.id.empty()) values_[operation.id] = count_;
+    return step;
   }
-  const auto given = inputs.find(name);
-  if (given == inputs.end()) return InvalidArgument("the input \"{}\" was not given", name);
-  step.operand = given->second;
-  const std::vector<std::int64_t>& shape = step.operand.shape;
-  if (shape == std::vector{m, n}) {
-    step.spread = Spread::kFull;
-  } else if (shape.size() == 1 && RunsAlongColumns(spec, declared->second, shape[0], n) && shape[0] == n) {
-    step.spread = Spread::kRow;
-  } else if (shape.size() == 1 && shape[0] == m) {
-    step.spread = Spread::kColumn;
-  } else {
-    return InvalidArgument("the operand \"{}\" does not spread over [{}, {}]", name, m, n);
+
+ private:
+  // The name of an earlier operation or of an input.
+  absl::StatusOr<Argument> Refer(const std::string& name) const {
+    if (const auto value = values_.find(name); value != values_.end()) {
+      return Argument{.spread = Spread::kValue, .value = value->second};
+    }
+    const auto declared = spec_.inputs.find(name);
+    if (declared == spec_.inputs.end()) return InvalidArgument("\"{}\" is not an input or an earlier value", name);
+    if (declared->second.shape.empty()) {
+      const auto scalar = scalars_.find(name);
+      if (scalar == scalars_.end()) return InvalidArgument("the scalar \"{}\" has no value", name);
+      return Argument{.literal = scalar->second};
+    }
+    const auto given = inputs_.find(name);
+    if (given == inputs_.end()) return InvalidArgument("the input \"{}\" was not given", name);
+    const std::vector<std::int64_t>& shape = given->second.shape;
+    if (shape == std::vector{m_, n_}) return Argument{.spread = Spread::kFull, .tensor = given->second};
+    if (shape.size() == 1 && RunsAlongColumns(spec_, declared->second, shape[0], n_) && shape[0] == n_) {
+      return Argument{.spread = Spread::kRow, .tensor = given->second};
+    }
+    if (shape.size() == 1 && shape[0] == m_) return Argument{.spread = Spread::kColumn, .tensor = given->second};
+    return InvalidArgument("the operand \"{}\" does not spread over [{}, {}]", name, m_, n_);
   }
-  return absl::OkStatus();
-}
+
+  const KernelSpec& spec_;
+  const std::map<std::string, TensorView>& inputs_;
+  const std::map<std::string, float>& scalars_;
+  const std::int64_t m_, n_;
+  int count_ = 0;
+  std::map<std::string, int> values_;  // by id
+};
 
 absl::StatusOr<ChainReference> ChainReference::Create(const KernelSpec& spec,
                                                       const std::map<std::string, TensorView>& inputs,
                                                       const std::map<std::string, float>& scalars, std::int64_t m,
                                                       std::int64_t n) {
   ChainReference chain;
-  std::map<std::string, int> values;  // by id
-  for (std::size_t i = 0; i < spec.epilogue.size(); ++i) {
-    const Operation& operation = spec.epilogue[i];
-    Step step{.operation = &operation, .input = static_cast<int>(i), .params = ParamsOf(operation), .operand = {}};
-    if (!operation.input.empty()) {
-      const auto value = values.find(operation.input);
-      if (value == values.end()) return InvalidArgument("epilogue[{}].input: no value \"{}\"", i, operation.input);
-      step.input = value->second;
-    }
-    if (operation.value && step.params.empty()) {
-      step.spread = Spread::kLiteral;
-      step.literal = static_cast<float>(*operation.value);
-    } else if (!operation.operand.empty()) {
-      GEMMD_RETURN_IF_ERROR(BindOperand(spec, inputs, scalars, m, n, step));
-    }
-    if (!operation.id.empty()) values[operation.id] = static_cast<int>(i) + 1;
+  Builder builder(spec, inputs, scalars, m, n);
+  for (const Operation& operation : spec.epilogue) {
+    GEMMD_ASSIGN_OR_RETURN(Step step, builder.Next(operation));
     chain.steps_.push_back(std::move(step));
   }
   return chain;
 }
 
-Bounded ChainReference::Argument(const Step& step, std::int64_t row, std::int64_t column) {
-  double value = step.literal;
-  switch (step.spread) {
-    case Spread::kNone:
+Bounded ChainReference::At(const Argument& argument, const Values& values, std::int64_t row, std::int64_t first_column,
+                           std::size_t j) {
+  const TensorView& tensor = argument.tensor;
+  const std::int64_t column = first_column + static_cast<std::int64_t>(j);
+  Bounded value{argument.literal, 0};
+  switch (argument.spread) {
     case Spread::kLiteral:
       break;
     case Spread::kRow:
-      value = DecodeElement(step.operand.bytes, step.operand.dtype, column);
+      value.value = DecodeElement(tensor.bytes, tensor.dtype, column);
       break;
     case Spread::kColumn:
-      value = DecodeElement(step.operand.bytes, step.operand.dtype, row);
+      value.value = DecodeElement(tensor.bytes, tensor.dtype, row);
       break;
     case Spread::kFull: {
-      const std::vector<std::int64_t>& shape = step.operand.shape;
-      const bool row_major = step.operand.layout == Layout::kRowMajor;
-      const std::int64_t at = row_major ? row * shape[1] + column : column * shape[0] + row;
-      value = DecodeElement(step.operand.bytes, step.operand.dtype, at);
+      const bool row_major = tensor.layout == Layout::kRowMajor;
+      const std::int64_t at = row_major ? row * tensor.shape[1] + column : column * tensor.shape[0] + row;
+      value.value = DecodeElement(tensor.bytes, tensor.dtype, at);
       break;
     }
+    case Spread::kValue:
+      value = values[static_cast<std::size_t>(argument.value)][j];
+      break;
   }
-  return step.scale == 1 ? Bounded{value, 0} : ApplyBinary(OpKind::kMul, {value, 0}, {step.scale, 0});
+  return argument.scale == 1 ? value : ApplyBinary(OpKind::kMul, value, {argument.scale, 0});
 }
 
 void ChainReference::EvaluateRow(std::int64_t row, std::int64_t first_column, std::span<const Bounded> accumulators,
                                  const Sink& sink) const {
-  std::vector<std::vector<Bounded>> values;
+  Values values;
   values.reserve(steps_.size() + 1);
   values.emplace_back(accumulators.begin(), accumulators.end());
   for (const Step& step : steps_) {
@@ -110,7 +132,13 @@ void ChainReference::EvaluateRow(std::int64_t row, std::int64_t first_column, st
     switch (Traits(kind).op_class) {
       case OpClass::kBinary:
         for (std::size_t j = 0; j < results.size(); ++j) {
-          results[j] = ApplyBinary(kind, results[j], Argument(step, row, first_column + static_cast<std::int64_t>(j)));
+          results[j] = ApplyBinary(kind, results[j], At(step.argument, values, row, first_column, j));
+        }
+        break;
+      case OpClass::kSelect:
+        for (std::size_t j = 0; j < results.size(); ++j) {
+          results[j] = ApplyWhere(At(step.condition, values, row, first_column, j), results[j],
+                                  At(step.argument, values, row, first_column, j));
         }
         break;
       case OpClass::kUnary:

@@ -32,22 +32,28 @@ class ChainReference {
                    const Sink& sink) const;
 
  private:
-  enum class Spread { kNone, kLiteral, kRow, kColumn, kFull };
+  enum class Spread { kLiteral, kRow, kColumn, kFull, kValue };
+  // What a step takes beside the value it continues. Values are numbered: 0 the accumulator, i + 1 that of step i.
+  struct Argument {
+    Spread spread = Spread::kLiteral;
+    double literal = 0;  // a literal, or a scalar operand
+    TensorView tensor{};
+    int value = 0;
+    double scale = 1;
+  };
   struct Step {
     const Operation* operation = nullptr;
-    int input = 0;  // the value it takes: 0 the accumulator, i + 1 that of step i
-    Spread spread = Spread::kNone;
-    double literal = 0;  // a literal, or a scalar operand
-    double scale = 1;
+    int input = 0;  // the value it takes
     std::vector<float> params{};
-    TensorView operand;
+    Argument argument{}, condition{};
   };
+  class Builder;
+  // One row's values, by number.
+  using Values = std::vector<std::vector<Bounded>>;
 
-  // The second argument of a step for one column, its scale applied.
-  static Bounded Argument(const Step& step, std::int64_t row, std::int64_t column);
-  static absl::Status BindOperand(const KernelSpec& spec, const std::map<std::string, TensorView>& inputs,
-                                  const std::map<std::string, float>& scalars, std::int64_t m, std::int64_t n,
-                                  Step& step);
+  // An argument at column `first_column` + j of a row, its scale applied.
+  static Bounded At(const Argument& argument, const Values& values, std::int64_t row, std::int64_t first_column,
+                    std::size_t j);
 
   std::vector<Step> steps_;
 };

@@ -124,6 +124,13 @@ UnaryFunction FunctionOf(OpKind kind) {
     case OpKind::kDGeluErf:
     case OpKind::kDGeluTanh:
     case OpKind::kDSilu:
+    case OpKind::kEq:
+    case OpKind::kNe:
+    case OpKind::kLt:
+    case OpKind::kLe:
+    case OpKind::kGt:
+    case OpKind::kGe:
+    case OpKind::kWhere:
     case OpKind::kCast:
     case OpKind::kStore:
       break;

@@ -38,6 +38,36 @@ struct Minimum {
   static __device__ __forceinline__ float Apply(float x, float y) { return x != x || x < y ? x : y; }
 };
 
+// The comparisons give 1 or 0; NaN differs from everything and compares with nothing.
+struct Equal {
+  static __device__ __forceinline__ float Apply(float x, float y) { return x == y ? 1.0f : 0.0f; }
+};
+
+struct NotEqual {
+  static __device__ __forceinline__ float Apply(float x, float y) { return x != y ? 1.0f : 0.0f; }
+};
+
+struct Less {
+  static __device__ __forceinline__ float Apply(float x, float y) { return x < y ? 1.0f : 0.0f; }
+};
+
+struct LessEqual {
+  static __device__ __forceinline__ float Apply(float x, float y) { return x <= y ? 1.0f : 0.0f; }
+};
+
+struct Greater {
+  static __device__ __forceinline__ float Apply(float x, float y) { return x > y ? 1.0f : 0.0f; }
+};
+
+struct GreaterEqual {
+  static __device__ __forceinline__ float Apply(float x, float y) { return x >= y ? 1.0f : 0.0f; }
+};
+
+// A condition of NaN holds.
+struct Where {
+  static __device__ __forceinline__ float Apply(float x, float y, float condition) { return condition != 0.0f ? x : y; }
+};
+
 // Propagates NaN, as fmaxf would not.
 struct Relu {
   static __device__ __forceinline__ float Apply(float x) { return x < 0.0f ? 0.0f : x; }

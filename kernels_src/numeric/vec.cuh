@@ -42,12 +42,12 @@ __device__ __forceinline__ Vec<V> Map(const Vec<V>& x, Arguments... arguments) {
   return result;
 }
 
-// A binary operation, value by value.
-template <typename Op, int V>
-__device__ __forceinline__ Vec<V> Zip(const Vec<V>& x, const Vec<V>& y) {
+// An operation of several arguments, value by value.
+template <typename Op, int V, typename... Vecs>
+__device__ __forceinline__ Vec<V> Zip(const Vec<V>& x, const Vecs&... others) {
   Vec<V> result;
 #pragma unroll
-  for (int i = 0; i < V; ++i) result.at[i] = Op::Apply(x.at[i], y.at[i]);
+  for (int i = 0; i < V; ++i) result.at[i] = Op::Apply(x.at[i], others.at[i]...);
   return result;
 }
 

@@ -18,13 +18,15 @@ std::vector<bool> FetchedAhead(const Graph& graph) {
   std::vector<bool> ahead(graph.inputs.size(), false);
   std::int64_t bytes = 0;
   for (const Node& node : graph.epilogue) {
-    if (node.operand < 0 || ahead[node.operand]) continue;
-    const GraphInput& input = graph.inputs[node.operand];
-    if (node.broadcast != Broadcast::kFull || input.layout != Layout::kRowMajor) continue;
-    const std::int64_t cell_bytes = kCellElements * SizeBytes(input.dtype);
-    if (bytes + cell_bytes > kBudgetBytes) continue;
-    bytes += cell_bytes;
-    ahead[node.operand] = true;
+    for (const Reference& reference : node.References()) {
+      if (reference.input < 0 || ahead[reference.input]) continue;
+      const GraphInput& input = graph.inputs[reference.input];
+      if (reference.broadcast != Broadcast::kFull || input.layout != Layout::kRowMajor) continue;
+      const std::int64_t cell_bytes = kCellElements * SizeBytes(input.dtype);
+      if (bytes + cell_bytes > kBudgetBytes) continue;
+      bytes += cell_bytes;
+      ahead[reference.input] = true;
+    }
   }
   return ahead;
 }
@@ -63,6 +65,8 @@ class ChainWriter {
         return Define(result, UnaryText(node));
       case OpClass::kBinary:
         return Define(result, BinaryText(node));
+      case OpClass::kSelect:
+        return Define(result, SelectText(node));
       case OpClass::kCast:
         return Define(result, fmt::format("Round<{}>(v{})", DeviceType(node.dtype), node.input));
       case OpClass::kStore:
@@ -79,37 +83,57 @@ class ChainWriter {
   }
 
   bool IsUsed(std::size_t value) const {
-    return std::ranges::any_of(chain_, [&](const Node& node) { return node.input == static_cast<int>(value); });
+    return std::ranges::any_of(chain_, [&](const Node& node) { return node.Takes(static_cast<int>(value)); });
   }
+
+  // One more argument of an operation: the same float for every column, or a Vec.
+  struct Argument {
+    std::string text;
+    bool uniform = false;
+  };
 
   std::string BinaryText(const Node& node) const {
-    const std::string_view functor = Traits(node.kind).functor;
-    if (node.literal.has_value()) {
-      return fmt::format("Map<{}>(v{}, {})", functor, node.input, FloatLiteral(*node.literal));
-    }
-    const bool scaled = node.scale != 1.0f;
-    if (node.broadcast == Broadcast::kScalar) {
-      std::string operand = "p." + InputName(node.operand);
-      if (scaled) operand = fmt::format("{} * {}", operand, FloatLiteral(node.scale));
-      return fmt::format("Map<{}>(v{}, {})", functor, node.input, operand);
-    }
-    std::string operand = fmt::format("Widen({})", OperandText(node));
-    if (scaled) operand = fmt::format("Map<Mul>({}, {})", operand, FloatLiteral(node.scale));
-    return fmt::format("Zip<{}>(v{}, {})", functor, node.input, operand);
+    const Argument argument = SecondArgument(node);
+    return fmt::format("{}<{}>(v{}, {})", argument.uniform ? "Map" : "Zip", Traits(node.kind).functor, node.input,
+                       argument.text);
   }
 
-  // An operand for the cell, as it lies in memory.
-  std::string OperandText(const Node& node) const {
-    const std::string name = InputName(node.operand);
-    switch (node.broadcast) {
+  std::string SelectText(const Node& node) const {
+    const auto vec = [](const Argument& argument) {
+      return argument.uniform ? fmt::format("Splat<V>({})", argument.text) : argument.text;
+    };
+    return fmt::format("Zip<{}>(v{}, {}, {})", Traits(node.kind).functor, node.input, vec(SecondArgument(node)),
+                       vec(Resolve(node.condition)));
+  }
+
+  Argument SecondArgument(const Node& node) const {
+    if (node.literal.has_value()) return {FloatLiteral(*node.literal), true};
+    Argument argument = Resolve(node.Operand());
+    if (node.scale == 1.0f) return argument;
+    const std::string scale = FloatLiteral(node.scale);
+    argument.text = argument.uniform ? fmt::format("{} * {}", argument.text, scale)
+                                     : fmt::format("Map<Mul>({}, {})", argument.text, scale);
+    return argument;
+  }
+
+  Argument Resolve(const Reference& reference) const {
+    if (reference.value >= 0) return {fmt::format("v{}", reference.value)};
+    if (reference.broadcast == Broadcast::kScalar) return {"p." + InputName(reference.input), true};
+    return {fmt::format("Widen({})", OperandText(reference))};
+  }
+
+  // An input for the cell, as it lies in memory.
+  std::string OperandText(const Reference& reference) const {
+    const std::string name = InputName(reference.input);
+    switch (reference.broadcast) {
       case Broadcast::kScalar:
         break;
       case Broadcast::kRow:
-        return fmt::format("LoadRow<{}>(p.{}, cell)", widths_.inputs[node.operand], name);
+        return fmt::format("LoadRow<{}>(p.{}, cell)", widths_.inputs[reference.input], name);
       case Broadcast::kColumn:
         return fmt::format("LoadColumn(p.{}, cell)", name);
       case Broadcast::kFull:
-        return ahead_[node.operand] ? "o." + name : MatrixLoadText(graph_, widths_, node.operand);
+        return ahead_[reference.input] ? "o." + name : MatrixLoadText(graph_, widths_, reference.input);
     }
     return "";
   }

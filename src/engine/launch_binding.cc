@@ -67,7 +67,7 @@ std::vector<MemoryRange> StandInRanges(const std::vector<std::string>& names, co
 bool ReadAfterStore(const Graph& graph, int input, int output) {
   bool stored = false;
   for (const Node& node : graph.epilogue) {
-    if (stored && node.operand == input) return true;
+    if (stored && node.Reads(input)) return true;
     if (node.kind == OpKind::kStore && node.output == output) stored = true;
   }
   return false;

@@ -68,14 +68,20 @@ class Canonicalizer {
       node.kind = operation.kind;
       node.input = operation.input.empty() ? static_cast<int>(nodes.size()) : values.at(operation.input);
       node.params = ParamsOf(operation);
-      const bool binary = Traits(operation.kind).op_class == OpClass::kBinary;
-      if (binary && operation.value) node.literal = static_cast<float>(*operation.value);
-      if (!operation.operand.empty()) {
-        const TensorSpec& tensor = spec_.inputs.at(operation.operand);
-        node.broadcast = *BroadcastOf(spec_, tensor, matrix.rows, matrix.columns);
-        node.operand = IndexOf(operation.operand, matrix.AxesOf(node.broadcast));
-        node.scale = static_cast<float>(operation.scale.value_or(1.0));
-      }
+      if (TakesArgument(operation.kind) && operation.value) node.literal = static_cast<float>(*operation.value);
+      // An id is never the name of an input.
+      const auto refer = [&](const std::string& name) -> Reference {
+        if (name.empty()) return {};
+        if (const auto value = values.find(name); value != values.end()) return {.value = value->second};
+        const Broadcast broadcast = *BroadcastOf(spec_, spec_.inputs.at(name), matrix.rows, matrix.columns);
+        return {.input = IndexOf(name, matrix.AxesOf(broadcast)), .broadcast = broadcast};
+      };
+      const Reference operand = refer(operation.operand);
+      node.operand = operand.input;
+      node.broadcast = operand.broadcast;
+      node.operand_value = operand.value;
+      node.scale = static_cast<float>(operation.scale.value_or(1.0));
+      node.condition = refer(operation.condition);
       if (operation.dtype) node.dtype = *operation.dtype;
       if (operation.kind == OpKind::kStore) {
         node.output = static_cast<int>(result_.graph.outputs.size());

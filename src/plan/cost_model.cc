@@ -79,7 +79,9 @@ EpilogueBytes EpilogueOf(const Graph& graph) {
   EpilogueBytes bytes;
   std::set<int> matrices;
   for (const Node& node : graph.epilogue) {
-    if (node.operand >= 0 && node.broadcast == Broadcast::kFull) matrices.insert(node.operand);
+    for (const Reference& reference : node.References()) {
+      if (reference.input >= 0 && reference.broadcast == Broadcast::kFull) matrices.insert(reference.input);
+    }
   }
   for (const int matrix : matrices) bytes.per_element += static_cast<double>(SizeBytes(graph.inputs[matrix].dtype));
   for (const GraphOutput& output : graph.outputs) bytes.per_element += static_cast<double>(SizeBytes(output.dtype));

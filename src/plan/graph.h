@@ -35,18 +35,33 @@ struct GraphOutput {
   friend bool operator==(const GraphOutput&, const GraphOutput&) = default;
 };
 
+// What an operation takes beside its value: an input, an earlier value, or nothing.
+struct Reference {
+  int input = -1;                            // index into Graph::inputs
+  Broadcast broadcast = Broadcast::kScalar;  // of the input over the chain's matrix
+  int value = -1;
+  friend bool operator==(const Reference&, const Reference&) = default;
+};
+
 // One operation in SSA form. Value 0 is what the chain is given; node i defines value i + 1. A store passes its value
 // through.
 struct Node {
   OpKind kind = OpKind::kAdd;
   int input = 0;                             // the value it takes
-  std::optional<float> literal{};            // binary with a literal
-  int operand = -1;                          // binary with an operand: index into Graph::inputs
-  float scale = 1.0f;                        // multiplies the operand
-  Broadcast broadcast = Broadcast::kScalar;  // of the operand over the chain's matrix
+  std::optional<float> literal{};            // its second argument: a literal,
+  int operand = -1;                          // or an operand: index into Graph::inputs,
+  Broadcast broadcast = Broadcast::kScalar;  // over the chain's matrix;
+  int operand_value = -1;                    // or an earlier value
+  float scale = 1.0f;                        // multiplies the operand, or that value
+  Reference condition{};                     // select
   std::vector<float> params{};               // unary: its parameters, in the operation table's order; maybe infinite
   DType dtype = DType::kF32;                 // cast, store
   int output = -1;                           // store: index into Graph::outputs
+
+  Reference Operand() const { return {operand, broadcast, operand_value}; }
+  std::array<Reference, 2> References() const { return {Operand(), condition}; }
+  bool Reads(int graph_input) const { return graph_input == operand || graph_input == condition.input; }
+  bool Takes(int value) const { return value == input || value == operand_value || value == condition.value; }
   friend bool operator==(const Node&, const Node&) = default;
 };
 

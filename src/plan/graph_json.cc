@@ -22,9 +22,19 @@ json ToJson(const Node& node) {
   const OpTraits& traits = Traits(node.kind);
   json params = json::array();  // as bits: JSON has no infinity
   for (const float param : node.params) params.push_back(std::bit_cast<std::uint32_t>(param));
-  return {{"op", traits.name},       {"form", traits.form},       {"input", node.input},
-          {"operand", node.operand}, {"scale", node.scale},       {"broadcast", Name(node.broadcast)},
-          {"params", params},        {"dtype", Name(node.dtype)}, {"literal", OrNull(node.literal)},
+  return {{"op", traits.name},
+          {"form", traits.form},
+          {"input", node.input},
+          {"literal", OrNull(node.literal)},
+          {"operand", node.operand},
+          {"broadcast", Name(node.broadcast)},
+          {"operand_value", node.operand_value},
+          {"scale", node.scale},
+          {"condition", node.condition.input},
+          {"condition_broadcast", Name(node.condition.broadcast)},
+          {"condition_value", node.condition.value},
+          {"params", params},
+          {"dtype", Name(node.dtype)},
           {"output", node.output}};
 }
 
@@ -54,13 +64,15 @@ std::size_t RankOf(Broadcast broadcast) {
   return 0;
 }
 
-// The operand, literal and parameters that the kind takes, and no others: later stages index by them.
+// The arguments and parameters that the kind takes, and no others: later stages index by them.
 bool IsWellFormed(const Node& node, const std::vector<GraphInput>& inputs) {
-  if (node.operand >= 0 && inputs[node.operand].axes.size() != RankOf(node.broadcast)) return false;
-  if (node.params.size() != Traits(node.kind).params.size()) return false;
-  const OpClass op_class = Traits(node.kind).op_class;
-  if (op_class != OpClass::kBinary) return !node.literal && node.operand < 0;
-  return node.literal.has_value() != (node.operand >= 0);
+  for (const Reference& reference : node.References()) {
+    if (reference.input >= 0 && inputs[reference.input].axes.size() != RankOf(reference.broadcast)) return false;
+  }
+  const int arguments = int{node.literal.has_value()} + int{node.operand >= 0} + int{node.operand_value >= 0};
+  const int conditions = int{node.condition.input >= 0} + int{node.condition.value >= 0};
+  return node.params.size() == Traits(node.kind).params.size() && arguments == int{TakesArgument(node.kind)} &&
+         conditions == int{Traits(node.kind).op_class == OpClass::kSelect};
 }
 
 // `outputs`: how many the chain may store to; none for a prologue.
@@ -75,15 +87,20 @@ std::vector<Node> ReadChain(ArtifactReader& reader, const json& list, const Grap
       return chain;
     }
     node.kind = traits->kind;
-    node.input = reader.Int(entry, "input", 0, static_cast<int>(chain.size()));
+    const int last_value = static_cast<int>(chain.size());
+    node.input = reader.Int(entry, "input", 0, last_value);
     node.literal = reader.OptionalFloat(entry, "literal");
     node.operand = reader.Int(entry, "operand", -1, inputs - 1);
+    node.broadcast = reader.Named<Broadcast>(entry, "broadcast", BroadcastFromName);
+    node.operand_value = reader.Int(entry, "operand_value", -1, last_value);
     node.scale = reader.Float(entry, "scale");
+    node.condition = {.input = reader.Int(entry, "condition", -1, inputs - 1),
+                      .broadcast = reader.Named<Broadcast>(entry, "condition_broadcast", BroadcastFromName),
+                      .value = reader.Int(entry, "condition_value", -1, last_value)};
     node.params = reader.FloatBits(entry, "params");
     node.dtype = reader.Named<DType>(entry, "dtype", DTypeFromName);
     const bool stores = node.kind == OpKind::kStore;
     node.output = reader.Int(entry, "output", stores ? 0 : -1, stores ? last_output : -1);
-    node.broadcast = reader.Named<Broadcast>(entry, "broadcast", BroadcastFromName);
     if (!reader.status().ok() || !IsWellFormed(node, graph.inputs)) {
       reader.Fail("operand");
       return chain;

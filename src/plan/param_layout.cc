@@ -76,7 +76,9 @@ std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<Tensor
   std::vector<bool> is_operand(graph.inputs.size(), false);
   for (const std::vector<Node>* chain : graph.Chains()) {
     for (const Node& node : *chain) {
-      if (node.operand >= 0) is_operand[node.operand] = true;
+      for (const Reference& reference : node.References()) {
+        if (reference.input >= 0) is_operand[reference.input] = true;
+      }
     }
   }
   const auto has_pointer = [&](std::size_t i) {

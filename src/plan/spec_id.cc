@@ -19,6 +19,11 @@ void AddChain(Digest& digest, std::string_view tag, const std::vector<Node>& cha
     digest.Add("has_literal", std::int64_t{node.literal.has_value()}).AddFloat("literal", node.literal.value_or(0.0f));
     digest.Add("operand", std::int64_t{node.operand}).AddFloat("scale", node.scale);
     digest.Add("broadcast", Name(node.broadcast));
+    if (node.operand_value >= 0) digest.Add("operand_value", std::int64_t{node.operand_value});
+    if (node.condition != Reference{}) {
+      digest.Add("condition", std::int64_t{node.condition.input}).Add("broadcast", Name(node.condition.broadcast));
+      digest.Add("condition_value", std::int64_t{node.condition.value});
+    }
     digest.Add("dtype", Name(node.dtype)).Add("output", std::int64_t{node.output});
     for (const float param : node.params) digest.AddFloat("param", param);  // as many as the operation has
   }

@@ -14,6 +14,18 @@ std::string FactorText(const GraphInput& input, const std::string& rows, const s
                      input.layout == Layout::kColumnMajor ? "^T" : "");
 }
 
+std::string ReferenceText(const Graph& graph, const Reference& reference) {
+  if (reference.value >= 0) return fmt::format("v{}", reference.value);
+  return fmt::format("{} {}", Name(reference.broadcast), Name(graph.inputs[reference.input].dtype));
+}
+
+// A literal, or "full f16 * 0.5".
+std::string ArgumentText(const Graph& graph, const Node& node) {
+  if (node.literal) return fmt::format("{}", *node.literal);
+  const std::string text = ReferenceText(graph, node.Operand());
+  return node.scale == 1.0f ? text : fmt::format("{} * {}", text, node.scale);
+}
+
 std::string NodeText(const Graph& graph, const Node& node) {
   const OpTraits& traits = Traits(node.kind);
   std::string text(traits.name);
@@ -23,13 +35,10 @@ std::string NodeText(const Graph& graph, const Node& node) {
     case OpClass::kUnary:
       break;
     case OpClass::kBinary:
-      if (node.literal) {
-        text += fmt::format(" {}", *node.literal);
-      } else {
-        const GraphInput& operand = graph.inputs[node.operand];
-        text += fmt::format(" {} {}", Name(node.broadcast), Name(operand.dtype));
-        if (node.scale != 1.0f) text += fmt::format(" * {}", node.scale);
-      }
+      text += " " + ArgumentText(graph, node);
+      break;
+    case OpClass::kSelect:
+      text += fmt::format(" {} else {}", ReferenceText(graph, node.condition), ArgumentText(graph, node));
       break;
     case OpClass::kCast:
     case OpClass::kStore:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "runtime/pointwise.h"
 
@@ -73,57 +74,102 @@ std::vector<int> HostChain::Lifetimes() const {
   std::vector<int> last_use(origin_.size(), -1);
   for (std::size_t i = 0; i < chain_.size(); ++i) {
     const Node& node = chain_[i];
-    int& last = last_use[static_cast<std::size_t>(origin_[static_cast<std::size_t>(node.input)])];
     const int use = node.kind == OpKind::kStore ? std::numeric_limits<int>::max() : static_cast<int>(i);
-    last = std::max(last, use);
+    for (const int value : {node.input, node.operand_value, node.condition.value}) {
+      if (value < 0) continue;
+      int& last = last_use[static_cast<std::size_t>(origin_[static_cast<std::size_t>(value)])];
+      last = std::max(last, use);
+    }
   }
   return last_use;
 }
 
-void HostChain::Evaluate(const Node& node, const HostTensors& tensors, const Block& block, std::span<const float> in,
-                         std::span<float> out, std::vector<float>* operand) const {
-  switch (Traits(node.kind).op_class) {
-    case OpClass::kUnary:
-      return EvaluateUnary(node.kind, node.params, in, out);
-    case OpClass::kCast:
-      return RoundTo(node.dtype, in, out);
-    case OpClass::kStore:
-      return;
-    case OpClass::kBinary:
-      break;
+// One block's values on their way through the chain.
+class HostChain::Evaluation {
+ public:
+  Evaluation(const HostChain& chain, const HostTensors& tensors, const Block& block, std::span<const float> given,
+             std::vector<std::vector<float>>* scratch)
+      : chain_(chain), tensors_(tensors), block_(block), given_(given), scratch_(*scratch) {
+    scratch_.resize(static_cast<std::size_t>(chain.slots_) + 2);
+    for (std::vector<float>& array : scratch_) array.resize(given.size());
   }
-  if (node.operand < 0) return EvaluateBinary(node.kind, in, node.literal.value_or(0.0f), out);
-  const auto index = static_cast<std::size_t>(node.operand);
-  if (node.broadcast == Broadcast::kScalar) {
-    return EvaluateBinary(node.kind, in, tensors.scalars[index] * node.scale, out);
+
+  std::span<const float> ValueOf(int value) const {
+    const auto origin = static_cast<std::size_t>(chain_.origin_[static_cast<std::size_t>(value)]);
+    if (origin == 0) return given_;
+    return scratch_[static_cast<std::size_t>(chain_.slot_[origin])];
   }
-  operand->resize(in.size());
-  LoadOperand(graph_.inputs[index], node.broadcast, tensors.inputs[index], block, *operand);
-  if (node.scale != 1.0f) EvaluateBinary(OpKind::kMul, *operand, node.scale, *operand);
-  EvaluateBinary(node.kind, in, *operand, out);
-}
+
+  void Evaluate(const Node& node, int slot) {
+    const std::span<const float> in = ValueOf(node.input);
+    const std::span<float> out = scratch_[static_cast<std::size_t>(slot)];
+    switch (Traits(node.kind).op_class) {
+      case OpClass::kUnary:
+        return EvaluateUnary(node.kind, node.params, in, out);
+      case OpClass::kBinary:
+        if (const auto uniform = UniformArgument(node)) return EvaluateBinary(node.kind, in, *uniform, out);
+        return EvaluateBinary(node.kind, in, Argument(node), out);
+      case OpClass::kSelect:
+        return EvaluateWhere(Resolve(node.condition, scratch_.back()), in, Argument(node), out);
+      case OpClass::kCast:
+        return RoundTo(node.dtype, in, out);
+      case OpClass::kStore:
+        return;
+    }
+  }
+
+ private:
+  // The second argument where it is one number.
+  std::optional<float> UniformArgument(const Node& node) const {
+    if (node.literal) return node.literal;
+    if (node.operand < 0 || node.broadcast != Broadcast::kScalar) return std::nullopt;
+    return tensors_.scalars[static_cast<std::size_t>(node.operand)] * node.scale;
+  }
+
+  // The second argument, all of the block.
+  std::span<const float> Argument(const Node& node) {
+    std::vector<float>& scratch = scratch_[scratch_.size() - 2];
+    if (const auto uniform = UniformArgument(node)) {
+      std::ranges::fill(scratch, *uniform);
+      return scratch;
+    }
+    const std::span<const float> argument = Resolve(node.Operand(), scratch);
+    if (node.scale == 1.0f) return argument;
+    EvaluateBinary(OpKind::kMul, argument, node.scale, scratch);
+    return scratch;
+  }
+
+  // An earlier value, or an input spread over the block in `scratch`.
+  std::span<const float> Resolve(const Reference& reference, std::vector<float>& scratch) const {
+    if (reference.value >= 0) return ValueOf(reference.value);
+    const auto input = static_cast<std::size_t>(reference.input);
+    if (reference.broadcast == Broadcast::kScalar) {
+      std::ranges::fill(scratch, tensors_.scalars[input]);
+    } else {
+      LoadOperand(chain_.graph_.inputs[input], reference.broadcast, tensors_.inputs[input], block_, scratch);
+    }
+    return scratch;
+  }
+
+  const HostChain& chain_;
+  const HostTensors& tensors_;
+  const Block& block_;
+  const std::span<const float> given_;
+  std::vector<std::vector<float>>& scratch_;
+};
 
 std::span<const float> HostChain::Run(const HostTensors& tensors, const Block& block, std::span<const float> given,
                                       std::vector<std::vector<float>>* scratch) const {
-  scratch->resize(static_cast<std::size_t>(slots_) + 1);
-  for (int slot = 0; slot < slots_; ++slot) (*scratch)[static_cast<std::size_t>(slot)].resize(given.size());
-  const auto value_of = [&](int value) -> std::span<const float> {
-    const auto origin = static_cast<std::size_t>(origin_[static_cast<std::size_t>(value)]);
-    if (origin == 0) return given;
-    return (*scratch)[static_cast<std::size_t>(slot_[origin])];
-  };
+  Evaluation evaluation(*this, tensors, block, given, scratch);
   for (std::size_t i = 0; i < chain_.size(); ++i) {
-    if (slot_[i + 1] < 0) continue;  // a store
-    const Node& node = chain_[i];
-    Evaluate(node, tensors, block, value_of(node.input), (*scratch)[static_cast<std::size_t>(slot_[i + 1])],
-             &scratch->back());
+    if (slot_[i + 1] >= 0) evaluation.Evaluate(chain_[i], slot_[i + 1]);  // else a store
   }
   for (const Node& node : chain_) {
     if (node.kind != OpKind::kStore) continue;
     const auto output = static_cast<std::size_t>(node.output);
-    StoreBlock(graph_.outputs[output].dtype, value_of(node.input), block, tensors.outputs[output]);
+    StoreBlock(graph_.outputs[output].dtype, evaluation.ValueOf(node.input), block, tensors.outputs[output]);
   }
-  return value_of(static_cast<int>(chain_.size()));
+  return evaluation.ValueOf(static_cast<int>(chain_.size()));
 }
 
 }  // namespace gemmd

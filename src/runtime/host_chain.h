@@ -31,15 +31,14 @@ class HostChain {
                              std::vector<std::vector<float>>* scratch) const;
 
  private:
+  class Evaluation;
   std::vector<int> Lifetimes() const;
-  void Evaluate(const Node& node, const HostTensors& tensors, const Block& block, std::span<const float> in,
-                std::span<float> out, std::vector<float>* operand) const;
 
   const Graph& graph_;
   const std::vector<Node>& chain_;
   std::vector<int> origin_;  // by value: the value it is a copy of (a store passes its value through), or itself
   std::vector<int> slot_;    // by value: its scratch array; -1 for value 0 and for copies
-  int slots_ = 0;
+  int slots_ = 0;            // beside them a chain has one for an operand and one for a condition
 };
 
 }  // namespace gemmd

@@ -85,6 +85,18 @@ void Evaluate(OpKind kind, std::span<const float> params, std::span<const float>
       return binary([](float x, float y) { return x * DGeluTanh(y); });
     case OpKind::kDSilu:
       return binary([](float x, float y) { return x * DSilu(y); });
+    case OpKind::kEq:
+      return binary([](float x, float y) { return x == y ? 1.0f : 0.0f; });
+    case OpKind::kNe:
+      return binary([](float x, float y) { return x != y ? 1.0f : 0.0f; });
+    case OpKind::kLt:
+      return binary([](float x, float y) { return x < y ? 1.0f : 0.0f; });
+    case OpKind::kLe:
+      return binary([](float x, float y) { return x <= y ? 1.0f : 0.0f; });
+    case OpKind::kGt:
+      return binary([](float x, float y) { return x > y ? 1.0f : 0.0f; });
+    case OpKind::kGe:
+      return binary([](float x, float y) { return x >= y ? 1.0f : 0.0f; });
     case OpKind::kRelu:
       return unary([](float x) { return x < 0.0f ? 0.0f : x; });  // NaN stays NaN
     case OpKind::kRelu2:
@@ -129,6 +141,7 @@ void Evaluate(OpKind kind, std::span<const float> params, std::span<const float>
       return unary([](float x) { return -x; });
     case OpKind::kSquare:
       return unary([](float x) { return x * x; });
+    case OpKind::kWhere:
     case OpKind::kCast:
     case OpKind::kStore:
       return;
@@ -150,6 +163,11 @@ void EvaluateBinary(OpKind kind, std::span<const float> in, std::span<const floa
 void EvaluateBinary(OpKind kind, std::span<const float> in, float argument, std::span<float> out) {
   Evaluate(
       kind, {}, in, [argument](std::size_t) { return argument; }, out);
+}
+
+void EvaluateWhere(std::span<const float> condition, std::span<const float> in, std::span<const float> otherwise,
+                   std::span<float> out) {
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = condition[i] != 0.0f ? in[i] : otherwise[i];
 }
 
 void RoundTo(DType dtype, std::span<const float> in, std::span<float> out) {

@@ -16,6 +16,10 @@ void EvaluateUnary(OpKind kind, std::span<const float> params, std::span<const f
 void EvaluateBinary(OpKind kind, std::span<const float> in, std::span<const float> argument, std::span<float> out);
 void EvaluateBinary(OpKind kind, std::span<const float> in, float argument, std::span<float> out);
 
+// out[i] = in[i] where condition[i] is not 0, else otherwise[i]. `out` may be any of them.
+void EvaluateWhere(std::span<const float> condition, std::span<const float> in, std::span<const float> otherwise,
+                   std::span<float> out);
+
 // To the nearest value of the type, ties to even, and back. Requires f32, f16 or bf16.
 void RoundTo(DType dtype, std::span<const float> in, std::span<float> out);
 

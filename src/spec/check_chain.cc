@@ -43,7 +43,9 @@ class ChainCheck {
     const Operation& operation = chain_[index];
     const OpClass op_class = Traits(operation.kind).op_class;
     CheckNumbers(index);
-    if (op_class != OpClass::kBinary) Refuse(!operation.operand.empty(), index, "operand");
+    sources_.push_back({SourceOf(index)});
+    if (!TakesArgument(operation.kind)) Refuse(!operation.operand.empty(), index, "operand");
+    if (op_class != OpClass::kSelect) Refuse(!operation.condition.empty(), index, "condition");
     if (op_class != OpClass::kStore) Refuse(!operation.output.empty(), index, "output");
     switch (op_class) {
       case OpClass::kUnary:
@@ -52,7 +54,12 @@ class ChainCheck {
         break;
       case OpClass::kBinary:
         Refuse(operation.dtype.has_value(), index, "dtype");
-        CheckBinary(index);
+        CheckArgument(index);
+        break;
+      case OpClass::kSelect:
+        Refuse(operation.dtype.has_value(), index, "dtype");
+        CheckArgument(index);
+        CheckReference(index, "condition", operation.condition);
         break;
       case OpClass::kCast:
         CheckTargetDType(index);
@@ -62,7 +69,6 @@ class ChainCheck {
         CheckStore(index);
         break;
     }
-    sources_.push_back(SourceOf(index));
     CheckId(index);
   }
 
@@ -70,14 +76,14 @@ class ChainCheck {
     if (present) state_.Add(Place(index, field), Quote(field), "a field of " + NameOf(chain_[index]));
   }
 
-  void CheckBinary(std::size_t index) {
+  void CheckArgument(std::size_t index) {
     const Operation& operation = chain_[index];
     if (operation.value && !operation.operand.empty()) {
       state_.Add(ElementPlace(scope_.place, index), "a value together with an operand",
                  "one second argument for " + NameOf(operation));
     }
     if (!operation.operand.empty()) {
-      CheckOperand(index);
+      CheckReference(index, "operand", operation.operand);
     } else if (!operation.value) {
       state_.broken_reference = true;
       state_.Add(ElementPlace(scope_.place, index), "", "a value or an operand for " + NameOf(operation));
@@ -87,7 +93,7 @@ class ChainCheck {
   }
 
   static bool Takes(const OpTraits& traits, const NumberField& field) {
-    if (traits.op_class == OpClass::kBinary) {
+    if (TakesArgument(traits.kind)) {
       return field.member == &Operation::value || field.member == &Operation::scale;
     }
     return std::ranges::any_of(traits.params, [&](const OpParam& param) { return param.field.member == field.member; });
@@ -126,14 +132,26 @@ class ChainCheck {
     }
   }
 
-  void CheckOperand(std::size_t index) {
-    const std::string place = Place(index, "operand");
-    const std::string& name = chain_[index].operand;
-    const TensorSpec* tensor = CheckInputName(spec_, name, place, state_);
-    if (tensor == nullptr || !scope_.rows || !scope_.columns) return;
-    if (BroadcastOf(spec_, *tensor, *scope_.rows, *scope_.columns)) return;
+  // A name in `field` of an input or of an earlier operation.
+  void CheckReference(std::size_t index, std::string_view field, const std::string& name) {
+    const std::string place = Place(index, field);
+    const auto value = ids_.find(name);
+    if (value != ids_.end()) {
+      sources_[index].push_back(value->second);
+    } else if (spec_.inputs.contains(name)) {
+      CheckSpread(name, *CheckInputName(spec_, name, place, state_), place);
+    } else {
+      state_.broken_reference = broken_link_ = true;
+      state_.Add(place, name.empty() ? "" : Quote(name), "an input or the id of an earlier operation",
+                 state_.Suggest(name, spec_.inputs, ids_));
+    }
+  }
+
+  void CheckSpread(const std::string& name, const TensorSpec& tensor, const std::string& place) {
+    if (!scope_.rows || !scope_.columns) return;
+    if (BroadcastOf(spec_, tensor, *scope_.rows, *scope_.columns)) return;
     std::string shape;
-    for (const ShapeEntry& entry : tensor->shape) {
+    for (const ShapeEntry& entry : tensor.shape) {
       const auto extent = ExtentOf(spec_, entry);
       if (!extent) return;  // reported with the input
       shape += (shape.empty() ? "" : ", ") + Describe(*extent);
@@ -186,6 +204,10 @@ class ChainCheck {
     if (id.empty()) return;
     const std::string place = Place(index, "id");
     if (!IsIdentifier(id)) state_.Add(place, Quote(id), "an identifier");
+    if (spec_.inputs.contains(id)) {
+      state_.Add(place, Quote(id) + ", the name of an input,", "free for an id");
+      return;
+    }
     if (!ids_.emplace(id, static_cast<int>(index)).second) state_.Add(place, Quote(id), "unique in the chain");
   }
 
@@ -200,7 +222,10 @@ class ChainCheck {
     std::vector<bool> stored(chain_.size(), false);
     for (std::size_t i = chain_.size(); i-- > 0;) {
       if (chain_[i].kind == OpKind::kStore) stored[i] = true;
-      if (stored[i] && sources_[i] >= 0) stored[sources_[i]] = true;
+      if (!stored[i]) continue;
+      for (const int source : sources_[i]) {
+        if (source >= 0) stored[source] = true;
+      }
     }
     for (std::size_t i = 0; i < chain_.size(); ++i) {
       if (stored[i]) continue;
@@ -214,7 +239,7 @@ class ChainCheck {
   CheckState& state_;
   std::map<std::string, int> ids_;
   std::set<std::string> outputs_;
-  std::vector<int> sources_;
+  std::vector<std::vector<int>> sources_;  // by operation: those whose values it takes; -1 for the accumulator
   bool broken_link_ = false;
 };
 

@@ -27,6 +27,13 @@ constexpr OpTraits kTable[] = {
     {OpKind::kDGeluErf, "dgelu", "erf", OpClass::kBinary, "DGeluErf", "x * gelu'(y)"},
     {OpKind::kDGeluTanh, "dgelu", "tanh", OpClass::kBinary, "DGeluTanh", "x * gelu'(y)"},
     {OpKind::kDSilu, "dsilu", "", OpClass::kBinary, "DSilu", "x * silu'(y)"},
+    {OpKind::kEq, "eq", "", OpClass::kBinary, "Equal", "1 where x = y, else 0"},
+    {OpKind::kNe, "ne", "", OpClass::kBinary, "NotEqual", "1 where x differs from y, else 0"},
+    {OpKind::kLt, "lt", "", OpClass::kBinary, "Less", "1 where x < y, else 0"},
+    {OpKind::kLe, "le", "", OpClass::kBinary, "LessEqual", "1 where x <= y, else 0"},
+    {OpKind::kGt, "gt", "", OpClass::kBinary, "Greater", "1 where x > y, else 0"},
+    {OpKind::kGe, "ge", "", OpClass::kBinary, "GreaterEqual", "1 where x >= y, else 0"},
+    {OpKind::kWhere, "where", "", OpClass::kSelect, "Where", "x where c is not 0, else y"},
     {OpKind::kRelu, "relu", "", OpClass::kUnary, "Relu", "max(x, 0)"},
     {OpKind::kRelu2, "relu2", "", OpClass::kUnary, "Relu2", "max(x, 0)^2"},
     {OpKind::kLeakyRelu, "leaky_relu", "", OpClass::kUnary, "LeakyRelu", "x where x > 0, else value * x", kSlope},
@@ -70,6 +77,11 @@ std::span<const NumberField> NumberFields() { return kNumberFields; }
 std::span<const OpTraits> OpTable() { return kTable; }
 
 const OpTraits& Traits(OpKind kind) { return kTable[static_cast<int>(kind)]; }
+
+bool TakesArgument(OpKind kind) {
+  const OpClass op_class = Traits(kind).op_class;
+  return op_class == OpClass::kBinary || op_class == OpClass::kSelect;
+}
 
 const OpTraits* FindOp(std::string_view name, std::optional<std::string_view> form) {
   for (const OpTraits& row : kTable) {

@@ -23,6 +23,13 @@ enum class OpKind {
   kDGeluErf,
   kDGeluTanh,
   kDSilu,
+  kEq,
+  kNe,
+  kLt,
+  kLe,
+  kGt,
+  kGe,
+  kWhere,
   kRelu,
   kRelu2,
   kLeakyRelu,
@@ -52,16 +59,17 @@ enum class OpKind {
 // One entry of a chain, as the user wrote it. Every member has an initialiser, so that a few can be designated.
 struct Operation {
   OpKind kind = OpKind::kAdd;
-  std::optional<double> value{};  // binary: a literal second argument; else a parameter
-  std::string operand{};          // binary: the name of an input; empty when there is none
-  std::optional<double> scale{};  // binary: multiplies the operand (absent: 1)
+  std::optional<double> value{};  // binary, select: a literal second argument; else a parameter
+  std::string operand{};          // binary, select: the name of an input or the id of an earlier operation, or empty
+  std::optional<double> scale{};  // binary, select: multiplies the operand (absent: 1)
   std::string output{};           // store: the output's name
   std::optional<DType> dtype{};   // cast, store
-  std::string id{};               // names this operation's value for a later `input`
+  std::string id{};               // names this operation's value for a later `input`, `operand` or `condition`
   std::string input{};            // takes the value with this id rather than the previous one's
   std::optional<double> min{};    // parameters of the operations that list them
   std::optional<double> max{};
   std::optional<double> alpha{};
+  std::string condition{};  // select: as operand
 
   friend bool operator==(const Operation&, const Operation&) = default;
 };
@@ -77,6 +85,7 @@ std::span<const NumberField> NumberFields();
 enum class OpClass {
   kUnary,   // its parameters
   kBinary,  // exactly one of `value` and `operand`; `scale` with an operand
+  kSelect,  // those of a binary one and `condition`
   kCast,    // `dtype`
   kStore,   // `output`, `dtype`
 };
@@ -94,12 +103,14 @@ struct OpTraits {
   std::string_view form;  // tells rows of one name apart ("erf", "tanh"); the first row of a name is its default
   OpClass op_class;
   std::string_view functor;  // the device function in kernels_src/numeric/ops.cuh, e.g. "GeluErf"
-  std::string_view formula;  // for the reference documentation; y is a binary operation's second argument
+  std::string_view formula;  // for the reference documentation; y is the second argument, c the condition
   std::span<const OpParam> params{};
 };
 
 std::span<const OpTraits> OpTable();
 const OpTraits& Traits(OpKind kind);
+// Takes a second argument: of class kBinary or kSelect.
+bool TakesArgument(OpKind kind);
 // The row for a name and an optional form; nothing if either is unknown.
 const OpTraits* FindOp(std::string_view name, std::optional<std::string_view> form);
 

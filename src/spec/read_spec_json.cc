@@ -104,6 +104,7 @@ Operation ReadOperation(const json& value, const std::string& place, Diagnostics
   if (const auto kind = ReadKind(reader, diagnostics)) operation.kind = *kind;
   for (const NumberField& field : NumberFields()) reader.ReadNumber(std::string(field.name), operation.*field.member);
   reader.ReadIdentifier("operand", operation.operand);
+  reader.ReadIdentifier("condition", operation.condition);
   reader.ReadIdentifier("output", operation.output);
   reader.ReadName("dtype", "an element type", DTypeNames(), DTypeFromName, operation.dtype);
   reader.ReadIdentifier("id", operation.id);

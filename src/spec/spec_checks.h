@@ -19,14 +19,17 @@ struct CheckState {
   bool broken_reference = false;  // some name resolved to nothing
 
   void Add(std::string place, std::string found, std::string expected, std::string suggestion = "");
-  // The name in the map nearest to `name`. Empty once there are many diagnostics: comparing names is what costs, and a
+  // The name in the maps nearest to `name`. Empty once there are many diagnostics: comparing names is what costs, and a
   // hostile spec must not buy minutes of it.
-  template <typename Map>
-  std::string Suggest(const std::string& name, const Map& map) const {
+  template <typename... Maps>
+  std::string Suggest(const std::string& name, const Maps&... maps) const {
     constexpr std::size_t kMaxSuggested = 64;
     if (diagnostics.size() >= kMaxSuggested) return "";
     std::vector<std::string> names;
-    for (const auto& [key, value] : map) names.push_back(key);
+    const auto add = [&](const auto& map) {
+      for (const auto& [key, value] : map) names.push_back(key);
+    };
+    (add(maps), ...);
     return Nearest(name, names);
   }
   void AddUnimplemented(std::string place, std::string found, std::string expected);

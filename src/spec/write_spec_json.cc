@@ -23,6 +23,7 @@ ordered_json ToJson(const Operation& operation) {
   const OpTraits& traits = Traits(operation.kind);
   ordered_json object = {{"op", traits.name}};
   if (&traits != FindOp(traits.name, std::nullopt)) object["form"] = traits.form;
+  if (!operation.condition.empty()) object["condition"] = operation.condition;
   if (!operation.operand.empty()) object["operand"] = operation.operand;
   for (const NumberField& field : NumberFields()) {
     const std::optional<double>& number = operation.*field.member;

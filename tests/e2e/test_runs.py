@@ -44,6 +44,24 @@ class RunTest(DaemonTest):
         np.testing.assert_allclose(outputs["aux"], aux, rtol=2e-3, atol=2e-3)
         np.testing.assert_allclose(outputs["out"], specs.gelu(aux), rtol=2e-3, atol=2e-3)
 
+    def test_run_joins_compares_and_selects_values(self):
+        epilogue = [
+            {"op": "add", "operand": "bias", "id": "sum"},
+            {"op": "gt", "operand": "alpha", "id": "large"},
+            {"op": "store", "output": "mask", "dtype": "f32"},
+            {"op": "sigmoid", "input": "sum"},
+            {"op": "mul", "operand": "sum", "scale": 2},
+            {"op": "where", "condition": "large", "operand": "sum"},
+            {"op": "store", "output": "out", "dtype": "f32"},
+        ]
+        spec = specs.linear_spec("joined", epilogue=epilogue)
+        _, outputs = specs.collect_outputs(self.stub.Run(specs.run_requests(spec, self.linear, self.dims, self.scalars)))
+        total = self.linear["x"].astype(np.float64) @ self.linear["w"] + self.linear["bias"]
+        self.assertGreater(np.abs(total - 0.5).min(), 1e-4)  # no comparison is a matter of rounding
+        np.testing.assert_array_equal(outputs["mask"], total > 0.5)
+        expected = np.where(total > 0.5, 2 * total / (1 + np.exp(-total)), total)
+        np.testing.assert_allclose(outputs["out"], expected, rtol=1e-5, atol=1e-5)
+
     def test_run_still_compiles_and_caches_the_cuda_kernel(self):
         specs.collect_outputs(self.run_linear(self.linear))
         summary, _ = specs.collect_outputs(self.run_linear(self.linear))

@@ -59,6 +59,19 @@ std::vector<Chain> OperationChains() {
                            R"("op": "dgelu", "form": "tanh", "operand": "column", "scale": 3)",
                            R"("op": "dsilu", "operand": "turned", "scale": 3)", R"("op": "div", "operand": "scalar")",
                            R"("op": "max", "operand": "full")", R"("op": "min", "operand": "row")"}),
+       true},
+      {Branches(as_it_is, {R"("op": "gt", "value": 0.25)", R"("op": "ge", "operand": "full")",
+                           R"("op": "lt", "operand": "row")", R"("op": "le", "operand": "column", "scale": 0.5)",
+                           R"("op": "ne", "operand": "turned")", R"("op": "eq", "operand": "scalar")"}),
+       true},
+      {Branches(R"({"op": "mul", "value": 3, "id": "wide"}, {"op": "gt", "operand": "row", "id": "large"},
+                   {"op": "tanh", "input": "wide", "id": "base"})",
+                {R"("op": "mul", "operand": "wide", "scale": 0.5)",
+                 R"("op": "where", "condition": "large", "operand": "full")",
+                 R"("op": "where", "condition": "large", "value": -2)",
+                 R"("op": "where", "condition": "full", "operand": "wide")",
+                 R"("op": "where", "condition": "turned", "operand": "scalar", "scale": 2)",
+                 R"("op": "where", "condition": "scalar", "operand": "column")"}),
        true}};
 }
 

@@ -151,6 +151,62 @@ TEST(BoundedTest, DReluMayGoEitherWayAtZero) {
   EXPECT_EQ(ApplyBinary(OpKind::kDRelu, {kNan, 0}, {-1, 0}).value, 0);
 }
 
+TEST(BoundedTest, ComparisonsAreCertainWhereTheIntervalsAreApart) {
+  struct Outcome {
+    OpKind kind;
+    double below, equal, above;
+  };
+  for (const Outcome& outcome :
+       {Outcome{OpKind::kEq, 0, 1, 0}, Outcome{OpKind::kNe, 1, 0, 1}, Outcome{OpKind::kLt, 1, 0, 0},
+        Outcome{OpKind::kLe, 1, 1, 0}, Outcome{OpKind::kGt, 0, 0, 1}, Outcome{OpKind::kGe, 0, 1, 1}}) {
+    const auto expect = [&](const Bounded& x, const Bounded& y, double truth) {
+      const Bounded result = ApplyBinary(outcome.kind, x, y);
+      EXPECT_EQ(result.value, truth);
+      EXPECT_EQ(result.error, 0);
+    };
+    expect({1, 0.4}, {2, 0.5}, outcome.below);
+    expect({-kInfinity, 0}, {2, 0.5}, outcome.below);
+    expect({2, 0}, {2, 0}, outcome.equal);
+    expect({3, 0.4}, {2, 0.5}, outcome.above);
+    expect({kNan, 0}, {2, 0.5}, outcome.kind == OpKind::kNe);
+    expect({2, 0}, {kNan, 0}, outcome.kind == OpKind::kNe);
+  }
+}
+
+TEST(BoundedTest, ComparisonsCoverBothOutcomesNearTheThreshold) {
+  for (const OpKind kind : {OpKind::kEq, OpKind::kNe, OpKind::kLt, OpKind::kLe, OpKind::kGt, OpKind::kGe}) {
+    for (const Bounded& x : {Bounded{1.9, 0.2}, Bounded{2, 0.1}, Bounded{2.1, 0.2}, Bounded{0, kInfinity, true}}) {
+      const Bounded result = ApplyBinary(kind, x, {2, 0});
+      EXPECT_FALSE(result.undetermined);
+      EXPECT_TRUE(Compare(0, result, kF16).matches);
+      EXPECT_TRUE(Compare(1, result, kF16).matches);
+      EXPECT_FALSE(Compare(1.25, result, kF16).matches);
+    }
+  }
+  EXPECT_EQ(ApplyBinary(OpKind::kLe, {1.5, 0.5}, {2, 0}).error, 0);
+  EXPECT_NE(ApplyBinary(OpKind::kLt, {1.5, 0.5}, {2, 0}).error, 0);
+}
+
+TEST(BoundedTest, WhereTakesOneSideOrCoversBoth) {
+  const Bounded x{3, 0.1}, y{-1, 0.2}, unknown{0, kInfinity, true};
+  EXPECT_EQ(ApplyWhere({1, 0.5}, x, y).value, 3);
+  EXPECT_EQ(ApplyWhere({kNan, 0}, x, y).value, 3);
+  EXPECT_EQ(ApplyWhere({0, 0}, x, y).value, -1);
+  EXPECT_FALSE(ApplyWhere({0, 0}, unknown, y).undetermined);
+  EXPECT_TRUE(ApplyWhere({0, 0}, x, unknown).undetermined);
+  for (const Bounded& condition : {Bounded{0.1, 0.2}, unknown}) {
+    const Bounded both = ApplyWhere(condition, x, y);
+    EXPECT_NEAR(both.value - both.error, -1.2, 1e-12);
+    EXPECT_NEAR(both.value + both.error, 3.1, 1e-12);
+    EXPECT_TRUE(ApplyWhere(condition, {kNan, 0}, y).undetermined);
+    EXPECT_TRUE(std::isnan(ApplyWhere(condition, {kNan, 0}, {kNan, 0}).value));
+    const Bounded finite_or_not = ApplyWhere(condition, {kInfinity, 0}, y);
+    EXPECT_TRUE(Compare(kInfinity, finite_or_not, kF16).matches);
+    EXPECT_TRUE(Compare(-1, finite_or_not, kF16).matches);
+    EXPECT_FALSE(Compare(kNan, finite_or_not, kF16).matches);
+  }
+}
+
 TEST(BoundedTest, ProductsCarryBothErrors) {
   const Bounded product = ApplyBinary(OpKind::kMul, {3, 0.1}, {-5, 0.2});
   EXPECT_EQ(product.value, -15);

@@ -138,6 +138,33 @@ TEST(PrologueStatementsTest, LeaveTheEpiloguesFetchesAlone) {
   EXPECT_TRUE(OperandLoads(graph, Widths()).empty());
 }
 
+TEST(ChainStatementsTest, JoinsEarlierValues) {
+  Graph graph = OperandGraph();
+  const Node join{.kind = OpKind::kMul, .input = 1, .operand_value = 0};
+  const Node scaled{.kind = OpKind::kGt, .input = 2, .operand_value = 2, .scale = 0.5f};
+  const Node stored{.kind = OpKind::kAdd, .input = 4, .operand_value = 4};
+  graph.epilogue = {Node{.kind = OpKind::kSigmoid}, join, scaled, Store(3, 0), stored, Store(5, 1)};
+  EXPECT_THAT(EpilogueStatements(graph, Widths()),
+              ElementsAre("const auto v1 = Map<Sigmoid>(v0);", "const auto v2 = Zip<Mul>(v1, v0);",
+                          "const auto v3 = Zip<Greater>(v2, Map<Mul>(v2, 0x1p-1f));",
+                          "Store<8>(p.out0, p.ld_out0, cell, v3);", "const auto& v4 = v3;",
+                          "const auto v5 = Zip<Add>(v4, v4);", "Store<4>(p.out1, p.ld_out1, cell, v5);"));
+}
+
+TEST(ChainStatementsTest, SelectsByInputsAndEarlierValues) {
+  Graph graph = OperandGraph();
+  graph.epilogue = {Node{.kind = OpKind::kWhere, .literal = 0.0f, .condition = {5, Broadcast::kFull}},
+                    Node{.kind = OpKind::kWhere, .input = 1, .operand = 2, .scale = 2.0f, .condition = {.value = 0}},
+                    Node{.kind = OpKind::kWhere, .input = 2, .operand_value = 0, .condition = {2, Broadcast::kScalar}},
+                    Store(3, 0)};
+  EXPECT_THAT(
+      EpilogueStatements(graph, Widths()),
+      ElementsAre("const auto v1 = Zip<Where>(v0, Splat<V>(0x0p+0f), Widen(o.in5));",
+                  "const auto v2 = Zip<Where>(v1, Splat<V>(p.in2 * 0x1p+1f), v0);",
+                  "const auto v3 = Zip<Where>(v2, v0, Splat<V>(p.in2));", "Store<8>(p.out0, p.ld_out0, cell, v3);"));
+  EXPECT_EQ(OperandLoads(graph, Widths()).size(), 1u);
+}
+
 TEST(FloatLiteralTest, KeepsEveryBit) {
   for (const float value :
        {1.25f, -0.0f, 0.1f, std::numeric_limits<float>::denorm_min(), std::numeric_limits<float>::max(), -3.4028e38f}) {

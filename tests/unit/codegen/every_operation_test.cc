@@ -9,7 +9,7 @@
 namespace gemmd {
 namespace {
 
-// Every operation but the store, once: a binary one with a literal and with the row operand 2.
+// Every operation but the store: one of two arguments with a literal, the row operand 2 and an earlier value.
 std::vector<Node> EveryOperation() {
   std::vector<Node> chain;
   const auto add = [&](OpKind kind) -> Node& {
@@ -27,6 +27,13 @@ std::vector<Node> EveryOperation() {
         add(row.kind).literal = 1.5f;
         add(row.kind).operand = 2;
         chain.back().broadcast = Broadcast::kRow;
+        add(row.kind).operand_value = 1;
+        break;
+      case OpClass::kSelect:
+        add(row.kind).literal = 1.5f;
+        chain.back().condition = {2, Broadcast::kRow};
+        add(row.kind).operand_value = 1;
+        chain.back().condition.value = 2;
         break;
       case OpClass::kCast:
         add(row.kind).dtype = DType::kBf16;

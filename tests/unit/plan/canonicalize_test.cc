@@ -47,6 +47,18 @@ TEST(CanonicalizeTest, KeepsWhatEachOperationSays) {
   EXPECT_EQ(graph.epilogue[8].dtype, DType::kF32);
 }
 
+TEST(CanonicalizeTest, TellsEarlierValuesFromInputs) {
+  const Graph graph = Canonicalize(JoinSpec()).graph;
+  EXPECT_EQ(graph.epilogue[2].operand, -1);
+  EXPECT_EQ(graph.epilogue[2].operand_value, 1);
+  EXPECT_EQ(graph.epilogue[2].scale, 0.5f);
+  EXPECT_EQ(graph.epilogue[3].operand, 2);
+  EXPECT_EQ(graph.epilogue[3].operand_value, -1);
+  EXPECT_EQ(graph.epilogue[3].condition, Reference{.value = 2});
+  EXPECT_EQ(graph.epilogue[4].literal, 0.0f);
+  EXPECT_EQ(graph.epilogue[4].condition, (Reference{3, Broadcast::kRow}));
+}
+
 TEST(CanonicalizeTest, TurnsNamedDimsIntoExtents) {
   const Graph graph = ChainGraph();
   EXPECT_EQ(graph.m, std::nullopt);
@@ -138,6 +150,12 @@ TEST(SummaryTest, IsOneLineForPeople) {
   EXPECT_EQ(Summary(ChainGraph()),
             "f16 [M,512] x f16 [512,256]^T -> mul 1.25, add scalar f32, add full f16 * 0.5, sub row bf16, store f16, "
             "mul column f32, gelu erf, cast bf16 of v4, store f32, tanh of v4, store bf16, relu of v7, store f16");
+}
+
+TEST(SummaryTest, NamesTheValuesThatAreJoined) {
+  EXPECT_EQ(Summary(Canonicalize(JoinSpec()).graph),
+            "f16 [M,512] x f16 [512,256]^T -> mul 1.25, gt 0.5, mul v1 * 0.5, where v2 else full f16, "
+            "where row bf16 else 0, store f16");
 }
 
 TEST(SummaryTest, NamesThePrecisionOfFloatProducts) {

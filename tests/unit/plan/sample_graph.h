@@ -72,6 +72,20 @@ inline KernelSpec PrologueSpec() {
   return spec;
 }
 
+// Earlier values as second arguments and as a condition, beside inputs.
+inline KernelSpec JoinSpec() {
+  KernelSpec spec = ChainSpec();
+  spec.inputs.erase("row_scale");
+  spec.inputs.erase("shift");
+  spec.epilogue = {{.kind = OpKind::kMul, .value = 1.25, .id = "scaled"},
+                   {.kind = OpKind::kGt, .value = 0.5, .id = "large"},
+                   {.kind = OpKind::kMul, .operand = "scaled", .scale = 0.5},
+                   {.kind = OpKind::kWhere, .operand = "residual", .condition = "large"},
+                   {.kind = OpKind::kWhere, .value = 0.0, .condition = "bias"},
+                   Store("out", DType::kF16)};
+  return spec;
+}
+
 inline Graph PrologueGraph() { return Canonicalize(PrologueSpec()).graph; }
 
 inline Graph ChainGraph() { return Canonicalize(ChainSpec()).graph; }

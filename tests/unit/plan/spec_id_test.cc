@@ -81,6 +81,24 @@ const Ingredient kIngredients[] = {
      [](Graph& g) {
        g.epilogue[6] = Node{.kind = OpKind::kClamp, .input = 6, .params = {-INFINITY, 2.0f}};
      }},
+    {"OperandValue",
+     [](Graph& g) {
+       g.epilogue[2].operand = -1;
+       g.epilogue[2].operand_value = 1;
+     }},
+    {"OtherOperandValue",
+     [](Graph& g) {
+       g.epilogue[2].operand = -1;
+       g.epilogue[2].operand_value = 2;
+     }},
+    {"Condition",
+     [](Graph& g) {
+       g.epilogue[6] = Node{.kind = OpKind::kWhere, .input = 6, .literal = 0.0f, .condition = {3, Broadcast::kFull}};
+     }},
+    {"ConditionValue",
+     [](Graph& g) {
+       g.epilogue[6] = Node{.kind = OpKind::kWhere, .input = 6, .literal = 0.0f, .condition = {.value = 3}};
+     }},
     {"CastType", [](Graph& g) { g.epilogue[7].dtype = DType::kF16; }},
     {"StoreOutput", [](Graph& g) { g.epilogue[8].output = 0; }},
     {"Order", [](Graph& g) { std::swap(g.epilogue[0], g.epilogue[1]); }},
@@ -121,6 +139,10 @@ TEST(GraphJsonTest, ReadsBackAsTheSameGraph) {
     EXPECT_EQ(*read, graph) << ingredient.name;
     EXPECT_EQ(SpecId(*read), SpecId(graph)) << ingredient.name;
   }
+  const Graph joined = Canonicalize(JoinSpec()).graph;
+  const auto read = GraphFromJson(GraphToJson(joined));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(*read, joined);
 }
 
 TEST(GraphJsonTest, RefusesDamage) {
@@ -129,6 +151,9 @@ TEST(GraphJsonTest, RefusesDamage) {
            {"{", "["},                                           // syntax
            {"\"version\":3", "\"version\":2"},                   // another version
            {"\"operand\":4", "\"operand\":99"},                  // past the inputs
+           {"\"operand_value\":-1", "\"operand_value\":0"},      // a second second argument
+           {"\"operand_value\":-1", "\"operand_value\":9"},      // a later value
+           {"\"condition\":-1", "\"condition\":0"},              // of an operation without
            {"\"output\":3", "\"output\":9"},                     // past the outputs
            {"\"input\":12", "\"input\":14"},                     // a later value
            {"\"gelu\"", "\"glue\""},                             // no operation

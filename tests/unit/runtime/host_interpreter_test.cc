@@ -304,6 +304,54 @@ TEST_F(ChainTest, KeepsAValueForALaterReader) {
             [&](std::int64_t row, std::int64_t column) { return 2 * std::tanh(Accumulator(row, column) + 1); });
 }
 
+TEST_F(ChainTest, JoinsEarlierValues) {
+  // acc * relu(acc + 1) - 2 (acc + 1): the arrays of both values must live until the last that takes them.
+  const auto joined = [](OpKind kind, int input, int value, float scale = 1.0f) {
+    return Node{.kind = kind, .input = input, .operand_value = value, .scale = scale};
+  };
+  graph_.epilogue = {Literal(OpKind::kAdd, 0, 1.0f), Unary(OpKind::kRelu, 1),          joined(OpKind::kMul, 2, 0),
+                     Unary(OpKind::kNeg, 2),         joined(OpKind::kSub, 3, 1, 2.0f), Store(5, 0, DType::kF32),
+                     Store(4, 1, DType::kF32)};
+  TestMatrix negated = out_;
+  ASSERT_TRUE(Run({&out_, &negated}).ok());
+  ExpectAll(out_, 0, [&](std::int64_t row, std::int64_t column) {
+    const double sum = Accumulator(row, column);
+    return sum * std::max(0.0, sum + 1) - 2 * (sum + 1);
+  });
+  ExpectAll(negated, 0,
+            [&](std::int64_t row, std::int64_t column) { return -std::max(0.0, Accumulator(row, column) + 1); });
+}
+
+TEST_F(ChainTest, SelectsByEveryKindOfCondition) {
+  const auto where = [](int input, const Reference& condition) {
+    return Node{.kind = OpKind::kWhere, .input = input, .condition = condition};
+  };
+  Node by_value = where(0, {.value = 2}), by_row = where(3, {2, Broadcast::kRow});
+  Node by_full = where(4, {4, Broadcast::kFull}), by_scalar = where(5, {5, Broadcast::kScalar});
+  by_value.operand = 3;
+  by_value.broadcast = Broadcast::kColumn;
+  by_row.operand_value = 0;
+  by_full.operand = 5;
+  by_full.scale = 2.0f;
+  by_scalar.literal = 7.0f;
+  for (std::int64_t i = 0; i < kShape.n; i += 3) Encode(row_.dtype, 0.0f, row_.At(0, i));
+  for (std::int64_t i = 0; i < kShape.m; i += 2) Encode(full_.dtype, 0.0f, full_.At(i, 5));
+  graph_.epilogue = {Binary(OpKind::kAdd, 0, 4, Broadcast::kFull),
+                     Literal(OpKind::kGt, 1, 0.25f),
+                     by_value,
+                     by_row,
+                     by_full,
+                     by_scalar,
+                     Store(6, 0, DType::kF32)};
+  ASSERT_TRUE(Run({&out_}).ok());
+  ExpectAll(out_, 0, [&](std::int64_t row, std::int64_t column) {
+    const double sum = Accumulator(row, column);
+    if (row % 2 == 0 && column == 5) return 2.0 * kScalar;
+    if (column % 3 == 0) return sum;
+    return sum + full_.Value(row, column) > 0.25 ? sum : column_.Value(0, row);
+  });
+}
+
 TEST_F(ChainTest, RoundsOnlyWhereTheChainCasts) {
   graph_.epilogue = {Unary(OpKind::kCast, 0, DType::kF16), Store(1, 0, DType::kF32)};
   ASSERT_TRUE(Run({&out_}).ok());

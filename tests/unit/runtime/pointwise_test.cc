@@ -148,6 +148,32 @@ TEST(PointwiseTest, DReluPassesWhereItsArgumentIsPositive) {
   EXPECT_EQ(Binary(OpKind::kDRelu, NAN, -1.0f), 0.0f);
 }
 
+TEST(PointwiseTest, ComparisonsGiveOneOrZero) {
+  struct Outcome {
+    OpKind kind;
+    float below, equal, above;
+  };
+  for (const Outcome& outcome :
+       {Outcome{OpKind::kEq, 0, 1, 0}, Outcome{OpKind::kNe, 1, 0, 1}, Outcome{OpKind::kLt, 1, 0, 0},
+        Outcome{OpKind::kLe, 1, 1, 0}, Outcome{OpKind::kGt, 0, 0, 1}, Outcome{OpKind::kGe, 0, 1, 1}}) {
+    EXPECT_EQ(Binary(outcome.kind, -1.0f, 2.0f), outcome.below);
+    EXPECT_EQ(Binary(outcome.kind, 2.0f, 2.0f), outcome.equal);
+    EXPECT_EQ(Binary(outcome.kind, 3.0f, 2.0f), outcome.above);
+    EXPECT_EQ(Binary(outcome.kind, 0.0f, -0.0f), outcome.equal);
+    for (const float other : {NAN, 2.0f}) {  // NaN differs from itself too, and is neither less nor more
+      EXPECT_EQ(Binary(outcome.kind, NAN, other), outcome.kind == OpKind::kNe ? 1.0f : 0.0f);
+      EXPECT_EQ(Binary(outcome.kind, other, NAN), outcome.kind == OpKind::kNe ? 1.0f : 0.0f);
+    }
+  }
+}
+
+TEST(PointwiseTest, WhereTakesWhatIsNotZeroForTrue) {
+  const std::vector<float> condition = {0.0f, -0.0f, 1.0f, -2.0f, NAN, 0x1p-149f}, in(6, 1.0f), otherwise(6, NAN);
+  std::vector<float> out(6);
+  EvaluateWhere(condition, in, otherwise, out);
+  for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(std::isnan(out[i]), i < 2) << i;
+}
+
 TEST(PointwiseTest, BinaryTakesAnArrayOrOneValue) {
   const std::vector<float> in = {1, 2, 3};
   const std::vector<float> argument = {10, 20, 30};

@@ -49,7 +49,8 @@ TEST(ProtoConvertTest, TellsAnAbsentNumberFromZero) {
   const ParsedSpec parsed = ReadSpecProto(Message(R"(
     deterministic: false precision: TF32 config { schedule: "mma" tile: [ 1, 2, 3 ] stages: 0 }
     epilogue { op: "mul" value: 0 } epilogue { op: "add" operand: "r" scale: 0 }
-    epilogue { op: "clamp" min: 0 max: -0.5 } epilogue { op: "elu" alpha: 2 })"));
+    epilogue { op: "clamp" min: 0 max: -0.5 } epilogue { op: "elu" alpha: 2 }
+    epilogue { op: "where" condition: "c" operand: "r" })"));
   EXPECT_FALSE(parsed.spec.deterministic);
   EXPECT_EQ(parsed.spec.precision, Precision::kTf32);
   EXPECT_EQ(parsed.spec.config, (ConfigPin{.schedule = "mma", .tile = {1, 2, 3}, .stages = 0}));
@@ -58,6 +59,7 @@ TEST(ProtoConvertTest, TellsAnAbsentNumberFromZero) {
   EXPECT_EQ(parsed.spec.epilogue[1].scale, 0.0);
   EXPECT_EQ(parsed.spec.epilogue[2], (Operation{.kind = OpKind::kClamp, .min = 0.0, .max = -0.5}));
   EXPECT_EQ(parsed.spec.epilogue[3], (Operation{.kind = OpKind::kElu, .alpha = 2.0}));
+  EXPECT_EQ(parsed.spec.epilogue[4], (Operation{.kind = OpKind::kWhere, .operand = "r", .condition = "c"}));
 }
 
 struct Mistake {

@@ -25,6 +25,7 @@ constexpr const char* kEverything = R"({
   "epilogue": [
     {"op": "add", "operand": "bias", "scale": 0.5, "id": "sum"},
     {"op": "gelu", "form": "tanh"},
+    {"op": "where", "condition": "sum", "operand": "s"},
     {"op": "clamp", "min": -1, "max": 6.5}, {"op": "elu", "alpha": 0.5}, {"op": "softcap", "value": 30},
     {"op": "store", "output": "out", "dtype": "f16"},
     {"op": "cast", "dtype": "bf16", "input": "sum"},
@@ -55,13 +56,14 @@ TEST(ReadSpecJsonTest, ReadsEveryField) {
   EXPECT_FALSE(spec.deterministic);
   EXPECT_THAT(spec.prologue_a, ElementsAre(Operation{.kind = OpKind::kRelu}));
   EXPECT_THAT(spec.prologue_b, ElementsAre(Operation{.kind = OpKind::kMul, .value = 2.0}));
-  EXPECT_THAT(
-      spec.epilogue,
-      ElementsAre(Operation{.kind = OpKind::kAdd, .operand = "bias", .scale = 0.5, .id = "sum"},
-                  Operation{.kind = OpKind::kGeluTanh}, Operation{.kind = OpKind::kClamp, .min = -1.0, .max = 6.5},
-                  Operation{.kind = OpKind::kElu, .alpha = 0.5}, Operation{.kind = OpKind::kSoftcap, .value = 30.0},
-                  Store("out", DType::kF16), Operation{.kind = OpKind::kCast, .dtype = DType::kBf16, .input = "sum"},
-                  Store("raw", DType::kBf16)));
+  EXPECT_THAT(spec.epilogue, ElementsAre(Operation{.kind = OpKind::kAdd, .operand = "bias", .scale = 0.5, .id = "sum"},
+                                         Operation{.kind = OpKind::kGeluTanh},
+                                         Operation{.kind = OpKind::kWhere, .operand = "s", .condition = "sum"},
+                                         Operation{.kind = OpKind::kClamp, .min = -1.0, .max = 6.5},
+                                         Operation{.kind = OpKind::kElu, .alpha = 0.5},
+                                         Operation{.kind = OpKind::kSoftcap, .value = 30.0}, Store("out", DType::kF16),
+                                         Operation{.kind = OpKind::kCast, .dtype = DType::kBf16, .input = "sum"},
+                                         Store("raw", DType::kBf16)));
   EXPECT_EQ(spec.config, (ConfigPin{"mma", {128, 128, 64}, 3}));
 }
 
@@ -169,7 +171,7 @@ TEST(ParseValidSpecTest, TellsErrorsOfTextAndMeaningTogether) {
   EXPECT_EQ(std::string(spec.status().message()),
             "epilogue[1].dtype: \"f99\" is not an element type\n"
             "nmae: \"nmae\" is not a field of a spec; did you mean \"name\"?\n"
-            "epilogue[0].operand: \"y\" is not an input");
+            "epilogue[0].operand: \"y\" is not an input or the id of an earlier operation");
 }
 
 TEST(ParseValidSpecTest, ComplainsOnceOfWhatCouldNotBeRead) {

@@ -172,7 +172,7 @@ INSTANTIATE_TEST_SUITE_P(Tensors, ValidateTest, ::testing::ValuesIn(kTensorBends
 const Bend kChainBends[] = {
     {"UnknownOperand",
      [](KernelSpec& s) { s.epilogue[1].operand = "resid"; },
-     {"epilogue[1].operand: \"resid\" is not an input; did you mean \"residual\"?"}},
+     {"epilogue[1].operand: \"resid\" is not an input or the id of an earlier operation; did you mean \"residual\"?"}},
     {"OperandShape",
      [](KernelSpec& s) { s.inputs["bias"].shape = {"K"}; },
      {"epilogue[2].operand: \"bias\" of shape [K (512)] is not [], [N (256)], [M] or [M, N (256)]"}},
@@ -314,6 +314,53 @@ const Bend kChainBends[] = {
     {"IdTwice",
      [](KernelSpec& s) { s.epilogue[0].id = s.epilogue[1].id = "v"; },
      {"epilogue[1].id: \"v\" is not unique in the chain"}},
+    {"IdOfAnInput",
+     [](KernelSpec& s) { s.epilogue[0].id = "bias"; },
+     {"epilogue[0].id: \"bias\", the name of an input, is not free for an id"}},
+    {"Join",
+     [](KernelSpec& s) {
+       s.epilogue[3].id = "sum";
+       s.epilogue.insert(s.epilogue.begin() + 6, {.kind = OpKind::kMul, .operand = "sum", .scale = 0.5});
+     },
+     {}},
+    {"JoinKeepsABranchAlive",
+     [](KernelSpec& s) {
+       s.epilogue[3].id = "sum";
+       s.epilogue[5].id = "act";
+       s.epilogue[6] = {.kind = OpKind::kAdd, .operand = "shift", .input = "sum"};
+       s.epilogue.insert(s.epilogue.begin() + 7, {.kind = OpKind::kMax, .operand = "act"});
+     },
+     {}},
+    {"JoinOfALaterValue",
+     [](KernelSpec& s) {
+       s.epilogue[5].id = "act";
+       s.epilogue[3] = {.kind = OpKind::kMul, .operand = "act"};
+       s.inputs.erase("row_scale");
+     },
+     {"epilogue[3].operand: \"act\" is not an input or the id of an earlier operation"}},
+    {"JoinOfAMisspeltValue",
+     [](KernelSpec& s) {
+       s.epilogue[0].id = "scaled";
+       s.epilogue[5] = {.kind = OpKind::kLt, .operand = "scald"};
+     },
+     {"epilogue[5].operand: \"scald\" is not an input or the id of an earlier operation; did you mean \"scaled\"?"}},
+    {"Where",
+     [](KernelSpec& s) {
+       s.epilogue[0].id = "scaled";
+       s.epilogue[5] = {.kind = OpKind::kWhere, .value = 0.0, .condition = "residual"};
+       s.epilogue[6] = {.kind = OpKind::kWhere, .operand = "shift", .scale = 2.0, .condition = "scaled"};
+     },
+     {}},
+    {"WhereWithoutArguments",
+     [](KernelSpec& s) { s.epilogue[5] = {.kind = OpKind::kWhere}; },
+     {"epilogue[5]: missing; expected a value or an operand for \"where\"",
+      "epilogue[5].condition: missing; expected an input or the id of an earlier operation"}},
+    {"ConditionShape",
+     [](KernelSpec& s) { s.epilogue[5] = {.kind = OpKind::kWhere, .value = 0.0, .condition = "x"}; },
+     {"epilogue[5].condition: \"x\" of shape [M, K (512)] is not [], [N (256)], [M] or [M, N (256)]"}},
+    {"StrayCondition",
+     [](KernelSpec& s) { s.epilogue[0].condition = "residual"; },
+     {"epilogue[0].condition: \"condition\" is not a field of \"mul\""}},
     {"Prologue",
      [](KernelSpec& s) { s.prologue_a = {{.kind = OpKind::kRelu}}; },
      {"prologue.a: a prologue is not implemented; an epilogue is"}},

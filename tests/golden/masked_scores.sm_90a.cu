@@ -1,0 +1,64 @@
+// bf16 [M,K] x bf16 [K,N]^T -> mul 0.088388346, softcap 50, where full bf16 else -1e+30, store bf16
+#include "schedule/mma.cuh"
+
+namespace gemmd {
+namespace {
+
+struct Config {
+  using A = BFloat16;
+  using B = BFloat16;
+  static constexpr bool kAContiguousInK = true, kBContiguousInK = true;
+  static constexpr int kWidthA = 8, kWidthB = 8;
+  static constexpr int kTileM = 128, kTileN = 256, kTileK = 64;
+  static constexpr int kStages = 3, kGroupM = 8, kThreads = 256;
+  static constexpr int kSharedBytes = 147456;
+  static constexpr int kMicroM = 64, kMicroN = 64;
+};
+
+struct Params {
+  const BFloat16* in0;
+  const BFloat16* in1;
+  const BFloat16* in2;
+  BFloat16* out0;
+  Int64 ld_in0;
+  Int64 ld_in1;
+  Int64 ld_in2;
+  Int64 ld_out0;
+  int m;
+  int n;
+  int k;
+};
+static_assert(sizeof(Params) == 80, "planned and real parameter layout differ");
+
+struct Epilogue {
+  const Params& p;
+
+  template <int V>
+  struct Operands {
+    Raw<BFloat16, V> in2;
+  };
+
+  template <int V>
+  __device__ __forceinline__ Operands<V> Load(const Cell<V>& cell) const {
+    return {
+        LoadRowMajor<8>(p.in2, p.ld_in2, cell),
+    };
+  }
+
+  template <int V>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o) const {
+    const auto v1 = Map<Mul>(v0, 0x1.6a09e6p-4f);
+    const auto v2 = Map<Softcap>(v1, 0x1.9p+5f);
+    const auto v3 = Zip<Where>(v2, Splat<V>(-0x1.93e594p+99f), Widen(o.in2));
+    Store<8>(p.out0, p.ld_out0, cell, v3);
+  }
+};
+
+}  // namespace
+}  // namespace gemmd
+
+extern "C" __global__ void __launch_bounds__(256)
+    gemmd_kernel(const __grid_constant__ gemmd::Params p) {
+  gemmd::mma::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k}, gemmd::NoPrologue{}, gemmd::NoPrologue{},
+                                         gemmd::Epilogue{p});
+}

@@ -1,0 +1,65 @@
+// f16 [M,K] x f16 [K,N] -> add row f16, gt 0, store f16, mul v2 of v1, store f16
+#include "schedule/wgmma.cuh"
+
+namespace gemmd {
+namespace {
+
+struct Config {
+  using A = Half;
+  using B = Half;
+  static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
+  static constexpr int kWidthA = 8, kWidthB = 8;
+  static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
+  static constexpr int kStages = 5, kGroupM = 8, kThreads = 384;
+  static constexpr int kSharedBytes = 184400;
+  static constexpr bool kPingPong = true;
+  static constexpr int kSubtileN = 32;
+};
+
+struct Params {
+  hopper::TensorMap map0;
+  hopper::TensorMap map1;
+  const Half* in2;
+  Half* out0;
+  Half* out1;
+  Int64 ld_out0;
+  Int64 ld_out1;
+  int m;
+  int n;
+  int k;
+};
+static_assert(sizeof(Params) == 320, "planned and real parameter layout differ");
+
+struct Epilogue {
+  const Params& p;
+
+  template <int V>
+  struct Operands {
+
+  };
+
+  template <int V>
+  __device__ __forceinline__ Operands<V> Load(const Cell<V>& cell) const {
+    return {
+
+    };
+  }
+
+  template <int V>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o) const {
+    const auto v1 = Zip<Add>(v0, Widen(LoadRow<8>(p.in2, cell)));
+    const auto v2 = Map<Greater>(v1, 0x0p+0f);
+    Store<8>(p.out0, p.ld_out0, cell, v2);
+    const auto v4 = Zip<Mul>(v1, v2);
+    Store<8>(p.out1, p.ld_out1, cell, v4);
+  }
+};
+
+}  // namespace
+}  // namespace gemmd
+
+extern "C" __global__ void __launch_bounds__(384, 1)
+    gemmd_kernel(const __grid_constant__ gemmd::Params p) {
+  gemmd::wgmma::Run<gemmd::Config>({&p.map0, &p.map1, p.m, p.n, p.k}, gemmd::NoPrologue{}, gemmd::NoPrologue{},
+                                         gemmd::Epilogue{p});
+}
