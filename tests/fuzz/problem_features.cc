@@ -1,0 +1,75 @@
+#include "tests/fuzz/problem_features.h"
+
+#include <fmt/format.h>
+
+#include "spec/validate.h"
+
+namespace gemmd {
+namespace {
+
+std::string OperationFeature(const OpTraits& traits) {
+  return traits.form.empty() ? fmt::format("op {}", traits.name) : fmt::format("op {} {}", traits.name, traits.form);
+}
+
+void AddExtent(std::string_view name, const std::optional<std::int64_t>& literal, std::int64_t extent,
+               std::set<std::string>& features) {
+  if (!literal) features.insert(fmt::format("{} dynamic", name));
+  if (extent <= 1) features.insert(fmt::format("{} = {}", name, extent));
+  if (extent > 1 && extent % 8 != 0) features.insert(fmt::format("{} ragged", name));
+}
+
+void AddReference(const CanonicalSpec& canonical, std::string_view role, const Reference& reference,
+                  std::set<std::string>& features) {
+  if (reference.value >= 0) features.insert(fmt::format("{} value", role));
+  if (reference.input < 0) return;
+  const GraphInput& input = canonical.graph.inputs[static_cast<std::size_t>(reference.input)];
+  features.insert(fmt::format("{} {} {}", role, Name(reference.broadcast), Name(input.dtype)));
+  if (input.layout == Layout::kColumnMajor) features.insert(fmt::format("{} column_major", role));
+}
+
+void AddChain(const CanonicalSpec& canonical, const std::vector<Node>& chain, std::set<std::string>& features) {
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    const Node& node = chain[i];
+    features.insert(OperationFeature(Traits(node.kind)));
+    if (node.input != static_cast<int>(i)) features.insert("graph");
+    AddReference(canonical, "operand", node.Operand(), features);
+    AddReference(canonical, "condition", node.condition, features);
+    if (node.scale != 1.0f) features.insert("operand scaled");
+  }
+}
+
+}  // namespace
+
+std::set<std::string> FeaturesOf(const DeviceProblem& problem, const CanonicalSpec& canonical) {
+  std::set<std::string> features;
+  const Graph& graph = canonical.graph;
+  const GraphInput &a = graph.inputs[static_cast<std::size_t>(graph.a)],
+                   &b = graph.inputs[static_cast<std::size_t>(graph.b)];
+  features.insert(fmt::format("a {}", Name(a.layout)));
+  features.insert(fmt::format("b {}", Name(b.layout)));
+  if (graph.a == graph.b) features.insert("a is b");
+  if (const auto shape = ResolveShape(problem.spec, problem.dims); shape.ok()) {
+    AddExtent("M", graph.m, shape->m, features);
+    AddExtent("N", graph.n, shape->n, features);
+    AddExtent("K", graph.k, shape->k, features);
+  }
+  AddChain(canonical, graph.epilogue, features);
+  for (const GraphOutput& output : graph.outputs) features.insert(fmt::format("output {}", Name(output.dtype)));
+  if (graph.outputs.size() > 1) features.insert("several outputs");
+  for (const auto& [name, placement] : problem.placements) {
+    if (placement.leading_dimension != 0) features.insert("leading dimension");
+    if (placement.offset_elements != 0) features.insert("unaligned");
+  }
+  if (!problem.in_place.empty()) features.insert("in place");
+  const ConfigPin& pin = problem.spec.config;
+  features.insert(pin.schedule.empty() ? "planner's choice" : pin.tile.empty() ? "pinned schedule" : "pinned tile");
+  return features;
+}
+
+std::set<std::string> OperationFeatures() {
+  std::set<std::string> features;
+  for (const OpTraits& traits : OpTable()) features.insert(OperationFeature(traits));
+  return features;
+}
+
+}  // namespace gemmd

@@ -1,0 +1,254 @@
+#include "tests/fuzz/random_chain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "base/status.h"
+#include "client/tensor/random_tensor.h"
+
+namespace gemmd {
+namespace {
+
+constexpr std::size_t kMaxOperations = 16;
+constexpr int kAttempts = 3;  // at the numbers of one operation
+constexpr double kFloor = -2.5, kCeiling = 2.5;
+
+const std::vector<DType> kDTypes = {DType::kF32, DType::kF16, DType::kBf16};
+
+double RoundedTo(double step, double value) { return std::round(value / step) * step; }
+
+// What brings values where the functions of smaller domains are at home, and what spreads them again.
+const std::vector<OpKind> kPreparations = {OpKind::kSigmoid,  OpKind::kAbs, OpKind::kClamp, OpKind::kTanh,
+                                           OpKind::kSoftplus, OpKind::kMul, OpKind::kAdd};
+
+const std::vector<OpKind> kComparisons = {OpKind::kLt, OpKind::kLe, OpKind::kGt, OpKind::kGe};
+
+bool Takes(const Operation& operation, const std::string& id) {
+  return operation.input == id || operation.operand == id || operation.condition == id;
+}
+
+// Sets the elements whose sign bit is set to 0.
+void ZeroNegatives(Tensor& tensor) {
+  const auto size = static_cast<std::size_t>(SizeBytes(tensor.dtype));
+  for (std::size_t at = 0; at < tensor.bytes.size(); at += size) {
+    if ((tensor.bytes[at + size - 1] & std::byte{0x80}) == std::byte{}) continue;
+    std::fill_n(tensor.bytes.begin() + static_cast<std::ptrdiff_t>(at), size, std::byte{});
+  }
+}
+
+class ChainDrawing {
+ public:
+  ChainDrawing(const ShapeEntries& entries, std::uint64_t seed, RandomSource& random, DeviceProblem& problem,
+               const ValueProbe& probe)
+      : entries_(entries), seed_(seed), random_(random), problem_(problem), probe_(probe) {}
+
+  absl::Status Draw() {
+    const auto wanted = static_cast<std::size_t>(random_.Between(1, kMaxOperations));
+    for (int turns = 0; chain_.size() + 1 < wanted && turns < 64; ++turns) {
+      GEMMD_RETURN_IF_ERROR(random_.Chance(0.15) ? Branch(wanted) : Continue(wanted));
+    }
+    if (!EndsStored()) GEMMD_RETURN_IF_ERROR(Store());
+    DropUnusedIds();
+    problem_.spec.epilogue = std::move(chain_);
+    return absl::OkStatus();
+  }
+
+ private:
+  bool EndsStored() const { return !chain_.empty() && chain_.back().kind == OpKind::kStore; }
+
+  // One more operation on the last value, after a preparation where it needs one.
+  absl::Status Continue(std::size_t wanted) {
+    if (random_.Chance(0.12) && !EndsStored()) return Store();
+    const OpKind kind = random_.Pick(OpTable()).kind;
+    if (kind == OpKind::kStore) return absl::OkStatus();
+    if (Traits(kind).op_class == OpClass::kSelect && chain_.size() + 3 <= wanted && random_.Chance(0.5)) {
+      return CompareAndSelect(kind);
+    }
+    GEMMD_ASSIGN_OR_RETURN(const bool fits, TryAppend(kind));
+    if (fits || chain_.size() + 2 >= wanted) return absl::OkStatus();
+    GEMMD_ASSIGN_OR_RETURN(const bool prepared, TryAppend(random_.Pick(kPreparations)));
+    return prepared ? TryAppend(kind).status() : absl::OkStatus();
+  }
+
+  // Compares the last value with something and selects by that between it and something else.
+  absl::Status CompareAndSelect(OpKind select) {
+    if (chain_.empty() || !next_input_.empty()) return absl::OkStatus();
+    const std::string compared = chain_.back().id;
+    GEMMD_ASSIGN_OR_RETURN(const bool fits, TryAppend(random_.Pick(kComparisons)));
+    if (!fits) return absl::OkStatus();
+    next_input_ = compared;
+    condition_ = chain_.back().id;
+    const absl::Status status = TryAppend(select).status();
+    next_input_.clear();
+    condition_.clear();
+    return status;
+  }
+
+  // Goes on from an earlier value. The last one is stored first, so that every value reaches a store.
+  absl::Status Branch(std::size_t wanted) {
+    if (chain_.size() + 3 > wanted || chain_.size() < 2) return absl::OkStatus();
+    if (!EndsStored()) GEMMD_RETURN_IF_ERROR(Store());
+    next_input_ = chain_[static_cast<std::size_t>(random_.Between(0, static_cast<std::int64_t>(chain_.size()) - 2))].id;
+    const std::size_t before = chain_.size();
+    for (int turns = 0; chain_.size() == before && turns < 8; ++turns) GEMMD_RETURN_IF_ERROR(Continue(wanted));
+    next_input_.clear();
+    return absl::OkStatus();
+  }
+
+  absl::Status Store() {
+    Operation store{.kind = OpKind::kStore, .output = fmt::format("out{}", outputs_++)};
+    store.dtype = DType::kF32;
+    const DType wanted = random_.Pick(kDTypes);
+    GEMMD_ASSIGN_OR_RETURN(const ProbedValue value, ValueOf(store));
+    if (IsTelling(value, wanted)) store.dtype = wanted;
+    Append(std::move(store));
+    return absl::OkStatus();
+  }
+
+  // Appends an operation of that kind if numbers and operands are found with which its value is telling.
+  absl::StatusOr<bool> TryAppend(OpKind kind) {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      const std::size_t operands = operands_.size();
+      Operation operation{.kind = kind};
+      DrawNumbers(random_, operation);
+      if (TakesArgument(kind) && random_.Chance(0.65)) GEMMD_RETURN_IF_ERROR(DrawOperand(operation));
+      if (Traits(kind).op_class == OpClass::kSelect) GEMMD_RETURN_IF_ERROR(DrawCondition(operation));
+      GEMMD_ASSIGN_OR_RETURN(const ProbedValue value, ValueOf(operation));
+      if (IsTelling(value)) {
+        Append(std::move(operation));
+        return true;
+      }
+      while (operands_.size() > operands) ForgetLastOperand();
+    }
+    return false;
+  }
+
+  absl::StatusOr<ProbedValue> ValueOf(Operation operation) const {
+    std::vector<Operation> chain = chain_;
+    operation.input = next_input_;
+    chain.push_back(std::move(operation));
+    return probe_.Evaluate(problem_, chain);
+  }
+
+  void Append(Operation operation) {
+    operation.input = std::exchange(next_input_, "");
+    operation.id = fmt::format("v{}", chain_.size());
+    chain_.push_back(std::move(operation));
+  }
+
+  // Gives the operation an operand in place of its literal: an earlier value, or an input.
+  absl::Status DrawOperand(Operation& operation) {
+    operation.value.reset();
+    if (random_.Chance(0.4)) {
+      operation.scale = RoundedTo(0.125, random_.Uniform(0.25, 3) * (random_.Chance(0.3) ? -1 : 1));
+    }
+    if (!chain_.empty() && random_.Chance(0.25)) {
+      operation.operand = random_.Pick(chain_).id;
+      return absl::OkStatus();
+    }
+    if (!operands_.empty() && random_.Chance(0.3)) {
+      operation.operand = random_.Pick(operands_);
+      return absl::OkStatus();
+    }
+    GEMMD_ASSIGN_OR_RETURN(operation.operand, DrawInput());
+    return absl::OkStatus();
+  }
+
+  // An earlier value, or a new input that is 0 in half of its elements.
+  absl::Status DrawCondition(Operation& operation) {
+    operation.condition = condition_;
+    if (!condition_.empty()) return absl::OkStatus();
+    if (!chain_.empty() && random_.Chance(0.3)) {
+      operation.condition = random_.Pick(chain_).id;
+      return absl::OkStatus();
+    }
+    GEMMD_ASSIGN_OR_RETURN(operation.condition, DrawInput());
+    if (const auto scalar = problem_.scalars.find(operation.condition); scalar != problem_.scalars.end()) {
+      scalar->second = std::max(scalar->second, 0.0f);
+    } else {
+      ZeroNegatives(problem_.inputs.at(operation.condition));
+    }
+    return absl::OkStatus();
+  }
+
+  // A new input that spreads over the chain's matrix, with its data; its name.
+  absl::StatusOr<std::string> DrawInput() {
+    const std::string name = fmt::format("in{}", operands_.size());
+    TensorSpec& tensor = problem_.spec.inputs[name];
+    tensor.dtype = random_.Pick(kDTypes);
+    switch (random_.Between(0, 4)) {
+      case 0:
+        problem_.scalars[name] = RandomScalar(seed_, name);
+        break;
+      case 1:
+        tensor.shape = {entries_.n};
+        break;
+      case 2:
+        tensor.shape = {entries_.m};
+        break;
+      default:
+        tensor.shape = {entries_.m, entries_.n};
+        if (random_.Chance(0.3)) tensor.layout = Layout::kColumnMajor;
+    }
+    if (!tensor.shape.empty()) {
+      GEMMD_ASSIGN_OR_RETURN(problem_.inputs[name], RandomInput(problem_.spec, name, problem_.dims, seed_));
+    }
+    operands_.push_back(name);
+    return name;
+  }
+
+  void ForgetLastOperand() {
+    problem_.spec.inputs.erase(operands_.back());
+    problem_.inputs.erase(operands_.back());
+    problem_.scalars.erase(operands_.back());
+    operands_.pop_back();
+  }
+
+  // Ids that nothing takes are legal, so a few stay.
+  void DropUnusedIds() {
+    for (Operation& operation : chain_) {
+      const bool used =
+          std::any_of(chain_.begin(), chain_.end(), [&](const Operation& other) { return Takes(other, operation.id); });
+      if (!used && !random_.Chance(0.1)) operation.id.clear();
+    }
+  }
+
+  const ShapeEntries& entries_;
+  const std::uint64_t seed_;
+  RandomSource& random_;
+  DeviceProblem& problem_;
+  const ValueProbe& probe_;
+  std::vector<Operation> chain_;
+  std::string condition_;   // what the next selection goes by; empty: anything
+  std::string next_input_;  // what the next operation takes, where that is not the last value
+  std::vector<std::string> operands_;
+  int outputs_ = 0;
+};
+
+}  // namespace
+
+void DrawNumbers(RandomSource& random, Operation& operation) {
+  const OpTraits& traits = Traits(operation.kind);
+  if (traits.op_class == OpClass::kCast) operation.dtype = random.Pick(kDTypes);
+  if (TakesArgument(operation.kind)) operation.value = RoundedTo(0.125, random.Uniform(kFloor, kCeiling));
+  for (const OpParam& param : traits.params) {
+    if (param.fallback && random.Chance(0.3)) continue;
+    const double least = std::isinf(param.above) ? kFloor : param.above + 0.125;
+    operation.*param.field.member = RoundedTo(0.125, random.Uniform(least, kCeiling));
+  }
+  if (operation.kind != OpKind::kClamp) return;
+  if (!operation.min && !operation.max) operation.max = 0.5;
+  if (operation.min && operation.max && *operation.min > *operation.max) std::swap(operation.min, operation.max);
+}
+
+absl::Status DrawEpilogue(const ShapeEntries& entries, std::uint64_t seed, RandomSource& random,
+                          DeviceProblem& problem) {
+  GEMMD_ASSIGN_OR_RETURN(const ValueProbe probe, ValueProbe::Create(problem));
+  return ChainDrawing(entries, seed, random, problem, probe).Draw();
+}
+
+}  // namespace gemmd

@@ -1,0 +1,168 @@
+#include "tests/fuzz/spec_proof.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "base/status.h"
+#include "client/tensor/parallel.h"
+#include "engine/candidate.h"
+#include "spec/spec_json.h"
+
+namespace gemmd {
+namespace {
+
+constexpr double kReferenceMacs = 1 << 28;        // for the product of the rows that are recomputed
+constexpr double kReferenceOperations = 1 << 22;  // of their chains
+
+// What became of one problem.
+struct Verdict {
+  std::string reason;  // why it failed; empty: it did not
+  std::string spec;
+  std::string family, dtype;
+  std::set<std::string> features;
+  std::int64_t passed_over = 0;
+};
+
+// Rows to recompute: all of a small result, else as many as the time allows.
+std::int64_t RowsWorth(const DeviceProblem& problem, const GemmShape& shape) {
+  const double columns = static_cast<double>(std::max<std::int64_t>(shape.n, 1));
+  const double macs = columns * static_cast<double>(std::max<std::int64_t>(shape.k, 1));
+  const double operations = columns * static_cast<double>(problem.spec.epilogue.size());
+  return std::max<std::int64_t>(
+      64, static_cast<std::int64_t>(std::min(kReferenceMacs / macs, kReferenceOperations / operations)));
+}
+
+struct Candidate {
+  CanonicalSpec canonical;
+  std::shared_ptr<const CompiledKernel> kernel;
+  std::int64_t passed_over = 0;
+};
+
+// The kernel that an engine would serve: the first candidate that builds cleanly.
+absl::StatusOr<Candidate> Build(const RandomProblem& drawn, const DeviceLimits& limits, const Compiler* compiler) {
+  const KernelSpec& spec = drawn.problem.spec;
+  Candidate candidate{.canonical = Canonicalize(spec), .kernel = nullptr};
+  GEMMD_ASSIGN_OR_RETURN(const std::vector<KernelConfig> configs,
+                         RankConfigs(candidate.canonical.graph, limits, spec.config, drawn.assumptions));
+  absl::Status last;
+  for (const KernelConfig& config : configs) {
+    GEMMD_ASSIGN_OR_RETURN(PlannedKernel planned,
+                           PlanCandidate(candidate.canonical, config, limits, drawn.assumptions, ""));
+    if (compiler == nullptr) {
+      CompiledKernel kernel;
+      kernel.manifest = MakeManifest(candidate.canonical.graph, planned.plan, {planned.cubin_key});
+      kernel.planned = std::move(planned);
+      kernel.cubin = std::make_shared<const std::string>();
+      candidate.kernel = std::make_shared<const CompiledKernel>(std::move(kernel));
+      return candidate;
+    }
+    const auto built = BuildCandidate(std::move(planned), *compiler, nullptr, absl::InfiniteFuture());
+    if (built.ok()) {
+      candidate.kernel = built->kernel;
+      return candidate;
+    }
+    last = built.status();
+    if (!absl::IsFailedPrecondition(last)) return last;
+    ++candidate.passed_over;
+  }
+  return WithContext(last, "no candidate builds cleanly");
+}
+
+std::string Describe(const ElementCheck& worst) {
+  return fmt::format("{}[{}, {}] is {}, not {} +- {}", worst.output, worst.row, worst.column, worst.got, worst.expected,
+                     worst.tolerance);
+}
+
+// Empty when everything is as it should be.
+absl::StatusOr<std::string> Run(const RandomProblem& drawn, const Candidate& candidate, Device& device) {
+  const DeviceProblem& problem = drawn.problem;
+  GEMMD_ASSIGN_OR_RETURN(const LaunchSignature signature,
+                         ResolveSignature(problem.spec, candidate.canonical, problem.dims, problem.scalars));
+  const DeviceRunOptions options{.rows = RowsWorth(problem, signature.shape), .threads = 1};
+  GEMMD_ASSIGN_OR_RETURN(const DeviceRunOutcome outcome,
+                         RunProblem(device, *candidate.kernel, candidate.canonical, problem, options));
+  if (!outcome.damage.empty()) return outcome.damage;
+  if (outcome.report.verified) return std::string();
+  return fmt::format("{} elements of {} rows differ, worst {}", outcome.report.mismatches, outcome.report.rows,
+                     Describe(outcome.report.worst));
+}
+
+// Draws problem `index` and lets `judge` say what is wrong with it.
+template <typename Judge>
+Verdict VerdictOn(const DrawOptions& options, std::int64_t index, Judge judge) {
+  Verdict verdict;
+  const absl::StatusOr<RandomProblem> drawn = DrawProblem(options, index);
+  if (!drawn.ok()) {
+    verdict.reason = drawn.status().ToString();
+    return verdict;
+  }
+  const KernelSpec& spec = drawn->problem.spec;
+  verdict.spec = WriteSpecJson(spec);
+  verdict.dtype = Name(spec.inputs.at(spec.matmul_a).dtype);
+  verdict.features = drawn->features;
+  const absl::StatusOr<std::string> reason = judge(*drawn, verdict);
+  verdict.reason = reason.ok() ? *reason : reason.status().ToString();
+  return verdict;
+}
+
+ProofReport ReportOn(const ProofOptions& options, const std::function<Verdict(std::int64_t)>& judge) {
+  std::vector<Verdict> verdicts(static_cast<std::size_t>(options.count));
+  ParallelFor(options.count, options.jobs,
+              [&](std::int64_t i) { verdicts[static_cast<std::size_t>(i)] = judge(options.first + i); });
+  ProofReport report;
+  report.specs = options.count;
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    Verdict& verdict = verdicts[i];
+    for (const std::string& feature : verdict.features) ++report.features[feature];
+    if (!verdict.family.empty()) ++report.families[verdict.family];
+    if (!verdict.dtype.empty()) ++report.dtypes[verdict.dtype];
+    report.passed_over += verdict.passed_over;
+    if (verdict.reason.empty()) {
+      ++report.verified;
+    } else {
+      report.failed.push_back(
+          {options.first + static_cast<std::int64_t>(i), std::move(verdict.reason), std::move(verdict.spec)});
+    }
+  }
+  return report;
+}
+
+}  // namespace
+
+ProofReport ProveOnDevice(const ProofOptions& options, Device& device, const Compiler* compiler) {
+  return ReportOn(options, [&](std::int64_t index) {
+    return VerdictOn(options.draw, index,
+                     [&](const RandomProblem& drawn, Verdict& verdict) -> absl::StatusOr<std::string> {
+                       GEMMD_ASSIGN_OR_RETURN(const Candidate candidate, Build(drawn, options.draw.limits, compiler));
+                       verdict.family = Name(candidate.kernel->planned.plan.kernels.front().config.family);
+                       verdict.passed_over = candidate.passed_over;
+                       return Run(drawn, candidate, device);
+                     });
+  });
+}
+
+ProofReport ProveCompiles(const ProofOptions& options, const Compiler& compiler) {
+  return ReportOn(options, [&](std::int64_t index) {
+    return VerdictOn(
+        options.draw, index, [&](const RandomProblem& drawn, Verdict& verdict) -> absl::StatusOr<std::string> {
+          const CanonicalSpec canonical = Canonicalize(drawn.problem.spec);
+          GEMMD_ASSIGN_OR_RETURN(
+              const std::vector<KernelConfig> configs,
+              RankConfigs(canonical.graph, options.draw.limits, drawn.problem.spec.config, drawn.assumptions));
+          const KernelConfig& config = configs.front();
+          verdict.family = Name(config.family);
+          GEMMD_ASSIGN_OR_RETURN(const PlannedKernel planned,
+                                 PlanCandidate(canonical, config, options.draw.limits, drawn.assumptions, ""));
+          const CompileRequest request{
+              .source = planned.generated.source, .arch = options.draw.limits.arch, .options = StandardOptions()};
+          GEMMD_ASSIGN_OR_RETURN(const Cubin cubin, compiler.Compile(request, absl::InfiniteFuture()));
+          const absl::Status servable = CheckServable(cubin);
+          if (servable.ok()) return std::string();
+          return fmt::format("{} {}x{}x{} micro {}x{} stages {}: {}", verdict.family, config.tile_m, config.tile_n,
+                             config.tile_k, config.micro_m, config.micro_n, config.stages, MessageOf(servable));
+        });
+  });
+}
+
+}  // namespace gemmd
