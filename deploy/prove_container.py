@@ -38,11 +38,12 @@ class Log:
 
     def __init__(self, path, names):
         self._file = path.open("w", encoding="utf-8")
-        self._names = sorted(names.items(), key=lambda pair: -len(pair[0]))
+        self._names = {name: stand_in for name, stand_in in names.items() if name}
+        longest_first = sorted(map(re.escape, self._names), key=len, reverse=True)
+        self._pattern = re.compile(rf"(?<!\w)({'|'.join(longest_first)})(?!\w)")
 
     def __call__(self, line):
-        for name, stand_in in self._names:
-            line = line.replace(name, stand_in)
+        line = self._pattern.sub(lambda match: self._names[match.group()], line)
         print(line, flush=True)
         print(line, file=self._file, flush=True)
 

@@ -17,6 +17,7 @@
 #include "client/gemmctl/run_command.h"
 #include "plan/graph.h"
 #include "spec/spec_json.h"
+#include "spec/spec_schema.h"
 
 namespace gemmd {
 namespace {
@@ -150,6 +151,8 @@ CommandResult Run(const Options& options, const HealthOptions& command) {
   const ExitCode code = *state == HealthState::kServing ? ExitCode::kOk : ExitCode::kFailed;
   return {code, options.json ? Printed(json) : fmt::format("{}\n", Name(*state)), ""};
 }
+
+CommandResult Run(const Options&, const SchemaOptions&) { return {ExitCode::kOk, SpecSchema(), ""}; }
 
 }  // namespace
 

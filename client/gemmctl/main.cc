@@ -1,9 +1,22 @@
 // gemmctl: submits specs to a running gemmd.
+#include <unistd.h>
+
 #include <cstdlib>
 #include <iostream>
 
 #include "client/gemmctl/commands.h"
 #include "client/gemmctl/options.h"
+#include "client/gemmctl/progress.h"
+
+namespace {
+
+// Shows a person that it is still at work.
+gemmd::CommandResult ExecuteVisibly(const gemmd::Options& options) {
+  const gemmd::ProgressLine progress(STDERR_FILENO, options.command_name, absl::Seconds(options.timeout_s));
+  return gemmd::Execute(options);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   const char* address = std::getenv("GEMMD_ADDRESS");
@@ -14,7 +27,7 @@ int main(int argc, char** argv) {
     std::cerr << parsed.errors;
     return static_cast<int>(parsed.exit_code);
   }
-  const gemmd::CommandResult result = gemmd::Execute(parsed.options);
+  const gemmd::CommandResult result = ExecuteVisibly(parsed.options);
   std::cout << result.output << std::flush;
   std::cerr << result.errors;
   return static_cast<int>(std::cout ? result.exit_code : gemmd::ExitCode::kFailed);

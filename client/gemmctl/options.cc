@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "client/gemmctl/completion.h"
+
 namespace gemmd {
 namespace {
 
@@ -77,6 +79,21 @@ std::string RequirePositive(const std::string& text) {
   return ParseNumber(text, value) && value > 0 ? "" : fmt::format("found \"{}\", expected a number above 0", text);
 }
 
+std::map<std::string, Shell> ShellNames() {
+  return {{"bash", Shell::kBash}, {"zsh", Shell::kZsh}, {"fish", Shell::kFish}};
+}
+
+// "cache purge".
+std::string NameOfParsed(const CLI::App& app) {
+  std::string name;
+  for (const CLI::App* part : app.get_subcommands()) {
+    if (part->get_name().empty()) continue;
+    const std::string below = NameOfParsed(*part);
+    name = part->get_name() + (below.empty() ? "" : " " + below);
+  }
+  return name;
+}
+
 // Every command's options, filled while CLI11 parses.
 struct Commands {
   explicit Commands(CLI::App& app) {
@@ -97,6 +114,11 @@ struct Commands {
     kernels_app = AddCommand(app, "kernels", "List the kernels in the cache, in memory and on disk", nullptr);
     stats_app = AddCommand(app, "stats", "Show what the daemon has done, and what its cache holds", nullptr);
     AddCache(app);
+    schema_app = AddCommand(app, "schema", "Print the JSON Schema of a spec, for editors", nullptr);
+    completion_app = AddCommand(app, "completion", "Print a shell's completion script", nullptr);
+    completion_app->add_option("SHELL", shell, "bash, zsh or fish")
+        ->required()
+        ->transform(CLI::CheckedTransformer(ShellNames()));
   }
 
   void AddCache(CLI::App& app) {
@@ -118,8 +140,8 @@ struct Commands {
     run_app = AddCommand(app, "run", "Compute a spec", &run.spec);
     AddNamed(run_app, "--dim", dims, "Extent of a dynamic dim, M=256; repeatable");
     AddNamed(run_app, "--scalar", scalars, "Value of a scalar input, alpha=0.5; repeatable");
-    AddNamed(run_app, "--input", inputs, "File of an input, x=x.npy; repeatable");
-    AddNamed(run_app, "--output", outputs, "File to write an output to, out=out.npy; repeatable");
+    AddNamed(run_app, "--input", inputs, "File of an input, x=x.npy or x=w.safetensors:TENSOR; repeatable");
+    AddNamed(run_app, "--output", outputs, "File to write an output to, out=out.npy or out=r.safetensors; repeatable");
     run_app->add_flag("--random", run.random, "Make up every input that is not given, uniform in [-1, 1)");
     run_app->add_option("--seed", run.seed, "Seed of the random inputs and of the rows to verify")
         ->capture_default_str();
@@ -150,6 +172,7 @@ struct Commands {
     if (stats_app->parsed()) options.command = StatsOptions{};
     if (list_app->parsed()) options.command = CacheListOptions{};
     if (show_app->parsed()) options.command = show;
+    if (schema_app->parsed()) options.command = SchemaOptions{};
     if (purge_app->parsed()) errors += FinishPurge(options);
     return errors;
   }
@@ -168,7 +191,8 @@ struct Commands {
 
   CLI::App *validate_app = nullptr, *plan_app = nullptr, *source_app = nullptr, *compile_app = nullptr,
            *run_app = nullptr, *devices_app = nullptr, *health_app = nullptr, *kernels_app = nullptr,
-           *stats_app = nullptr, *list_app = nullptr, *show_app = nullptr, *purge_app = nullptr;
+           *stats_app = nullptr, *list_app = nullptr, *show_app = nullptr, *purge_app = nullptr, *schema_app = nullptr,
+           *completion_app = nullptr;
   ValidateOptions validate;
   PlanOptions plan;
   SourceOptions source;
@@ -179,6 +203,7 @@ struct Commands {
   CLI::Option *by_key = nullptr, *by_age = nullptr;
   std::string purge_key, purge_age;
   bool purge_all = false;
+  Shell shell = Shell::kBash;
   NamedTexts dims, scalars, inputs, outputs;
 };
 
@@ -201,7 +226,12 @@ ParsedCommandLine ParseCommandLine(int argc, const char* const* argv, const std:
   Commands commands(app);
   try {
     app.parse(argc, argv);
+    if (commands.completion_app->parsed()) {
+      parsed.output = CompletionScript(app, commands.shell);
+      return parsed;
+    }
     parsed.errors = commands.Finish(parsed.options);
+    parsed.options.command_name = NameOfParsed(app);
     parsed.proceed = parsed.errors.empty();
     parsed.exit_code = parsed.proceed ? ExitCode::kOk : ExitCode::kUsage;
   } catch (const CLI::ParseError& error) {  // CLI11 speaks in exceptions; they end here

@@ -34,7 +34,7 @@ struct RunOptions {
   std::string device;
   std::map<std::string, std::int64_t> dims;
   std::map<std::string, float> scalars;
-  std::map<std::string, std::string> inputs, outputs;  // paths of .npy files by name
+  std::map<std::string, std::string> inputs, outputs;  // files by name: .npy, or .safetensors with an optional :TENSOR
   bool random = false;                                 // makes up every input that was not given
   std::uint64_t seed = 0;
   bool verify = false;
@@ -55,16 +55,19 @@ struct CachePurgeOptions {
   CachePurge selection;
 };
 
+struct SchemaOptions {};
+
 struct Options {
+  std::string command_name;  // "cache purge"
   std::string address;
   bool json = false;
   double timeout_s = 300;
   std::variant<ValidateOptions, PlanOptions, SourceOptions, CompileOptions, RunOptions, DevicesOptions, HealthOptions,
-               KernelsOptions, StatsOptions, CacheListOptions, CacheShowOptions, CachePurgeOptions>
+               KernelsOptions, StatsOptions, CacheListOptions, CacheShowOptions, CachePurgeOptions, SchemaOptions>
       command;
 };
 
-// Either the options, or what to print and how to end (help, version, wrong usage).
+// Either the options, or what to print and how to end (help, version, completion, wrong usage).
 struct ParsedCommandLine {
   Options options;
   bool proceed = false;

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/status.h"
-#include "client/tensor/npy.h"
+#include "client/gemmctl/tensor_files.h"
 #include "client/tensor/random_tensor.h"
 #include "spec/diagnostic.h"
 #include "spec/validate.h"
@@ -44,6 +44,7 @@ std::string CheckNames(const KernelSpec& spec, const RunOptions& options) {
   }
   std::string errors = UnknownNames("--scalar", options.scalars, scalars);
   errors += UnknownNames("--input", options.inputs, inputs) + UnknownNames("--output", options.outputs, outputs);
+  errors += CheckOutputPlaces(options.outputs);
   if (options.random) return errors;
   for (const std::string& name : scalars) {
     if (!options.scalars.contains(name)) errors += fmt::format("scalar \"{}\": neither --scalar nor --random\n", name);
@@ -56,7 +57,7 @@ std::string CheckNames(const KernelSpec& spec, const RunOptions& options) {
 
 absl::StatusOr<Tensor> ReadInput(const std::string& name, const std::string& path, const TensorSpec& declared,
                                  const std::vector<std::int64_t>& shape) {
-  GEMMD_ASSIGN_OR_RETURN(Tensor tensor, ReadNpy(path, declared.dtype));
+  GEMMD_ASSIGN_OR_RETURN(Tensor tensor, ReadTensorFile(path, name, declared.dtype));
   if (tensor.shape != shape) {
     return InvalidArgument("input \"{}\": {} has shape [{}], expected [{}]", name, path, fmt::join(tensor.shape, ", "),
                            fmt::join(shape, ", "));

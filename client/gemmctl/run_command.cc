@@ -4,7 +4,7 @@
 #include "client/gemmctl/prepare_run.h"
 #include "client/gemmctl/report_json.h"
 #include "client/gemmctl/report_text.h"
-#include "client/tensor/npy.h"
+#include "client/gemmctl/tensor_files.h"
 #include "client/verify/verify.h"
 #include "spec/spec_json.h"
 
@@ -17,7 +17,7 @@ absl::StatusOr<CommandResult> RunSpec(const Client& client, const std::string& s
   // Asked first: after the run the daemon may be stopping, and the result would be lost.
   GEMMD_ASSIGN_OR_RETURN(const DevicesReport devices, client.ListDevices(deadline));
   GEMMD_ASSIGN_OR_RETURN(const RunReport report, client.Run(run.Call(spec_json, options), deadline));
-  for (const auto& [name, path] : options.outputs) GEMMD_RETURN_IF_ERROR(WriteNpy(path, run.outputs[name].view()));
+  GEMMD_RETURN_IF_ERROR(WriteTensorFiles(options.outputs, run.outputs));
 
   CommandResult result;
   nlohmann::ordered_json object = JsonOf(report, run.shape);

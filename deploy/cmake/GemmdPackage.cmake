@@ -14,6 +14,7 @@ install(RUNTIME_DEPENDENCY_SET gemmd_libraries
   PRE_EXCLUDE_REGEXES "^(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|anl))\\.so\\.[0-9]+$"
   LIBRARY DESTINATION lib)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/client/examples" DESTINATION share/gemmd FILES_MATCHING PATTERN "*.json")
+install(FILES "${PROJECT_SOURCE_DIR}/client/kernel_spec.schema.json" DESTINATION share/gemmd)
 install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION .)
 
 set(CPACK_GENERATOR TGZ)

@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "base/status.h"
+#include "spec/validate.h"
 
 namespace gemmd {
 namespace {
 
 constexpr std::size_t kMaxQuotedBytes = 64;
-constexpr std::size_t kMaxIdentifierBytes = 64;
 constexpr std::size_t kMaxMessageBytes = 4096;
 
 // Edits that turn `a` into `b`: insertions, deletions, substitutions and swaps of neighbours (optimal string

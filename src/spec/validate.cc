@@ -1,6 +1,7 @@
 #include "spec/validate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -45,9 +46,9 @@ void CheckPrecision(const KernelSpec& spec, CheckState& state) {
 }
 
 void CheckConfigPin(const ConfigPin& pin, CheckState& state) {
-  const std::vector<std::string> schedules = {"simt", "mma", "wgmma"};
+  const std::vector<std::string> schedules(std::begin(kScheduleNames), std::end(kScheduleNames));
   if (!pin.schedule.empty() && std::find(schedules.begin(), schedules.end(), pin.schedule) == schedules.end()) {
-    state.Add("config.schedule", Quote(pin.schedule), "a schedule (simt, mma, wgmma)",
+    state.Add("config.schedule", Quote(pin.schedule), fmt::format("a schedule ({})", fmt::join(schedules, ", ")),
               Nearest(pin.schedule, schedules));
   }
   if (!pin.tile.empty() && pin.tile.size() != 3) {

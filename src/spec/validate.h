@@ -20,6 +20,10 @@ inline constexpr std::int64_t kMaxTensorBytes = (std::int64_t{1} << 62) - 1;
 inline constexpr std::size_t kMaxTensors = 128;  // inputs and outputs; keeps a kernel's parameters under 4 KiB
 inline constexpr std::size_t kMaxChainOperations = 4096;
 inline constexpr std::size_t kMaxNameBytes = 256;
+inline constexpr std::size_t kMaxIdentifierBytes = 64;
+
+// What a config may pin the schedule to.
+inline constexpr std::string_view kScheduleNames[] = {"simt", "mma", "wgmma"};
 
 // Every error of the spec; empty when later stages may take it as legal. What is unused is reported only when every
 // reference resolves, so that one typo makes one error.

@@ -1,17 +1,21 @@
-"""Holds deploy/Dockerfile to the tree and to what a container should be.
+"""Holds deploy/Dockerfile to the tree and to what a container should be; the proof of it to its word.
 
 Usage: dockerfile_test.py ROOT BIN_DIR
 """
 
+import contextlib
+import io
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT, BIN_DIR = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
 sys.path.insert(0, str(ROOT / "deploy"))
 import dockerfile  # noqa: E402
+import prove_container  # noqa: E402
 
 TEXT = (ROOT / "deploy/Dockerfile").read_text()
 
@@ -114,6 +118,27 @@ class ParserTest(unittest.TestCase):
         with self.assertRaises(ValueError):
             stage.last("CMD").command()
         self.assertEqual(stage.last("HEALTHCHECK").command(), ["a", "b"])
+
+
+class ProofLogTest(unittest.TestCase):
+    def test_names_nothing_of_the_machine_it_was_made_on(self):
+        with tempfile.TemporaryDirectory() as directory, contextlib.redirect_stdout(io.StringIO()) as printed:
+            path = pathlib.Path(directory, "log")
+            log = prove_container.Log(path, {"/tmp/proof": "<scratch>", "/tmp/proof/src": "<source>", "vm": "<host>",
+                                             "mirror.example": "<mirror>", "": "<nothing>"})
+            log("get http://mirror.example/debian into /tmp/proof/root on vm")
+            log("/tmp/proof/src, NVVM, /tmp/proofs")
+            expected = ("get http://<mirror>/debian into <scratch>/root on <host>\n"
+                        "<source>, NVVM, /tmp/proofs\n")
+            self.assertEqual(path.read_text(), expected)
+            self.assertEqual(printed.getvalue(), expected)
+
+    def test_a_command_that_fails_ends_the_proof(self):
+        with tempfile.TemporaryDirectory() as directory, contextlib.redirect_stdout(io.StringIO()):
+            log = prove_container.Log(pathlib.Path(directory, "log"), {"name": "<stand-in>"})
+            with self.assertRaisesRegex(RuntimeError, "status 3"):
+                log.run(["sh", "-c", "echo said; exit 3"])
+            self.assertEqual(pathlib.Path(directory, "log").read_text(), "said\n")
 
 
 if __name__ == "__main__":
