@@ -14,8 +14,6 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 const double kF32Overflow = OverflowThreshold(FormatOf(DType::kF32));
 
-constexpr Bounded kUndetermined{0, kInfinity, true};
-
 // Either is 0 where its value is: 0 * infinity is 0 here.
 double Product(double factor, double error) { return error == 0 ? 0 : factor * error; }
 

@@ -1,6 +1,7 @@
 // A reference value together with how far a correct f32 computation may be from it.
 #pragma once
 
+#include <limits>
 #include <span>
 
 #include "client/tensor/number_format.h"
@@ -17,6 +18,8 @@ struct Bounded {
   double error = 0;
   bool undetermined = false;  // may be anything, NaN too: the argument of a log may be negative, a divisor 0
 };
+
+inline constexpr Bounded kUndetermined{0, std::numeric_limits<double>::infinity(), true};
 
 // A value with its error as f32 holds it: brings both to the invariants above.
 Bounded SettleF32(double value, double error);

@@ -7,15 +7,15 @@
 namespace gemmd {
 namespace {
 
-// Whether a vector runs along the columns ([N]) rather than the rows ([M]): told by the name of its dim; where that
-// does not decide, by its extent, columns first.
-bool RunsAlongColumns(const KernelSpec& spec, const TensorSpec& vector, std::int64_t extent, std::int64_t n) {
+// Whether a vector has an element for each column rather than each row: told by the name of its dim; where that does
+// not decide, by its extent, columns first.
+bool RunsAlongColumns(const ChainSubject& subject, const TensorSpec& vector, std::int64_t extent) {
   const ShapeEntry& entry = vector.shape[0];
   if (std::holds_alternative<std::string>(entry)) {
-    if (entry == spec.inputs.at(spec.matmul_b).shape[1]) return true;
-    if (entry == spec.inputs.at(spec.matmul_a).shape[0]) return false;
+    if (entry == subject.column_entry) return true;
+    if (entry == subject.row_entry) return false;
   }
-  return extent == n;
+  return extent == subject.columns;
 }
 
 }  // namespace
@@ -23,16 +23,16 @@ bool RunsAlongColumns(const KernelSpec& spec, const TensorSpec& vector, std::int
 // Turns operations into steps.
 class ChainReference::Builder {
  public:
-  Builder(const KernelSpec& spec, const std::map<std::string, TensorView>& inputs,
-          const std::map<std::string, float>& scalars, std::int64_t m, std::int64_t n)
-      : spec_(spec), inputs_(inputs), scalars_(scalars), m_(m), n_(n) {}
+  Builder(const KernelSpec& spec, const ChainSubject& subject, const std::map<std::string, TensorView>& inputs,
+          const std::map<std::string, float>& scalars)
+      : spec_(spec), subject_(subject), inputs_(inputs), scalars_(scalars) {}
 
   absl::StatusOr<Step> Next(const Operation& operation) {
     Step step{.operation = &operation, .input = count_, .params = ParamsOf(operation)};
     if (!operation.input.empty()) {
       const auto value = values_.find(operation.input);
       if (value == values_.end())
-        return InvalidArgument("epilogue[{}].input: no value \"{}\"", count_, operation.input);
+        return InvalidArgument("{}[{}].input: no value \"{}\"", subject_.place, count_, operation.input);
       step.input = value->second;
     }
     if (operation.value && step.params.empty()) {
@@ -65,29 +65,29 @@ class ChainReference::Builder {
     const auto given = inputs_.find(name);
     if (given == inputs_.end()) return InvalidArgument("the input \"{}\" was not given", name);
     const std::vector<std::int64_t>& shape = given->second.shape;
-    if (shape == std::vector{m_, n_}) return Argument{.spread = Spread::kFull, .tensor = given->second};
-    if (shape.size() == 1 && RunsAlongColumns(spec_, declared->second, shape[0], n_) && shape[0] == n_) {
+    const std::int64_t rows = subject_.rows, columns = subject_.columns;
+    if (shape == std::vector{rows, columns}) return Argument{.spread = Spread::kFull, .tensor = given->second};
+    if (shape.size() == 1 && RunsAlongColumns(subject_, declared->second, shape[0]) && shape[0] == columns) {
       return Argument{.spread = Spread::kRow, .tensor = given->second};
     }
-    if (shape.size() == 1 && shape[0] == m_) return Argument{.spread = Spread::kColumn, .tensor = given->second};
-    return InvalidArgument("the operand \"{}\" does not spread over [{}, {}]", name, m_, n_);
+    if (shape.size() == 1 && shape[0] == rows) return Argument{.spread = Spread::kColumn, .tensor = given->second};
+    return InvalidArgument("the operand \"{}\" does not spread over [{}, {}]", name, rows, columns);
   }
 
   const KernelSpec& spec_;
+  const ChainSubject& subject_;
   const std::map<std::string, TensorView>& inputs_;
   const std::map<std::string, float>& scalars_;
-  const std::int64_t m_, n_;
   int count_ = 0;
   std::map<std::string, int> values_;  // by id
 };
 
-absl::StatusOr<ChainReference> ChainReference::Create(const KernelSpec& spec,
+absl::StatusOr<ChainReference> ChainReference::Create(const KernelSpec& spec, const ChainSubject& subject,
                                                       const std::map<std::string, TensorView>& inputs,
-                                                      const std::map<std::string, float>& scalars, std::int64_t m,
-                                                      std::int64_t n) {
+                                                      const std::map<std::string, float>& scalars) {
   ChainReference chain;
-  Builder builder(spec, inputs, scalars, m, n);
-  for (const Operation& operation : spec.epilogue) {
+  Builder builder(spec, subject, inputs, scalars);
+  for (const Operation& operation : subject.operations) {
     GEMMD_ASSIGN_OR_RETURN(Step step, builder.Next(operation));
     chain.steps_.push_back(std::move(step));
   }
@@ -121,11 +121,11 @@ Bounded ChainReference::At(const Argument& argument, const Values& values, std::
   return argument.scale == 1 ? value : ApplyBinary(OpKind::kMul, value, {argument.scale, 0});
 }
 
-void ChainReference::EvaluateRow(std::int64_t row, std::int64_t first_column, std::span<const Bounded> accumulators,
-                                 const Sink& sink) const {
+std::vector<Bounded> ChainReference::EvaluateRow(std::int64_t row, std::int64_t first_column,
+                                                 std::span<const Bounded> given, const Sink& sink) const {
   Values values;
   values.reserve(steps_.size() + 1);
-  values.emplace_back(accumulators.begin(), accumulators.end());
+  values.emplace_back(given.begin(), given.end());
   for (const Step& step : steps_) {
     std::vector<Bounded> results = values[static_cast<std::size_t>(step.input)];
     const OpKind kind = step.operation->kind;
@@ -154,6 +154,7 @@ void ChainReference::EvaluateRow(std::int64_t row, std::int64_t first_column, st
     }
     values.push_back(std::move(results));
   }
+  return std::move(values.back());
 }
 
 }  // namespace gemmd

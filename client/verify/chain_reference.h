@@ -1,4 +1,4 @@
-// The epilogue of a spec, evaluated straight from the user's operations in fp64 with error bounds.
+// A chain of a spec, evaluated straight from the user's operations in fp64 with error bounds.
 #pragma once
 
 #include <cstdint>
@@ -15,25 +15,33 @@
 
 namespace gemmd {
 
+// One of a spec's chains and the matrix that it works on.
+struct ChainSubject {
+  std::string place;                         // "epilogue", "prologue.a"
+  const std::vector<Operation>& operations;  // outlives what is made of it
+  std::int64_t rows = 0, columns = 0;        // of the matrix
+  ShapeEntry row_entry{}, column_entry{};    // what the spec calls them
+};
+
 // Immutable after Create, so many threads may evaluate at once.
 class ChainReference {
  public:
   // Receives what a store writes: the values of the row's columns from `first_column` on.
   using Sink = std::function<void(const std::string& output, std::span<const Bounded> values)>;
 
-  // `spec` and the inputs outlive the result. `m` and `n` are the extents of the product.
-  // Errors: InvalidArgument (an operand that is missing or does not spread over [m, n], an unknown value id).
-  static absl::StatusOr<ChainReference> Create(const KernelSpec& spec, const std::map<std::string, TensorView>& inputs,
-                                               const std::map<std::string, float>& scalars, std::int64_t m,
-                                               std::int64_t n);
+  // `spec` and the inputs outlive the result.
+  // Errors: InvalidArgument (an operand that is missing or does not spread over the matrix, an unknown value id).
+  static absl::StatusOr<ChainReference> Create(const KernelSpec& spec, const ChainSubject& subject,
+                                               const std::map<std::string, TensorView>& inputs,
+                                               const std::map<std::string, float>& scalars);
 
-  // Runs the chain on the accumulators of columns [first_column, first_column + size) of a row.
-  void EvaluateRow(std::int64_t row, std::int64_t first_column, std::span<const Bounded> accumulators,
-                   const Sink& sink) const;
+  // Runs the chain on columns [first_column, first_column + size) of a row, and returns its last value.
+  std::vector<Bounded> EvaluateRow(std::int64_t row, std::int64_t first_column, std::span<const Bounded> given,
+                                   const Sink& sink) const;
 
  private:
   enum class Spread { kLiteral, kRow, kColumn, kFull, kValue };
-  // What a step takes beside the value it continues. Values are numbered: 0 the accumulator, i + 1 that of step i.
+  // What a step takes beside the value it continues. Values are numbered: 0 what is given, i + 1 that of step i.
   struct Argument {
     Spread spread = Spread::kLiteral;
     double literal = 0;  // a literal, or a scalar operand

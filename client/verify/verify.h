@@ -42,7 +42,7 @@ struct VerifyReport {
 
 // The tolerance is that of DESIGN.md, carried through the chain (bounded.h). NaN passes only where the reference is
 // NaN, an infinity only where the reference may overflow to it. The same report for every number of threads. Errors:
-// InvalidArgument (a tensor missing, or of another shape or size than the spec has), Unimplemented (a prologue, or a
+// InvalidArgument (a tensor missing, or of another shape or size than the spec has), Unimplemented (a
 // dtype that gemmd does not compute).
 absl::StatusOr<VerifyReport> Verify(const KernelSpec& spec, const VerifySubject& subject, const VerifyOptions& options);
 

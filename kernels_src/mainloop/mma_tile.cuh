@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arch/ptx.cuh"
+#include "mainloop/prologue.cuh"
 #include "numeric/types.cuh"
 
 namespace gemmd::mma {
@@ -28,7 +29,7 @@ struct SwizzledTile {
 //
 // kWidth is 8 where every line starts on 16 bytes and the contiguous extent is a multiple of 8 (asynchronous copies),
 // else 1 (element by element). What lies outside reads as zero.
-template <typename T, int kExtent, int kTileK, bool kContiguousInK, int kWidth, int kThreads>
+template <Factor kFactor, typename T, int kExtent, int kTileK, bool kContiguousInK, int kWidth, int kThreads>
 class Operand {
  public:
   static constexpr int kLines = kContiguousInK ? kExtent : kTileK;
@@ -52,6 +53,23 @@ class Operand {
       FetchAsync(ptx::SharedAddress(shared), k0);
     } else {
       FetchElements(shared, k0);
+    }
+  }
+
+  // Puts this thread's share of the tile with the K block at k0 through the prologue, in place: what the thread itself
+  // fetched, so that it need only wait for its own copies.
+  template <typename Prologue>
+  __device__ __forceinline__ void Apply(const Prologue& prologue, unsigned char* shared, int k0) const {
+    if constexpr (!Prologue::kIdentity) {
+      const int line = threadIdx.x / Tile::kChunks, chunk = threadIdx.x % Tile::kChunks;
+#pragma unroll 2  // a long chain many times over would not fit the instruction caches
+      for (int i = 0; i < kCopies; ++i) {
+        if (!Inside(i)) continue;
+        const int l = line + i * kLineStep;
+        auto* pack = reinterpret_cast<Pack<T, 8>*>(shared + target_ + i * kLineStep * Tile::kPitchBytes);
+        const int along = first_ + (kContiguousInK ? l : chunk * 8), k = k0 + (kContiguousInK ? chunk * 8 : l);
+        *pack = Prepare<kFactor, kContiguousInK>(prologue, *pack, along, k, Valid(l, chunk, k0));
+      }
     }
   }
 
@@ -85,6 +103,12 @@ class Operand {
     return kTotal % kThreads == 0 || static_cast<int>(threadIdx.x) + copy * kThreads < kTotal;
   }
 
+  // Elements of a chunk that lie inside the matrix: none if it is 0 or less, all from 8 on.
+  __device__ __forceinline__ int Valid(int line, int chunk, int k0) const {
+    if (kContiguousInK ? first_ + line >= extent_ : k0 + line >= k_extent_) return 0;
+    return (kContiguousInK ? k_extent_ - k0 : extent_ - first_) - chunk * 8;
+  }
+
   __device__ __forceinline__ void FetchAsync(unsigned shared, int k0) const {
     const int line = threadIdx.x / Tile::kChunks, chunk = threadIdx.x % Tile::kChunks;
     const T* source = source_ + (kContiguousInK ? k0 : k0 * ld_);
@@ -105,13 +129,11 @@ class Operand {
     const T* source = source_ + (kContiguousInK ? k0 : k0 * ld_);
 #pragma unroll 1  // registers, not latency, are short here
     for (int i = 0; i < kCopies; ++i) {
-      const int l = line + i * kLineStep;
-      const bool line_inside = kContiguousInK ? first_ + l < extent_ : k0 + l < k_extent_;
-      const int valid = (kContiguousInK ? k_extent_ - k0 : extent_ - first_) - chunk * 8;
+      const int valid = Valid(line + i * kLineStep, chunk, k0);
       Pack<T, 8> pack = {};
 #pragma unroll
       for (int j = 0; j < 8; ++j) {
-        if (line_inside && j < valid) pack.at[j] = source[i * kLineStep * ld_ + j];
+        if (j < valid) pack.at[j] = source[i * kLineStep * ld_ + j];
       }
       if (Inside(i)) {
         *reinterpret_cast<Pack<T, 8>*>(shared + target_ + i * kLineStep * Tile::kPitchBytes) = pack;

@@ -1,7 +1,8 @@
 // The tensor-core schedule of sm_80 and later: a multistage cp.async pipeline, ldmatrix and mma.sync.
 //
 // One CTA computes one tile of the result. kStages - 1 K blocks are in flight while one is multiplied; within a block
-// the fragments of the next 16 K steps are loaded while the current ones are multiplied.
+// the fragments of the next 16 K steps are loaded while the current ones are multiplied. Chains on A and B rewrite a
+// block in shared memory once it is there, so that the pipeline is as deep as without them.
 #pragma once
 
 #include "arch/ptx.cuh"
@@ -24,10 +25,10 @@ struct Shape {
   static_assert(kWarpsM * kWarpsN * 32 == Config::kThreads);
   static_assert(Config::kStages >= 2 && kSteps >= 2);
 
-  using OperandA = Operand<typename Config::A, Config::kTileM, Config::kTileK, Config::kAContiguousInK, Config::kWidthA,
-                           Config::kThreads>;
-  using OperandB = Operand<typename Config::B, Config::kTileN, Config::kTileK, Config::kBContiguousInK, Config::kWidthB,
-                           Config::kThreads>;
+  using OperandA = Operand<Factor::kA, typename Config::A, Config::kTileM, Config::kTileK, Config::kAContiguousInK,
+                           Config::kWidthA, Config::kThreads>;
+  using OperandB = Operand<Factor::kB, typename Config::B, Config::kTileN, Config::kTileK, Config::kBContiguousInK,
+                           Config::kWidthB, Config::kThreads>;
   static constexpr int kStageBytes = OperandA::Tile::kBytes + OperandB::Tile::kBytes;
   static constexpr int kStagingBytes = kWarpStagingBytes<Config::kMicroN>;
   static constexpr int kPipelineBytes = Config::kStages * kStageBytes;
@@ -79,7 +80,6 @@ template <typename Config, typename PrologueA, typename PrologueB, typename Epil
 __device__ __forceinline__ void Run(const Problem<typename Config::A, typename Config::B>& problem,
                                     const PrologueA& prologue_a, const PrologueB& prologue_b,
                                     const Epilogue& epilogue) {
-  static_assert(PrologueA::kIdentity && PrologueB::kIdentity);
   using S = Shape<Config>;
   extern __shared__ __align__(128) unsigned char shared[];
 
@@ -102,6 +102,13 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
     }
     ptx::CommitCopies();
   };
+  // Once this thread's copies of a block have landed, and before other threads read them.
+  const auto prepare = [&](int block) {
+    if (block >= blocks) return;
+    unsigned char* stage = shared + block % Config::kStages * S::kStageBytes;
+    a.Apply(prologue_a, stage, block * Config::kTileK);
+    b.Apply(prologue_b, stage + S::OperandA::Tile::kBytes, block * Config::kTileK);
+  };
 #pragma unroll 1
   for (int block = 0; block < Config::kStages - 1; ++block) fetch(block);
 
@@ -109,6 +116,7 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
   Fragments<Config> fragments[2];
   const unsigned base = ptx::SharedAddress(shared);
   ptx::WaitCopies<Config::kStages - 2>();
+  prepare(0);
   __syncthreads();
   if (blocks > 0) fragments[0].Load(base, warp_row, warp_column, 0, lane);
 
@@ -121,6 +129,7 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
         fragments[(step + 1) % 2].Load(stage, warp_row, warp_column, step + 1, lane);
       } else {
         ptx::WaitCopies<Config::kStages - 2>();
+        prepare(block + 1);
         __syncthreads();  // block + 1 has arrived for all; nobody reads this block's stage any more
         const unsigned next = base + (block + 1) % Config::kStages * S::kStageBytes;
         if (block + 1 < blocks) fragments[(step + 1) % 2].Load(next, warp_row, warp_column, 0, lane);

@@ -99,9 +99,11 @@ std::string PrologueArgument(const std::vector<Node>& chain, std::string_view na
   return chain.empty() ? "gemmd::NoPrologue{}" : fmt::format("gemmd::{}{{p}}", name);
 }
 
-// setmaxnreg needs the registers of an SM's one CTA to be fixed at entry; other kernels leave ptxas its choice.
-std::string LaunchBounds(const KernelConfig& config) {
-  return config.family == Family::kWgmma ? fmt::format("{}, 1", config.threads) : fmt::format("{}", config.threads);
+// setmaxnreg needs the registers of an SM's one CTA to be fixed at entry. Beside a prologue ptxas, left its choice,
+// would spill to fit more CTAs on an SM. Other kernels leave it its choice.
+std::string LaunchBounds(const Graph& graph, const KernelConfig& config) {
+  const bool one_cta = config.family == Family::kWgmma || !graph.prologue_a.empty() || !graph.prologue_b.empty();
+  return one_cta ? fmt::format("{}, 1", config.threads) : fmt::format("{}", config.threads);
 }
 
 // The product is the same whatever the extents are, and so is its source.
@@ -147,7 +149,7 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& k
                                                      {"prologues", prologues},
                                                      {"prologue_a", PrologueArgument(graph.prologue_a, kPrologueA)},
                                                      {"prologue_b", PrologueArgument(graph.prologue_b, kPrologueB)},
-                                                     {"launch_bounds", LaunchBounds(kernel.config)},
+                                                     {"launch_bounds", LaunchBounds(graph, kernel.config)},
                                                      {"entry", result.entry},
                                                      {"problem", problem}}));
   return result;

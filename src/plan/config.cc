@@ -62,7 +62,7 @@ int SharedLine(const Graph& graph, const KernelConfig& config, bool is_a) {
   return is_a ? config.tile_m : config.tile_n;
 }
 
-// Vectors and matrices that the chain reads or stores: each takes registers for its addresses.
+// Vectors and matrices that the chains read or store: each takes registers for its addresses.
 int ChainTensors(const Graph& graph) {
   int tensors = static_cast<int>(graph.outputs.size());
   for (int i = 0; i < static_cast<int>(graph.inputs.size()); ++i) {
@@ -79,7 +79,6 @@ absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const Devi
   if (dtype != DType::kF16 && dtype != DType::kBf16) {
     return InvalidArgument("config.schedule: mma is not for {} inputs", Name(dtype));
   }
-  if (HasPrologue(graph)) return InvalidArgument("config.schedule: mma computes no prologue");
   if (limits.arch.capability() < 80) return InvalidArgument("config.schedule: mma is not for {}", Name(limits.arch));
   const auto legal_tile = [](int tile) { return tile >= 32 && tile <= 256 && IsPowerOfTwo(tile); };
   GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_m), "tile_m", config.tile_m, "32, 64, 128 or 256"));
@@ -94,10 +93,10 @@ absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const Devi
   GEMMD_RETURN_IF_ERROR(Require(warp_tile <= 64 * 64, "micro_m", config.micro_m,
                                 "a warp tile of at most 4096 elements: accumulators are registers"));
   // Beside the largest warp tiles ptxas has no registers for more: of those for sm_100a most spill, and elsewhere some
-  // whose chain reaches seven tensors.
-  const bool tight = limits.arch.major == 10 || ChainTensors(graph) > 6;
+  // with a prologue or whose chains reach seven tensors.
+  const bool tight = limits.arch.major == 10 || HasPrologue(graph) || ChainTensors(graph) > 6;
   GEMMD_RETURN_IF_ERROR(Require(!tight || warp_tile <= 64 * 32, "micro_m", config.micro_m,
-                                "a warp tile of at most 2048 elements, for this arch or this many tensors"));
+                                "a warp tile of at most 2048 elements, for this arch, prologue or number of tensors"));
   GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 6, "stages", config.stages, "between 2 and 6"));
   const int warps = config.tile_m / config.micro_m * (config.tile_n / config.micro_n);
   GEMMD_RETURN_IF_ERROR(Require(config.threads == warps * 32, "threads", config.threads, "32 a warp tile"));

@@ -71,6 +71,17 @@ StepCycles SimtStep(const KernelConfig& config, double element_bytes) {
           .l2 = edges * element_bytes / kL2BytesPerCycle};
 }
 
+constexpr double kOperationCycles = 0.12;  // of a chain, for one element
+
+// What the chains on A and B take of one step of K. The multiplies of the next block wait for them.
+double PrologueCycles(const KernelConfig& config, const Graph& graph) {
+  constexpr double kConversionCycles = 0.08;  // out of shared memory or registers, to f32 and back
+  const auto cycles = [](const std::vector<Node>& chain, int elements) {
+    return chain.empty() ? 0.0 : elements * (kConversionCycles + kOperationCycles * static_cast<double>(chain.size()));
+  };
+  return cycles(graph.prologue_a, config.tile_m) + cycles(graph.prologue_b, config.tile_n);
+}
+
 struct EpilogueBytes {
   double per_element = 0;  // of the result: what the chain reads and writes
 };
@@ -97,7 +108,7 @@ double WgmmaCycles(const KernelConfig& config, const Graph& graph, std::int64_t 
   constexpr double kL2ReadBytesPerCycle = 56;  // bulk copies
   const double copy = (config.tile_m + config.tile_n) * config.tile_k * 2.0 / kL2ReadBytesPerCycle;
   const double loop = blocks * std::max({multiply, copy, kMemoryLatencyCycles / (config.stages - 1)});
-  constexpr double kStagingCycles = 0.15, kOperationCycles = 0.12;  // of one element
+  constexpr double kStagingCycles = 0.15;  // of one element
   const double arithmetic = kStagingCycles + kOperationCycles * static_cast<double>(graph.epilogue.size());
   const double epilogue = elements * (EpilogueOf(graph).per_element / kL2BytesPerCycle + arithmetic);
   const auto turns = static_cast<double>(CeilDiv(tiles, sm_count));
@@ -111,7 +122,8 @@ class Estimate {
   Estimate(const KernelConfig& config, const Graph& graph)
       : config_(config),
         element_bytes_(static_cast<double>(SizeBytes(graph.inputs[graph.a].dtype))),
-        blocks_(static_cast<double>(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k))) {
+        blocks_(static_cast<double>(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k))),
+        prologue_cycles_(PrologueCycles(config, graph)) {
     epilogue_bytes_ = EpilogueOf(graph).per_element;
   }
 
@@ -119,7 +131,8 @@ class Estimate {
   double Cycles(double resident) const {
     const StepCycles step = config_.family == Family::kSimt ? SimtStep(config_, element_bytes_) : MmaStep(config_);
     const double warps = resident * config_.threads / 32.0;
-    const double block_cycles = resident * step.Total() * config_.tile_k / Utilisation(warps) + kBarrierCycles;
+    const double step_cycles = step.Total() + prologue_cycles_;
+    const double block_cycles = resident * step_cycles * config_.tile_k / Utilisation(warps) + kBarrierCycles;
     // simt holds its next block in registers, mma its next stages in shared memory.
     const double blocks_in_flight = config_.family == Family::kSimt ? 1 : config_.stages - 1;
     const double single_buffer = config_.family == Family::kSimt && config_.stages == 1 ? kBarrierCycles : 0;
@@ -139,6 +152,7 @@ class Estimate {
   const KernelConfig& config_;
   double element_bytes_;
   double blocks_;
+  double prologue_cycles_;
   double epilogue_bytes_ = 0;  // of one element of the result, over all that the chain reads and writes
 };
 

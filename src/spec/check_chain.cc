@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "spec/spec_checks.h"
 #include "spec/validate.h"
@@ -30,7 +31,12 @@ class ChainCheck {
       return;
     }
     for (std::size_t i = 0; i < chain_.size(); ++i) CheckOperation(i);
-    if (scope_.role == ChainRole::kEpilogue) CheckEverythingIsStored();
+    switch (scope_.role) {
+      case ChainRole::kEpilogue:
+        return CheckEverythingIsStored();
+      case ChainRole::kPrologue:
+        return CheckEverythingIsTaken();
+    }
   }
 
  private:
@@ -188,7 +194,7 @@ class ChainCheck {
     }
   }
 
-  // The index of the operation whose value this one takes; -1 for the accumulator.
+  // The index of the operation whose value this one takes; -1 for what the chain is given.
   int SourceOf(std::size_t index) {
     const std::string& input = chain_[index].input;
     if (input.empty()) return static_cast<int>(index) - 1;
@@ -218,18 +224,30 @@ class ChainCheck {
       if (!has_store) state_.Add(scope_.place, "", "at least one \"store\"");
       return;
     }
+    std::vector<bool> reaches(chain_.size(), false);
+    for (std::size_t i = 0; i < chain_.size(); ++i) reaches[i] = chain_[i].kind == OpKind::kStore;
+    CheckEverythingReaches(std::move(reaches), "stored by any later operation");
+  }
+
+  // The value of a prologue is that of its last operation.
+  void CheckEverythingIsTaken() {
+    std::vector<bool> reaches(chain_.size(), false);
+    reaches.back() = true;
+    CheckEverythingReaches(std::move(reaches), "taken by any later operation");
+  }
+
+  // `reaches`: by operation, whether its value is an end in itself.
+  void CheckEverythingReaches(std::vector<bool> reaches, std::string_view expected) {
     if (broken_link_) return;
-    std::vector<bool> stored(chain_.size(), false);
     for (std::size_t i = chain_.size(); i-- > 0;) {
-      if (chain_[i].kind == OpKind::kStore) stored[i] = true;
-      if (!stored[i]) continue;
+      if (!reaches[i]) continue;
       for (const int source : sources_[i]) {
-        if (source >= 0) stored[source] = true;
+        if (source >= 0) reaches[source] = true;
       }
     }
     for (std::size_t i = 0; i < chain_.size(); ++i) {
-      if (stored[i]) continue;
-      state_.Add(ElementPlace(scope_.place, i), "the value of " + NameOf(chain_[i]), "stored by any later operation");
+      if (reaches[i]) continue;
+      state_.Add(ElementPlace(scope_.place, i), "the value of " + NameOf(chain_[i]), std::string(expected));
     }
   }
 
@@ -239,7 +257,7 @@ class ChainCheck {
   CheckState& state_;
   std::map<std::string, int> ids_;
   std::set<std::string> outputs_;
-  std::vector<std::vector<int>> sources_;  // by operation: those whose values it takes; -1 for the accumulator
+  std::vector<std::vector<int>> sources_;  // by operation: those whose values it takes; -1 for what the chain is given
   bool broken_link_ = false;
 };
 

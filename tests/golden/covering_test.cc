@@ -78,10 +78,8 @@ Graph GraphOf(const Case& c) {
     std::erase_if(spec.inputs, [](const auto& input) { return input.first != "x" && input.first != "w"; });
     spec.epilogue = {Store("out", c.dtype)};
   }
-  if (c.chains != Chains::kPrologues) {
-    const absl::Status valid = ToStatus(Validate(spec));
-    EXPECT_TRUE(valid.ok()) << valid;
-  }
+  const absl::Status valid = ToStatus(Validate(spec));
+  EXPECT_TRUE(valid.ok()) << valid;
   return Canonicalize(spec).graph;
 }
 

@@ -59,6 +59,6 @@ struct Epilogue {
 
 extern "C" __global__ void __launch_bounds__(256)
     gemmd_kernel(const __grid_constant__ gemmd::Params p) {
-  gemmd::mma::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k}, gemmd::NoPrologue{}, gemmd::NoPrologue{},
-                                         gemmd::Epilogue{p});
+  gemmd::mma::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k},
+                                         gemmd::NoPrologue{}, gemmd::NoPrologue{}, gemmd::Epilogue{p});
 }

@@ -60,6 +60,6 @@ struct Epilogue {
 
 extern "C" __global__ void __launch_bounds__(384, 1)
     gemmd_kernel(const __grid_constant__ gemmd::Params p) {
-  gemmd::wgmma::Run<gemmd::Config>({&p.map0, &p.map1, p.m, p.n, p.k}, gemmd::NoPrologue{}, gemmd::NoPrologue{},
-                                         gemmd::Epilogue{p});
+  gemmd::wgmma::Run<gemmd::Config>({&p.map0, &p.map1, p.m, p.n, p.k},
+                                         gemmd::NoPrologue{}, gemmd::NoPrologue{}, gemmd::Epilogue{p});
 }

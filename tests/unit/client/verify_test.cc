@@ -168,11 +168,5 @@ TEST(VerifyTest, RefusesAnOutputOfAnotherSize) {
   EXPECT_TRUE(absl::IsInvalidArgument(Verify(problem.spec, problem.Subject(), {}).status()));
 }
 
-TEST(VerifyTest, RefusesAPrologue) {
-  PlantedProblem problem = SolveWith(Bug::kNone);
-  problem.spec.prologue_a.push_back({.kind = OpKind::kRelu});
-  EXPECT_TRUE(absl::IsUnimplemented(Verify(problem.spec, problem.Subject(), {}).status()));
-}
-
 }  // namespace
 }  // namespace gemmd

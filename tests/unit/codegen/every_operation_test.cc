@@ -89,7 +89,7 @@ TEST_F(EveryOperationTest, CompilesInThePrologues) {
   if (IsSkipped()) return;
   Graph graph = Product();
   graph.prologue_a = graph.prologue_b = EveryOperation();
-  for (const char* family : {"simt"}) ExpectToCompile(graph, family);
+  for (const char* family : {"simt", "mma"}) ExpectToCompile(graph, family);
 }
 
 }  // namespace

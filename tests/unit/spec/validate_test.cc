@@ -361,16 +361,24 @@ const Bend kChainBends[] = {
     {"StrayCondition",
      [](KernelSpec& s) { s.epilogue[0].condition = "residual"; },
      {"epilogue[0].condition: \"condition\" is not a field of \"mul\""}},
-    {"Prologue",
-     [](KernelSpec& s) { s.prologue_a = {{.kind = OpKind::kRelu}}; },
-     {"prologue.a: a prologue is not implemented; an epilogue is"}},
+    {"UnusedValueOfAPrologue",
+     [](KernelSpec& s) {
+       s.prologue_a = {
+           {.kind = OpKind::kRelu, .id = "r"}, {.kind = OpKind::kTanh}, {.kind = OpKind::kNeg, .input = "r"}};
+     },
+     {"prologue.a[1]: the value of \"tanh\" is not taken by any later operation"}},
+    {"IdOfAnotherChain",
+     [](KernelSpec& s) {
+       s.prologue_a = {{.kind = OpKind::kRelu, .id = "r"}};
+       s.prologue_b = {{.kind = OpKind::kNeg, .input = "r"}};
+     },
+     {"prologue.b[0].input: \"r\" is not the id of an earlier operation"}},
     {"WrongPrologue",
      [](KernelSpec& s) {
        s.prologue_b = {{.kind = OpKind::kAdd, .operand = "row_scale"}, Store("w2", DType::kF16)};
      },
      {"prologue.b[0].operand: \"row_scale\" of shape [M] is not [], [N (256)], [K (512)] or [K (512), N (256)]",
-      "prologue.b[1]: \"store\" is not an operation of a prologue",
-      "prologue.b: a prologue is not implemented; an epilogue is"}},
+      "prologue.b[1]: \"store\" is not an operation of a prologue"}},
 };
 INSTANTIATE_TEST_SUITE_P(Chains, ValidateTest, ::testing::ValuesIn(kChainBends), NameOf);
 
@@ -385,7 +393,8 @@ TEST(ValidateTest, TellsAllErrorsAtOnce) {
 
 TEST(ValidateTest, MarksOnlyWhatIsMissingInGemmdAsUnimplemented) {
   KernelSpec spec = SampleSpec();
-  spec.prologue_a = {{.kind = OpKind::kRelu}};
+  spec.inputs["x"].dtype = spec.inputs["w"].dtype = DType::kF32;
+  spec.precision = Precision::kTf32;
   ASSERT_EQ(Validate(spec).size(), 1u);
   EXPECT_TRUE(Validate(spec)[0].unimplemented);
   spec.version = 3;

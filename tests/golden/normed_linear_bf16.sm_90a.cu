@@ -1,0 +1,73 @@
+// bf16 [M,K] x bf16 [K,N]^T; A: mul column f32, mul row bf16 -> store bf16
+#include "schedule/mma.cuh"
+
+namespace gemmd {
+namespace {
+
+struct Config {
+  using A = BFloat16;
+  using B = BFloat16;
+  static constexpr bool kAContiguousInK = true, kBContiguousInK = true;
+  static constexpr int kWidthA = 8, kWidthB = 8;
+  static constexpr int kTileM = 64, kTileN = 256, kTileK = 64;
+  static constexpr int kStages = 3, kGroupM = 8, kThreads = 256;
+  static constexpr int kSharedBytes = 122880;
+  static constexpr int kMicroM = 64, kMicroN = 32;
+};
+
+struct Params {
+  const BFloat16* in0;
+  const BFloat16* in1;
+  const float* in2;
+  const BFloat16* in3;
+  BFloat16* out0;
+  Int64 ld_in0;
+  Int64 ld_in1;
+  Int64 ld_out0;
+  int m;
+  int n;
+  int k;
+};
+static_assert(sizeof(Params) == 80, "planned and real parameter layout differ");
+
+struct PrologueA {
+  static constexpr bool kIdentity = false;
+  const Params& p;
+
+  template <int V>
+  __device__ __forceinline__ Vec<V> operator()(const Cell<V>& cell, const Vec<V>& v0) const {
+    const auto v1 = Zip<Mul>(v0, Widen(LoadColumn(p.in2, cell)));
+    const auto v2 = Zip<Mul>(v1, Widen(LoadRow<8>(p.in3, cell)));
+    return v2;
+  }
+};
+
+struct Epilogue {
+  const Params& p;
+
+  template <int V>
+  struct Operands {
+
+  };
+
+  template <int V>
+  __device__ __forceinline__ Operands<V> Load(const Cell<V>& cell) const {
+    return {
+
+    };
+  }
+
+  template <int V>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o) const {
+    Store<8>(p.out0, p.ld_out0, cell, v0);
+  }
+};
+
+}  // namespace
+}  // namespace gemmd
+
+extern "C" __global__ void __launch_bounds__(256, 1)
+    gemmd_kernel(const __grid_constant__ gemmd::Params p) {
+  gemmd::mma::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k},
+                                         gemmd::PrologueA{p}, gemmd::NoPrologue{}, gemmd::Epilogue{p});
+}
