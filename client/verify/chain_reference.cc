@@ -18,7 +18,22 @@ bool RunsAlongColumns(const ChainSubject& subject, const TensorSpec& vector, std
   return extent == subject.columns;
 }
 
+const std::vector<ShapeEntry>& ShapeOfA(const KernelSpec& spec) { return spec.inputs.at(spec.matmul_a).shape; }
+const std::vector<ShapeEntry>& ShapeOfB(const KernelSpec& spec) { return spec.inputs.at(spec.matmul_b).shape; }
+
 }  // namespace
+
+ChainSubject PrologueOfA(const KernelSpec& spec, const GemmShape& shape) {
+  return {"prologue.a", spec.prologue_a, shape.m, shape.k, ShapeOfA(spec)[0], ShapeOfA(spec)[1]};
+}
+
+ChainSubject PrologueOfB(const KernelSpec& spec, const GemmShape& shape) {
+  return {"prologue.b", spec.prologue_b, shape.k, shape.n, ShapeOfB(spec)[0], ShapeOfB(spec)[1]};
+}
+
+ChainSubject EpilogueOf(const KernelSpec& spec, const GemmShape& shape) {
+  return {"epilogue", spec.epilogue, shape.m, shape.n, ShapeOfA(spec)[0], ShapeOfB(spec)[1]};
+}
 
 // Turns operations into steps.
 class ChainReference::Builder {
@@ -155,6 +170,20 @@ std::vector<Bounded> ChainReference::EvaluateRow(std::int64_t row, std::int64_t 
     values.push_back(std::move(results));
   }
   return std::move(values.back());
+}
+
+absl::StatusOr<PrologueReferences> PrologueReferences::Create(const KernelSpec& spec,
+                                                              const std::map<std::string, TensorView>& inputs,
+                                                              const std::map<std::string, float>& scalars,
+                                                              const GemmShape& shape) {
+  PrologueReferences prologues;
+  if (!spec.prologue_a.empty()) {
+    GEMMD_ASSIGN_OR_RETURN(prologues.a, ChainReference::Create(spec, PrologueOfA(spec, shape), inputs, scalars));
+  }
+  if (!spec.prologue_b.empty()) {
+    GEMMD_ASSIGN_OR_RETURN(prologues.b, ChainReference::Create(spec, PrologueOfB(spec, shape), inputs, scalars));
+  }
+  return prologues;
 }
 
 }  // namespace gemmd

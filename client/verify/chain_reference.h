@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,11 @@ struct ChainSubject {
   std::int64_t rows = 0, columns = 0;        // of the matrix
   ShapeEntry row_entry{}, column_entry{};    // what the spec calls them
 };
+
+// The chains of a spec whose A and B are matrices; the spec outlives what is returned.
+ChainSubject PrologueOfA(const KernelSpec& spec, const GemmShape& shape);
+ChainSubject PrologueOfB(const KernelSpec& spec, const GemmShape& shape);
+ChainSubject EpilogueOf(const KernelSpec& spec, const GemmShape& shape);
 
 // Immutable after Create, so many threads may evaluate at once.
 class ChainReference {
@@ -64,6 +70,16 @@ class ChainReference {
                     std::size_t j);
 
   std::vector<Step> steps_;
+};
+
+// The prologues of a spec; absent where they are empty.
+struct PrologueReferences {
+  std::optional<ChainReference> a, b;
+
+  // `spec` and the inputs outlive the result. Errors: ChainReference's.
+  static absl::StatusOr<PrologueReferences> Create(const KernelSpec& spec,
+                                                   const std::map<std::string, TensorView>& inputs,
+                                                   const std::map<std::string, float>& scalars, const GemmShape& shape);
 };
 
 }  // namespace gemmd

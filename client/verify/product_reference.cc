@@ -61,7 +61,7 @@ std::vector<Bounded> Prepared(const Factor& factor, std::int64_t row, std::int64
 // Puts elements of a row through the factor's prologue, if it has one, and takes down the magnitudes they may have.
 void Prepare(const Factor& factor, std::int64_t row, std::int64_t first_column, std::span<double> elements,
              double* magnitudes) {
-  if (factor.prologue == nullptr) {
+  if (!factor.prologue) {
     for (std::size_t i = 0; i < elements.size(); ++i) magnitudes[i] = std::abs(elements[i]);
     return;
   }
@@ -86,7 +86,7 @@ ProductReference::ProductReference(const Factor& a, const Factor& b, std::span<c
     : b_(b),
       rows_(static_cast<std::int64_t>(rows.size())),
       k_(a.matrix.shape[1]),
-      bounded_(a.prologue != nullptr || b.prologue != nullptr),
+      bounded_(a.prologue || b.prologue),
       error_factor_(ErrorFactor(k_, precision)) {
   // Rows are padded with zeros to whole blocks of K.
   const std::int64_t padded = (k_ + kBlockDepth - 1) / kBlockDepth * kBlockDepth;

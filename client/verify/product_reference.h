@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,10 +13,10 @@
 
 namespace gemmd {
 
-// A or B: the matrix as it is given, and the chain that is applied to it before the product (null: none).
+// A or B: the matrix as it is given, and the chain that is applied to it before the product.
 struct Factor {
   TensorView matrix;
-  const ChainReference* prologue = nullptr;
+  std::optional<ChainReference> prologue;
 };
 
 // Immutable after construction, so columns may be computed by many threads at once.
@@ -24,7 +25,7 @@ class ProductReference {
   // Columns are computed this many at a time at most.
   static constexpr std::int64_t kBlockColumns = 64;
 
-  // `a` is [M, K], `b` [K, N]; both views and prologues outlive this. Rows of A are kept in fp64: rows.size() * K * 8
+  // `a` is [M, K], `b` [K, N]; both views outlive this. Rows of A are kept in fp64: rows.size() * K * 8
   // bytes, twice that with a prologue on either side.
   ProductReference(const Factor& a, const Factor& b, std::span<const std::int64_t> rows, Precision precision);
 

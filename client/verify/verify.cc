@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -43,28 +42,6 @@ absl::StatusOr<GemmShape> CheckSubject(const KernelSpec& spec, const VerifySubje
     }
   }
   return shape;
-}
-
-// The chains of a spec; those on A and B are absent where they are empty.
-struct Chains {
-  std::optional<ChainReference> a, b;
-  ChainReference epilogue;
-};
-
-absl::StatusOr<Chains> ChainsOf(const KernelSpec& spec, const VerifySubject& subject, const GemmShape& shape) {
-  const std::vector<ShapeEntry>&a = spec.inputs.at(spec.matmul_a).shape, &b = spec.inputs.at(spec.matmul_b).shape;
-  const auto create = [&](const ChainSubject& chain) {
-    return ChainReference::Create(spec, chain, subject.inputs, subject.scalars);
-  };
-  Chains chains;
-  if (!spec.prologue_a.empty()) {
-    GEMMD_ASSIGN_OR_RETURN(chains.a, create({"prologue.a", spec.prologue_a, shape.m, shape.k, a[0], a[1]}));
-  }
-  if (!spec.prologue_b.empty()) {
-    GEMMD_ASSIGN_OR_RETURN(chains.b, create({"prologue.b", spec.prologue_b, shape.k, shape.n, b[0], b[1]}));
-  }
-  GEMMD_ASSIGN_OR_RETURN(chains.epilogue, create({"epilogue", spec.epilogue, shape.m, shape.n, a[0], b[1]}));
-  return chains;
 }
 
 // Takes one element's comparison into the report.
@@ -118,17 +95,19 @@ VerifyReport CheckColumns(const VerifySubject& subject, const ChainReference& ch
 absl::StatusOr<VerifyReport> Verify(const KernelSpec& spec, const VerifySubject& subject,
                                     const VerifyOptions& options) {
   GEMMD_ASSIGN_OR_RETURN(const GemmShape shape, CheckSubject(spec, subject));
-  GEMMD_ASSIGN_OR_RETURN(const Chains chains, ChainsOf(spec, subject, shape));
+  GEMMD_ASSIGN_OR_RETURN(const PrologueReferences prologues,
+                         PrologueReferences::Create(spec, subject.inputs, subject.scalars, shape));
+  GEMMD_ASSIGN_OR_RETURN(const ChainReference epilogue,
+                         ChainReference::Create(spec, EpilogueOf(spec, shape), subject.inputs, subject.scalars));
   const std::vector<std::int64_t> rows = SampleRows(shape.m, std::max<std::int64_t>(options.rows, 1), options.seed);
-  const auto prologue = [](const std::optional<ChainReference>& chain) { return chain ? &*chain : nullptr; };
-  const ProductReference product({subject.inputs.at(spec.matmul_a), prologue(chains.a)},
-                                 {subject.inputs.at(spec.matmul_b), prologue(chains.b)}, rows, spec.precision);
+  const ProductReference product({subject.inputs.at(spec.matmul_a), prologues.a},
+                                 {subject.inputs.at(spec.matmul_b), prologues.b}, rows, spec.precision);
   constexpr std::int64_t kBlock = ProductReference::kBlockColumns;
   std::vector<VerifyReport> parts(static_cast<std::size_t>((shape.n + kBlock - 1) / kBlock));
   ParallelFor(static_cast<std::int64_t>(parts.size()), options.threads, [&](std::int64_t part) {
     const std::int64_t first = part * kBlock;
     parts[static_cast<std::size_t>(part)] =
-        CheckColumns(subject, chains.epilogue, product, rows, first, std::min(kBlock, shape.n - first));
+        CheckColumns(subject, epilogue, product, rows, first, std::min(kBlock, shape.n - first));
   });
   VerifyReport report;
   for (const VerifyReport& part : parts) Merge(report, part);

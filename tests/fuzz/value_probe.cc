@@ -82,7 +82,12 @@ absl::StatusOr<ValueProbe> ValueProbe::Create(const DeviceProblem& problem) {
   const std::int64_t sampled = static_cast<std::int64_t>(probe.rows_.size()) * probe.columns_;
   probe.may_be_constant_ = a.shape[1] == 0 || sampled < 16;
   probe.product_.resize(static_cast<std::size_t>(sampled));
-  const ProductReference product(a, b, probe.rows_, problem.spec.precision);
+  std::map<std::string, TensorView> inputs;
+  for (const auto& [name, tensor] : problem.inputs) inputs[name] = tensor.view();
+  GEMMD_ASSIGN_OR_RETURN(const PrologueReferences prologues,
+                         PrologueReferences::Create(problem.spec, inputs, problem.scalars,
+                                                    {.m = probe.m_, .n = probe.n_, .k = a.shape[1]}));
+  const ProductReference product({a, prologues.a}, {b, prologues.b}, probe.rows_, problem.spec.precision);
   if (sampled > 0) product.Columns(0, probe.columns_, probe.product_);
   return probe;
 }
@@ -95,7 +100,8 @@ absl::StatusOr<ProbedValue> ValueProbe::Evaluate(const DeviceProblem& problem,
   spec.epilogue.push_back({.kind = OpKind::kStore, .output = output, .dtype = DType::kF32});
   std::map<std::string, TensorView> inputs;
   for (const auto& [name, tensor] : problem.inputs) inputs[name] = tensor.view();
-  GEMMD_ASSIGN_OR_RETURN(const ChainReference reference, ChainReference::Create(spec, inputs, problem.scalars, m_, n_));
+  GEMMD_ASSIGN_OR_RETURN(const ChainReference reference,
+                         ChainReference::Create(spec, EpilogueOf(spec, {.m = m_, .n = n_}), inputs, problem.scalars));
   ProbedValue value{.elements = {}, .may_be_constant = may_be_constant_};
   const auto columns = static_cast<std::size_t>(columns_);
   for (std::size_t r = 0; r < rows_.size() && columns > 0; ++r) {
