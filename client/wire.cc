@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "proto/dtype_convert.h"
 
 namespace gemmd {
 namespace {
@@ -29,30 +30,6 @@ std::vector<KernelShape> KernelsOf(const Message& message) {
 template <typename Message>
 std::vector<std::string> ReasonsOf(const Message& message) {
   return {message.reasons().begin(), message.reasons().end()};
-}
-
-std::optional<DType> FromWire(v1::DType dtype) {
-  switch (dtype) {
-    case v1::F32:
-      return DType::kF32;
-    case v1::F16:
-      return DType::kF16;
-    case v1::BF16:
-      return DType::kBf16;
-    case v1::F8E4M3:
-      return DType::kF8E4M3;
-    case v1::F8E5M2:
-      return DType::kF8E5M2;
-    case v1::I8:
-      return DType::kI8;
-    case v1::I32:
-      return DType::kI32;
-    case v1::DTYPE_UNSPECIFIED:
-    case v1::DType_INT_MIN_SENTINEL_DO_NOT_USE_:
-    case v1::DType_INT_MAX_SENTINEL_DO_NOT_USE_:
-      break;
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -136,7 +113,7 @@ absl::StatusOr<RunReport> FromWire(v1::RunSummary&& summary) {
   report.launch_us = summary.launch_us();
   report.elapsed_us = summary.elapsed_us();
   for (const v1::RunSummary::Output& output : summary.outputs()) {
-    const std::optional<DType> dtype = FromWire(output.dtype());
+    const std::optional<DType> dtype = FromProto(output.dtype());
     if (!dtype) return DataLoss("output \"{}\" has dtype {}, unknown to this client", output.name(), output.dtype());
     report.outputs.push_back({output.name(), *dtype, {output.shape().begin(), output.shape().end()}});
   }

@@ -4,7 +4,7 @@
 # Usage: deploy/test.sh [--no-install] [--preset NAME] [--tidy]
 #   --no-install   what is needed is there
 #   --preset NAME  one of CMakePresets.json (default release)
-#   --tidy         clang-tidy as well, over src, server and client (slow)
+#   --tidy         clang-tidy as well, over src, proto, server and client (slow)
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -34,7 +34,7 @@ done
 say() { printf 'test: %s\n' "$*"; }
 
 sources() {
-  find src server client tests kernels_src \( "$@" \) -type f -print0
+  find src proto server client tests kernels_src \( "$@" \) -type f -print0
 }
 
 cd "$root"
@@ -49,7 +49,7 @@ deploy/build.sh --preset "$preset"
 
 if ((tidy)); then
   say "clang-tidy"
-  find src server client -name '*.cc' -print0 | xargs -0 -n 4 -P "$(nproc)" clang-tidy-14 --quiet -p "build/$preset"
+  find src proto server client -name '*.cc' -print0 | xargs -0 -n 4 -P "$(nproc)" clang-tidy-14 --quiet -p "build/$preset"
 fi
 
 if compgen -G '/dev/nvidia[0-9]*' >/dev/null; then

@@ -77,27 +77,8 @@ class SpecReader {
 
   // Nothing for "unspecified", and for a number that this build does not know, which is reported.
   std::optional<DType> ReadDType(const std::string& place, v1::DType dtype) {
-    switch (dtype) {
-      case v1::DTYPE_UNSPECIFIED:
-        return std::nullopt;
-      case v1::F32:
-        return DType::kF32;
-      case v1::F16:
-        return DType::kF16;
-      case v1::BF16:
-        return DType::kBf16;
-      case v1::F8E4M3:
-        return DType::kF8E4M3;
-      case v1::F8E5M2:
-        return DType::kF8E5M2;
-      case v1::I8:
-        return DType::kI8;
-      case v1::I32:
-        return DType::kI32;
-      case v1::DType_INT_MIN_SENTINEL_DO_NOT_USE_:
-      case v1::DType_INT_MAX_SENTINEL_DO_NOT_USE_:
-        break;
-    }
+    const std::optional<DType> known = FromProto(dtype);
+    if (known || dtype == v1::DTYPE_UNSPECIFIED) return known;
     Report(place, fmt::format("the number {}", static_cast<int>(dtype)), "a dtype");
     return std::nullopt;
   }
@@ -203,26 +184,6 @@ absl::StatusOr<KernelSpec> ReadValidSpec(const v1::SpecSource& source) {
   ParsedSpec parsed = ReadSpec(source);
   GEMMD_RETURN_IF_ERROR(ToStatus(parsed.diagnostics));
   return std::move(parsed.spec);
-}
-
-v1::DType ToProto(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return v1::F32;
-    case DType::kF16:
-      return v1::F16;
-    case DType::kBf16:
-      return v1::BF16;
-    case DType::kF8E4M3:
-      return v1::F8E4M3;
-    case DType::kF8E5M2:
-      return v1::F8E5M2;
-    case DType::kI8:
-      return v1::I8;
-    case DType::kI32:
-      return v1::I32;
-  }
-  return v1::DTYPE_UNSPECIFIED;
 }
 
 v1::SpecError ToProto(const Diagnostic& diagnostic) {

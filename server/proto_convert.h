@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "engine/kernel_service.h"
 #include "gemmd/v1/service.pb.h"
+#include "proto/dtype_convert.h"
 #include "spec/diagnostic.h"
 #include "spec/kernel_spec.h"
 #include "spec/spec_json.h"
@@ -22,7 +23,6 @@ ParsedSpec ReadSpec(const v1::SpecSource& source);
 // A legal spec. Errors: InvalidArgument or Unimplemented with every diagnostic, a line each.
 absl::StatusOr<KernelSpec> ReadValidSpec(const v1::SpecSource& source);
 
-v1::DType ToProto(DType dtype);
 v1::SpecError ToProto(const Diagnostic& diagnostic);
 v1::DeviceDescription ToProto(const DeviceInfo& info);
 v1::PlannedKernel ToProto(const KernelConfig& config);

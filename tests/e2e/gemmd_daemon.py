@@ -4,8 +4,6 @@ import importlib
 import os
 import pathlib
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -14,9 +12,11 @@ import grpc
 import grpc_tools
 from grpc_tools import protoc
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
+from daemon import Process  # noqa: E402
+
 BINARY_DIR = pathlib.Path(os.environ["GEMMD_BINARY_DIR"])
 PROTO_DIR = pathlib.Path(os.environ["GEMMD_PROTO_DIR"])
-TIMEOUT_S = 60.0
 MAX_MESSAGE_BYTES = 64 << 20
 
 
@@ -37,47 +37,19 @@ _STUBS = tempfile.TemporaryDirectory(prefix="gemmd_stubs_")
 kernel_spec_pb, pb, pb_grpc = generate_stubs(_STUBS.name)
 
 
-class Daemon:
-    """One run of gemmd. Its cache directory may outlive it."""
+class Daemon(Process):
+    """One run of gemmd on the host device, with a stub. Its directory may outlive it."""
 
     def __init__(self, directory, *flags):
-        self.socket = pathlib.Path(directory) / "gemmd.sock"
-        self.log_path = pathlib.Path(directory) / "gemmd.log"
-        self.address = f"unix:{self.socket}"
-        self._log = open(self.log_path, "a", encoding="utf-8")
-        command = [str(BINARY_DIR / "gemmd"), "--listen", self.address, "--cache-dir", f"{directory}/cache",
-                   "--device", "host", *flags]
-        self.process = subprocess.Popen(command, stderr=self._log)
+        super().__init__(BINARY_DIR, directory, ("--device", "host", *flags))
         self.channel = grpc.insecure_channel(
             self.address, options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
                                    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES)])
-        try:
-            grpc.channel_ready_future(self.channel).result(timeout=TIMEOUT_S)
-        except grpc.FutureTimeoutError as error:
-            self.stop()
-            raise RuntimeError(f"gemmd did not start:\n{self.log()}") from error
         self.stub = pb_grpc.GemmdStub(self.channel)
 
-    def log(self):
-        return self.log_path.read_text(encoding="utf-8")
-
-    def children(self):
-        """The process ids of its workers."""
-        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
-        return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
-
     def stop(self):
-        """Ends it as an operator would. Returns its exit code."""
         self.channel.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(timeout=TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        self._log.close()
-        return code
+        return super().stop()
 
 
 class DaemonTest(unittest.TestCase):

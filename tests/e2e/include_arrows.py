@@ -23,9 +23,10 @@ ARROWS = {
     "src/engine": {"src/base", "src/spec", "src/plan", "src/codegen", "src/compile", "src/cache", "src/runtime",
                    "src/tune", "kernels_src"},
     "kernels_src": set(),
+    "proto": {"src/base", "src/spec"},
     "server": {"src/base", "src/spec", "src/plan", "src/codegen", "src/compile", "src/cache", "src/cuda",
-               "src/runtime", "src/tune", "src/engine"},
-    "client": {"src/base", "src/spec", "src/plan"},
+               "src/runtime", "src/tune", "src/engine", "proto"},
+    "client": {"src/base", "src/spec", "src/plan", "proto"},
 }
 
 # Headers from outside that only some folders may know, by pattern of the included name.
@@ -33,7 +34,7 @@ GUARDED = (
     (re.compile(r"cuda(_runtime.*|_fp16|_bf16)?\.h"), {"src/cuda"}),
     (re.compile(r"nvrtc\.h"), {"src/compile"}),
     (re.compile(r"grpc(pp)?/.*|.*\.grpc\.pb\.h"), {"server", "client"}),
-    (re.compile(r"google/protobuf/.*|.*\.pb\.h"), {"server", "client", "src/runtime", "src/compile"}),
+    (re.compile(r"google/protobuf/.*|.*\.pb\.h"), {"proto", "server", "client", "src/runtime", "src/compile"}),
 )
 
 TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "client", "deploy",

@@ -1,4 +1,4 @@
-"""A gemmd of its own for one test: on a unix socket in a fresh directory, with a fresh cache."""
+"""A gemmd of its own for one test: on a unix socket in a directory of the test's, with its log and cache beside it."""
 
 import contextlib
 import pathlib
@@ -11,36 +11,66 @@ STARTUP_S = 60
 SHUTDOWN_S = 60
 
 
+class Process:
+    """One run of gemmd. The directory may see several of them, one after another."""
+
+    def __init__(self, bin_directory, directory, arguments=(), environment=None):
+        """Returns once it answers; raises AssertionError with its log where it does not."""
+        self.socket = pathlib.Path(directory, "socket")
+        self.address = f"unix:{self.socket}"
+        self._log_path = pathlib.Path(directory, "log")
+        with self._log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [f"{bin_directory}/gemmd", "--listen", self.address, "--cache-dir", f"{directory}/cache", *arguments],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        try:
+            self._wait_until_healthy(bin_directory, environment)
+        except BaseException:
+            self.kill()
+            raise
+
+    def log(self):
+        return self._log_path.read_text(encoding="utf-8")
+
+    def children(self):
+        """The process ids of its workers."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+
+    def stop(self):
+        """Ends it as an operator would. Returns its exit code; kills it where it does not end in time."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(SHUTDOWN_S)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def kill(self):
+        self.process.kill()
+        return self.process.wait()
+
+    def _wait_until_healthy(self, bin_directory, environment):
+        deadline = time.monotonic() + STARTUP_S
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError(f"gemmd ended with {self.process.returncode}:\n{self.log()}")
+            health = subprocess.run([f"{bin_directory}/gemmctl", "--address", self.address, "health"], env=environment,
+                                    stdin=subprocess.DEVNULL, capture_output=True, timeout=STARTUP_S, check=False)
+            if health.returncode == 0:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"gemmd does not answer:\n{self.log()}")
+
+
 @contextlib.contextmanager
 def running_daemon(bin_directory, arguments=(), environment=None):
     """Yields (process, address) of a daemon that answers; afterwards it must stop cleanly on SIGTERM."""
     with tempfile.TemporaryDirectory(prefix="gemmd.") as directory:
-        address = f"unix:{directory}/socket"
-        log_path = pathlib.Path(directory, "log")
-        with log_path.open("wb") as log:
-            process = subprocess.Popen(
-                [f"{bin_directory}/gemmd", "--listen", address, "--cache-dir", f"{directory}/cache", *arguments],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        daemon = Process(bin_directory, directory, arguments, environment)
         try:
-            _wait_until_healthy(bin_directory, process, address, log_path, environment)
-            yield process, address
-            process.send_signal(signal.SIGTERM)
-            status = process.wait(SHUTDOWN_S)
-            if status != 0:
-                raise AssertionError(f"gemmd ended with {status}:\n{log_path.read_text()}")
+            yield daemon.process, daemon.address
+            code = daemon.stop()
+            if code != 0:
+                raise AssertionError(f"gemmd ended with {code}:\n{daemon.log()}")
         finally:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_healthy(bin_directory, process, address, log_path, environment):
-    deadline = time.monotonic() + STARTUP_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise AssertionError(f"gemmd ended with {process.returncode}:\n{log_path.read_text()}")
-        health = subprocess.run([f"{bin_directory}/gemmctl", "--address", address, "health"], env=environment,
-                                stdin=subprocess.DEVNULL, capture_output=True, timeout=STARTUP_S)
-        if health.returncode == 0:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"gemmd does not answer:\n{log_path.read_text()}")
+            daemon.kill()

@@ -45,6 +45,12 @@ TEST(ProtoConvertTest, ReadsEveryFieldOfASpec) {
   EXPECT_EQ(parsed.spec, SampleSpec());
 }
 
+TEST(ProtoConvertTest, EveryDTypeSurvivesTheWire) {
+  for (const DType dtype : AllDTypes()) EXPECT_EQ(FromProto(ToProto(dtype)), dtype) << Name(dtype);
+  EXPECT_EQ(FromProto(v1::DTYPE_UNSPECIFIED), std::nullopt);
+  EXPECT_EQ(FromProto(static_cast<v1::DType>(99)), std::nullopt);
+}
+
 TEST(ProtoConvertTest, TellsAnAbsentNumberFromZero) {
   const ParsedSpec parsed = ReadSpecProto(Message(R"(
     deterministic: false precision: TF32 config { schedule: "mma" tile: [ 1, 2, 3 ] stages: 0 }
