@@ -3,16 +3,41 @@
 #include <utility>
 
 namespace gemmd {
+
+const char kPlantedEpilogue[] = R"({
+  "version": 1, "name": "planted", "dims": {"M": 315, "N": 165, "K": 77},
+  "inputs": {"x": {"dtype": "f16", "shape": ["M", "K"]},
+             "w": {"dtype": "f16", "shape": ["K", "N"], "layout": "column_major"},
+             "residual": {"dtype": "f16", "shape": ["M", "N"]}, "bias": {"dtype": "f16", "shape": ["N"]},
+             "column": {"dtype": "f32", "shape": ["M"]}},
+  "matmul": {"a": "x", "b": "w"},
+  "config": {"schedule": "mma", "tile": [32, 64, 32]},
+  "epilogue": [{"op": "mul", "value": 1.25}, {"op": "add", "operand": "residual", "scale": 0.5},
+               {"op": "add", "operand": "bias"}, {"op": "sub", "operand": "column"},
+               {"op": "store", "output": "aux", "dtype": "f16"}, {"op": "gelu"},
+               {"op": "store", "output": "out", "dtype": "f16"}]})";
+
+const char kPlantedPrologues[] = R"({
+  "version": 1, "name": "planted", "dims": {"M": 315, "N": 165, "K": 77},
+  "inputs": {"x": {"dtype": "f16", "shape": ["M", "K"]},
+             "w": {"dtype": "f16", "shape": ["K", "N"], "layout": "column_major"},
+             "along_m": {"dtype": "f32", "shape": ["M"]}, "along_k": {"dtype": "f32", "shape": ["K"]}},
+  "matmul": {"a": "x", "b": "w"},
+  "prologue": {"a": [{"op": "mul", "operand": "along_m"}, {"op": "abs"}, {"op": "log"}],
+               "b": [{"op": "add", "operand": "along_k"}, {"op": "mul", "value": 0.75}]},
+  "config": {"schedule": "mma", "tile": [32, 64, 32]},
+  "epilogue": [{"op": "store", "output": "out", "dtype": "f32"}]})";
+
 namespace {
 
 constexpr int kMulNode = 0, kResidualNode = 1, kBiasNode = 2, kAuxNode = 4, kGeluNode = 5;
 
 PlantedBug InText(std::string name, std::string file, std::string find, std::string replace) {
-  return {std::move(name), std::move(file), std::move(find), std::move(replace), nullptr};
+  return {kPlantedEpilogue, std::move(name), std::move(file), std::move(find), std::move(replace), nullptr};
 }
 
 PlantedBug InGraph(std::string name, std::function<void(Graph&)> mutate) {
-  return {std::move(name), "", "", "", std::move(mutate)};
+  return {kPlantedEpilogue, std::move(name), "", "", "", std::move(mutate)};
 }
 
 std::vector<PlantedBug> ChainBugs() {
@@ -62,11 +87,30 @@ std::vector<PlantedBug> LoopBugs() {
   };
 }
 
+std::vector<PlantedBug> PrologueBugs() {
+  std::vector<PlantedBug> bugs = {
+      InGraph("PrologueOfAForgotten", [](Graph& graph) { graph.prologue_a.clear(); }),
+      InGraph("PrologueOfBForgotten", [](Graph& graph) { graph.prologue_b.clear(); }),
+      InGraph("ColumnOfATakenForARow", [](Graph& graph) { graph.prologue_a[0].broadcast = Broadcast::kRow; }),
+      InText("PaddingOfAMultiplied", "mainloop/prologue.cuh", "if (i < valid) result.at[i]", "result.at[i]"),
+      InText("CellsOfTheFirstBlock", "mainloop/mma_tile.cuh", "k = k0 + (kContiguousInK ? chunk * 8 : l)",
+             "k = kContiguousInK ? chunk * 8 : l"),
+      InText("FirstBlockUnprepared", "schedule/mma.cuh", "prepare(0);", ""),
+      InText("FirstBlockPreparedTwice", "schedule/mma.cuh", "prepare(0);", "prepare(0);\n  prepare(0);"),
+      InText("RowsAndColumnsOfBSwapped", "mainloop/prologue.cuh",
+             "const Vec<1> value = prologue(Cell<1>{row + i, column, 1}",
+             "const Vec<1> value = prologue(Cell<1>{row, column + i, 1}"),
+  };
+  for (PlantedBug& bug : bugs) bug.spec = kPlantedPrologues;
+  return bugs;
+}
+
 }  // namespace
 
 std::vector<PlantedBug> PlantedBugs() {
   std::vector<PlantedBug> bugs = ChainBugs();
   for (PlantedBug& bug : LoopBugs()) bugs.push_back(std::move(bug));
+  for (PlantedBug& bug : PrologueBugs()) bugs.push_back(std::move(bug));
   return bugs;
 }
 

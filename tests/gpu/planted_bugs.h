@@ -12,6 +12,7 @@ namespace gemmd {
 // Either a piece of the device library (or of the generated source, where `file` is empty) is replaced, or the graph
 // is changed before the kernel is generated.
 struct PlantedBug {
+  const char* spec = nullptr;  // JSON: kPlantedEpilogue or kPlantedPrologues
   std::string name;
   std::string file;
   std::string find;  // occurs exactly once
@@ -19,7 +20,10 @@ struct PlantedBug {
   std::function<void(Graph&)> mutate;
 };
 
-// For a chain of mul 1.25, add residual * 0.5, add bias, sub column, store aux, gelu, store out.
+// Both ragged in every extent, with ten tile rows of which the last group has two.
+extern const char kPlantedEpilogue[];   // a chain with every kind of operand and two stores
+extern const char kPlantedPrologues[];  // a chain on A, infinite at 0, and one on B
+
 std::vector<PlantedBug> PlantedBugs();
 
 }  // namespace gemmd

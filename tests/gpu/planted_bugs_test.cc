@@ -16,30 +16,16 @@
 namespace gemmd {
 namespace {
 
-// Ragged in every extent, ten tile rows of which the last group has two.
-constexpr char kSpec[] = R"({
-  "version": 1, "name": "planted", "dims": {"M": 315, "N": 165, "K": 77},
-  "inputs": {"x": {"dtype": "f16", "shape": ["M", "K"]},
-             "w": {"dtype": "f16", "shape": ["K", "N"], "layout": "column_major"},
-             "residual": {"dtype": "f16", "shape": ["M", "N"]}, "bias": {"dtype": "f16", "shape": ["N"]},
-             "column": {"dtype": "f32", "shape": ["M"]}},
-  "matmul": {"a": "x", "b": "w"},
-  "config": {"schedule": "mma", "tile": [32, 64, 32]},
-  "epilogue": [{"op": "mul", "value": 1.25}, {"op": "add", "operand": "residual", "scale": 0.5},
-               {"op": "add", "operand": "bias"}, {"op": "sub", "operand": "column"},
-               {"op": "store", "output": "aux", "dtype": "f16"}, {"op": "gelu"},
-               {"op": "store", "output": "out", "dtype": "f16"}]})";
-
 int Occurrences(std::string_view text, std::string_view piece) {
   int count = 0;
   for (std::size_t at = text.find(piece); at != std::string_view::npos; at = text.find(piece, at + 1)) ++count;
   return count;
 }
 
-// The kernel of kSpec with `bug` in it (or none), compiled for `arch`.
+// The kernel of a spec with `bug` in it (or none), compiled for `arch`.
 class BuggyKernel {
  public:
-  explicit BuggyKernel(const PlantedBug* bug) : spec(SpecFromText(kSpec)), canonical(Canonicalize(spec)) {
+  BuggyKernel(const char* json, const PlantedBug* bug) : spec(SpecFromText(json)), canonical(Canonicalize(spec)) {
     for (const EmbeddedFile& file : DeviceLibrary()) texts_.emplace_back(file.text);
     graph_ = canonical.graph;
     if (bug != nullptr) Plant(*bug);
@@ -96,7 +82,7 @@ class PlantedBugsTest : public testing::TestWithParam<PlantedBug> {};
 TEST_P(PlantedBugsTest, IsPlanted) {
   const absl::StatusOr<NvrtcLibrary> nvrtc = LoadNvrtc(UsualNvrtcDirectories(GEMMD_BINARY_DIR "/bin"));
   if (!nvrtc.ok()) GTEST_SKIP() << "skipped: " << nvrtc.status();
-  BuggyKernel kernel(&GetParam());
+  BuggyKernel kernel(GetParam().spec, &GetParam());
   const auto compiled = kernel.Compile(*nvrtc, *LimitsOf(Arch{9, 0, true}));
   ASSERT_TRUE(compiled.ok()) << compiled.status();
   EXPECT_EQ(kernel.planted, 1);
@@ -109,7 +95,7 @@ bool Noticed(const DeviceRunOutcome& outcome) { return !outcome.report.verified 
 TEST_P(PlantedBugsGpuTest, IsNoticed) {
   const absl::StatusOr<NvrtcLibrary> nvrtc = LoadNvrtc(UsualNvrtcDirectories(GEMMD_BINARY_DIR "/bin"));
   ASSERT_TRUE(nvrtc.ok()) << nvrtc.status();
-  BuggyKernel kernel(&GetParam());
+  BuggyKernel kernel(GetParam().spec, &GetParam());
   const auto compiled = kernel.Compile(*nvrtc, device_->info().limits);
   ASSERT_TRUE(compiled.ok()) << compiled.status();
   // As `gemmctl run --verify` does it: 64 rows, whatever is in the others.
@@ -118,12 +104,12 @@ TEST_P(PlantedBugsGpuTest, IsNoticed) {
   EXPECT_TRUE(Noticed(*outcome));
 }
 
-class UnbuggedKernelTest : public GpuTest {};
+class UnbuggedKernelTest : public GpuTest, public testing::WithParamInterface<const char*> {};
 
-TEST_F(UnbuggedKernelTest, PassesTheSameChecks) {
+TEST_P(UnbuggedKernelTest, PassesTheSameChecks) {
   const absl::StatusOr<NvrtcLibrary> nvrtc = LoadNvrtc(UsualNvrtcDirectories(GEMMD_BINARY_DIR "/bin"));
   ASSERT_TRUE(nvrtc.ok()) << nvrtc.status();
-  BuggyKernel kernel(nullptr);
+  BuggyKernel kernel(GetParam(), nullptr);
   const auto compiled = kernel.Compile(*nvrtc, device_->info().limits);
   ASSERT_TRUE(compiled.ok()) << compiled.status();
   const auto outcome = RunOnDevice(*device_, *compiled, kernel.spec, kernel.canonical, {}, {.rows = 64});
@@ -133,6 +119,7 @@ TEST_F(UnbuggedKernelTest, PassesTheSameChecks) {
 
 std::string BugName(const testing::TestParamInfo<PlantedBug>& info) { return info.param.name; }
 
+INSTANTIATE_TEST_SUITE_P(Specs, UnbuggedKernelTest, testing::Values(kPlantedEpilogue, kPlantedPrologues));
 INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugsTest, testing::ValuesIn(PlantedBugs()), BugName);
 INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugsGpuTest, testing::ValuesIn(PlantedBugs()), BugName);
 
