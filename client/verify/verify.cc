@@ -66,8 +66,9 @@ void Merge(VerifyReport& report, const VerifyReport& part) {
 }
 
 // Compares a block of columns of every sampled row.
-VerifyReport CheckColumns(const VerifySubject& subject, const ChainReference& chain, const ProductReference& product,
-                          const std::vector<std::int64_t>& rows, std::int64_t first_column, std::int64_t count) {
+VerifyReport CheckColumns(const VerifySubject& subject, const VerifyOptions& options, const ChainReference& chain,
+                          const ProductReference& product, const std::vector<std::int64_t>& rows,
+                          std::int64_t first_column, std::int64_t count) {
   VerifyReport report;
   std::vector<Bounded> block(rows.size() * static_cast<std::size_t>(count));
   product.Columns(first_column, count, block);
@@ -80,6 +81,7 @@ VerifyReport CheckColumns(const VerifySubject& subject, const ChainReference& ch
         const std::int64_t column = first_column + static_cast<std::int64_t>(j);
         const bool row_major = output.layout == Layout::kRowMajor;
         const std::int64_t at = row_major ? rows[r] * output.shape[1] + column : column * output.shape[0] + rows[r];
+        if (options.observe) options.observe(name, values[j]);
         const double got = DecodeElement(output.bytes, output.dtype, at);
         const Comparison comparison = Compare(got, values[j], format);
         Count(report, comparison,

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "client/tensor/tensor.h"
+#include "client/verify/bounded.h"
 #include "spec/kernel_spec.h"
 
 namespace gemmd {
@@ -22,6 +24,9 @@ struct VerifyOptions {
   std::int64_t rows = 64;  // full rows to recompute; all of them where M is no more
   std::uint64_t seed = 0;  // chooses the random ones among them
   int threads = 0;         // 0: one a processor
+  // Sees the reference of every element that is compared, in no particular order; on several threads unless threads
+  // is 1.
+  std::function<void(const std::string& output, const Bounded& reference)> observe{};
 };
 
 // One element against its reference.

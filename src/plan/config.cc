@@ -43,6 +43,12 @@ absl::Status CheckSimt(const KernelConfig& config) {
   GEMMD_RETURN_IF_ERROR(Require(threads_n % 8 == 0, "micro_n", config.micro_n, "a split of tile_n into 8 n threads"));
   GEMMD_RETURN_IF_ERROR(
       Require(config.threads == threads_m * threads_n, "threads", config.threads, "the tile over the micro tile"));
+  // Beside its accumulators a thread holds what it fetched for the next block of K, and where each element comes by an
+  // access of its own its address too: more than this spilled.
+  const int fetched = (config.tile_m + config.tile_n) * config.tile_k / config.threads;
+  const int most_fetched = config.micro_m * config.micro_n < 64 ? 32 : 24;
+  GEMMD_RETURN_IF_ERROR(Require(fetched <= most_fetched, "tile_k", config.tile_k,
+                                "at most 32 fetched elements a thread, 24 beside a micro tile of 8 by 8"));
   // Over 256 threads have at most 128 registers each, which a micro tile of 8 by 8 needs: ptxas' choices were poor
   // (f32 4096^3 on an H200: 4164 us with 512 threads, 3439 with 256).
   return Require(config.threads >= 64 && config.threads <= 256, "threads", config.threads, "between 64 and 256");

@@ -27,7 +27,7 @@ std::string ProofToJson(const ProofOptions& options, const ProofRun& run, const 
   root["command"] = run.command;
   root["date"] = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now(), absl::UTCTimeZone());
   root["seconds"] = run.seconds;
-  root["passed_over_candidates"] = report.passed_over;
+  root["passed_over"] = report.passed_over;
   root["families"] = report.families;
   root["dtypes"] = report.dtypes;
   root["features"] = report.features;

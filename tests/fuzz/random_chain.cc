@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/status.h"
-#include "client/tensor/random_tensor.h"
 
 namespace gemmd {
 namespace {
@@ -31,20 +30,9 @@ bool Takes(const Operation& operation, const std::string& id) {
   return operation.input == id || operation.operand == id || operation.condition == id;
 }
 
-// Sets the elements whose sign bit is set to 0.
-void ZeroNegatives(Tensor& tensor) {
-  const auto size = static_cast<std::size_t>(SizeBytes(tensor.dtype));
-  for (std::size_t at = 0; at < tensor.bytes.size(); at += size) {
-    if ((tensor.bytes[at + size - 1] & std::byte{0x80}) == std::byte{}) continue;
-    std::fill_n(tensor.bytes.begin() + static_cast<std::ptrdiff_t>(at), size, std::byte{});
-  }
-}
-
 class ChainDrawing {
  public:
-  ChainDrawing(const ShapeEntries& entries, std::uint64_t seed, RandomSource& random, DeviceProblem& problem,
-               const ValueProbe& probe)
-      : entries_(entries), seed_(seed), random_(random), problem_(problem), probe_(probe) {}
+  ChainDrawing(RandomSource& random, TwinProblem& twin) : random_(random), twin_(twin) {}
 
   absl::Status Draw() {
     const auto wanted = static_cast<std::size_t>(random_.Between(1, kMaxOperations));
@@ -53,7 +41,7 @@ class ChainDrawing {
     }
     if (!EndsStored()) GEMMD_RETURN_IF_ERROR(Store());
     DropUnusedIds();
-    problem_.spec.epilogue = std::move(chain_);
+    twin_.spec().epilogue = std::move(chain_);
     return absl::OkStatus();
   }
 
@@ -131,7 +119,7 @@ class ChainDrawing {
     std::vector<Operation> chain = chain_;
     operation.input = next_input_;
     chain.push_back(std::move(operation));
-    return probe_.Evaluate(problem_, chain);
+    return twin_.Probe(chain);
   }
 
   void Append(Operation operation) {
@@ -154,7 +142,7 @@ class ChainDrawing {
       operation.operand = random_.Pick(operands_);
       return absl::OkStatus();
     }
-    GEMMD_ASSIGN_OR_RETURN(operation.operand, DrawInput());
+    GEMMD_ASSIGN_OR_RETURN(operation.operand, DrawInput(/*mask=*/false));
     return absl::OkStatus();
   }
 
@@ -166,45 +154,23 @@ class ChainDrawing {
       operation.condition = random_.Pick(chain_).id;
       return absl::OkStatus();
     }
-    GEMMD_ASSIGN_OR_RETURN(operation.condition, DrawInput());
-    if (const auto scalar = problem_.scalars.find(operation.condition); scalar != problem_.scalars.end()) {
-      scalar->second = std::max(scalar->second, 0.0f);
-    } else {
-      ZeroNegatives(problem_.inputs.at(operation.condition));
-    }
+    GEMMD_ASSIGN_OR_RETURN(operation.condition, DrawInput(/*mask=*/true));
     return absl::OkStatus();
   }
 
-  // A new input that spreads over the chain's matrix, with its data; its name.
-  absl::StatusOr<std::string> DrawInput() {
-    const std::string name = fmt::format("in{}", operands_.size());
-    TensorSpec& tensor = problem_.spec.inputs[name];
-    tensor.dtype = random_.Pick(kDTypes);
-    switch (random_.Between(0, 4)) {
-      case 0:
-        problem_.scalars[name] = RandomScalar(seed_, name);
-        break;
-      case 1:
-        tensor.shape = {entries_.n};
-        break;
-      case 2:
-        tensor.shape = {entries_.m};
-        break;
-      default:
-        tensor.shape = {entries_.m, entries_.n};
-        if (random_.Chance(0.3)) tensor.layout = Layout::kColumnMajor;
-    }
-    if (!tensor.shape.empty()) {
-      GEMMD_ASSIGN_OR_RETURN(problem_.inputs[name], RandomInput(problem_.spec, name, problem_.dims, seed_));
-    }
-    operands_.push_back(name);
-    return name;
+  // A new input that spreads over the chain's matrix; its name.
+  absl::StatusOr<std::string> DrawInput(bool mask) {
+    const std::vector<Axes> spreads = {{}, {Axis::kN}, {Axis::kM}, {Axis::kM, Axis::kN}, {Axis::kM, Axis::kN}};
+    const Axes axes = random_.Pick(spreads);
+    const bool by_column = axes.size() == 2 && random_.Chance(0.3);
+    operands_.push_back(fmt::format("in{}", operands_.size()));
+    GEMMD_RETURN_IF_ERROR(twin_.AddInput(operands_.back(), random_.Pick(kDTypes), axes,
+                                         by_column ? Layout::kColumnMajor : Layout::kRowMajor, mask));
+    return operands_.back();
   }
 
   void ForgetLastOperand() {
-    problem_.spec.inputs.erase(operands_.back());
-    problem_.inputs.erase(operands_.back());
-    problem_.scalars.erase(operands_.back());
+    twin_.RemoveInput(operands_.back());
     operands_.pop_back();
   }
 
@@ -217,11 +183,8 @@ class ChainDrawing {
     }
   }
 
-  const ShapeEntries& entries_;
-  const std::uint64_t seed_;
   RandomSource& random_;
-  DeviceProblem& problem_;
-  const ValueProbe& probe_;
+  TwinProblem& twin_;
   std::vector<Operation> chain_;
   std::string condition_;   // what the next selection goes by; empty: anything
   std::string next_input_;  // what the next operation takes, where that is not the last value
@@ -245,10 +208,6 @@ void DrawNumbers(RandomSource& random, Operation& operation) {
   if (operation.min && operation.max && *operation.min > *operation.max) std::swap(operation.min, operation.max);
 }
 
-absl::Status DrawEpilogue(const ShapeEntries& entries, std::uint64_t seed, RandomSource& random,
-                          DeviceProblem& problem) {
-  GEMMD_ASSIGN_OR_RETURN(const ValueProbe probe, ValueProbe::Create(problem));
-  return ChainDrawing(entries, seed, random, problem, probe).Draw();
-}
+absl::Status DrawEpilogue(RandomSource& random, TwinProblem& twin) { return ChainDrawing(random, twin).Draw(); }
 
 }  // namespace gemmd

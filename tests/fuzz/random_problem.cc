@@ -10,29 +10,25 @@
 #include "tests/fuzz/random_chain.h"
 #include "tests/fuzz/random_shape.h"
 #include "tests/fuzz/random_source.h"
+#include "tests/fuzz/twin_problem.h"
 
 namespace gemmd {
 namespace {
 
 constexpr std::int64_t kAccessBytes = 16;
 
-// A and B, with their data.
-absl::Status DrawFactors(const ShapeEntries& entries, bool aligned, std::uint64_t seed, RandomSource& random,
-                         DeviceProblem& problem) {
+absl::Status DrawFactors(const DrawnShape& shape, bool aligned, RandomSource& random, TwinProblem& twin) {
   const auto layout = [&] { return random.Chance(0.5) ? Layout::kRowMajor : Layout::kColumnMajor; };
   const double f32 = aligned ? 0.1 : 0.25;
   const DType dtype = random.Chance(f32) ? DType::kF32 : random.Chance(0.5) ? DType::kF16 : DType::kBf16;
-  KernelSpec& spec = problem.spec;
+  KernelSpec& spec = twin.spec();
   spec.matmul_a = "a";
   // A matrix times itself, where the shapes let it.
-  spec.matmul_b = entries.m == entries.k && entries.k == entries.n && random.Chance(0.5) ? "a" : "b";
-  spec.inputs[spec.matmul_b] = {dtype, {entries.k, entries.n}, layout()};
-  spec.inputs["a"] = {dtype, {entries.m, entries.k}, layout()};
+  spec.matmul_b = shape.m == shape.k && shape.k == shape.n && random.Chance(0.5) ? "a" : "b";
   if (dtype == DType::kF32 && random.Chance(0.3)) spec.precision = Precision::kIeee;
-  for (const std::string& name : {spec.matmul_a, spec.matmul_b}) {
-    GEMMD_ASSIGN_OR_RETURN(problem.inputs[name], RandomInput(spec, name, problem.dims, seed));
-  }
-  return absl::OkStatus();
+  GEMMD_RETURN_IF_ERROR(twin.AddInput("a", dtype, {Axis::kM, Axis::kK}, layout(), /*mask=*/false));
+  if (spec.matmul_b == "a") return absl::OkStatus();
+  return twin.AddInput("b", dtype, {Axis::kK, Axis::kN}, layout(), /*mask=*/false);
 }
 
 // Elements that follow one another in memory.
@@ -139,9 +135,11 @@ absl::StatusOr<RandomProblem> DrawProblem(const DrawOptions& options, std::int64
   problem.spec.name = fmt::format("random_{}_{}", options.seed, index);
   const std::uint64_t data_seed = random.Bits();
   const bool aligned = random.Chance(0.4);
-  const ShapeEntries entries = DrawShape({.max_extent = options.max_extent, .aligned = aligned}, random, problem);
-  GEMMD_RETURN_IF_ERROR(DrawFactors(entries, aligned, data_seed, random, problem));
-  GEMMD_RETURN_IF_ERROR(DrawEpilogue(entries, data_seed, random, problem));
+  const DrawnShape shape = DrawShape({.max_extent = options.max_extent, .aligned = aligned}, random, problem);
+  TwinProblem twin(&problem, shape, data_seed);
+  GEMMD_RETURN_IF_ERROR(DrawFactors(shape, aligned, random, twin));
+  GEMMD_RETURN_IF_ERROR(DrawEpilogue(random, twin));
+  GEMMD_RETURN_IF_ERROR(twin.FillProblem());
   GEMMD_ASSIGN_OR_RETURN(CanonicalSpec canonical, ReadBack(problem.spec));
   if (!random.Chance(aligned ? 0.75 : 0.3)) GEMMD_RETURN_IF_ERROR(DrawPlacements(canonical, random, problem));
   DrawInPlace(canonical, random, problem);

@@ -43,18 +43,20 @@ ShapeEntry DrawEntry(const std::string& name, std::int64_t extent, double dynami
 
 }  // namespace
 
-ShapeEntries DrawShape(const ShapeOptions& options, RandomSource& random, DeviceProblem& problem) {
+DrawnShape DrawShape(const ShapeOptions& options, RandomSource& random, DeviceProblem& problem) {
   const std::int64_t m = DrawExtent(options, random), n = DrawExtent(options, random), k = DrawExtent(options, random);
   const double dynamic = options.aligned ? 0.0 : 0.2;
-  ShapeEntries entries;
-  entries.m = DrawEntry("M", m, 0.4, random, problem);
+  DrawnShape drawn;
+  drawn.m = DrawEntry("M", m, 0.4, random, problem);
   // Now and then two dims are one, or all three.
-  const bool named = std::holds_alternative<std::string>(entries.m);
+  const bool named = std::holds_alternative<std::string>(drawn.m);
   const bool square = named && random.Chance(0.03);
   const auto shares = [&] { return square || (named && random.Chance(0.04)); };
-  entries.n = shares() ? entries.m : DrawEntry("N", n, dynamic, random, problem);
-  entries.k = shares() ? entries.m : DrawEntry("K", k, dynamic, random, problem);
-  return entries;
+  const bool shares_n = shares(), shares_k = shares();
+  drawn.n = shares_n ? drawn.m : DrawEntry("N", n, dynamic, random, problem);
+  drawn.k = shares_k ? drawn.m : DrawEntry("K", k, dynamic, random, problem);
+  drawn.extents = {m, shares_n ? m : n, shares_k ? m : k};
+  return drawn;
 }
 
 }  // namespace gemmd

@@ -9,8 +9,9 @@
 
 namespace gemmd {
 
-// The entries of the shapes of A [m, k], B [k, n] and of what spreads over [m, n].
-struct ShapeEntries {
+// The extents of a product, and the entries by which shapes name them.
+struct DrawnShape {
+  GemmShape extents;
   ShapeEntry m, n, k;
 };
 
@@ -21,6 +22,6 @@ struct ShapeOptions {
 
 // Draws M, N and K from 0 to max_extent, with extents of 0, 1, multiples of tiles and one off those much more often
 // than chance has them; writes named dims, literal and dynamic ones, into the problem.
-ShapeEntries DrawShape(const ShapeOptions& options, RandomSource& random, DeviceProblem& problem);
+DrawnShape DrawShape(const ShapeOptions& options, RandomSource& random, DeviceProblem& problem);
 
 }  // namespace gemmd

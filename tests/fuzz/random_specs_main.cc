@@ -135,6 +135,7 @@ int Main(const std::vector<std::string>& arguments) {
     return kUnavailable;
   }
   run.seconds = absl::ToDoubleSeconds(absl::Now() - start);
+  for (const std::string& candidate : report->passed_over) fmt::print("passed over, spec {}\n", candidate);
   for (const FailedSpec& failed : report->failed) {
     fmt::print("spec {} failed: {}\n", failed.index, failed.reason);
     fmt::print("  again alone: --seed {} --max-extent {} --only {}\n", flags.seed, flags.max_extent, failed.index);

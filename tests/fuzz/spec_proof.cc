@@ -1,5 +1,7 @@
 #include "tests/fuzz/spec_proof.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <functional>
 #include <utility>
@@ -21,7 +23,7 @@ struct Verdict {
   std::string spec;
   std::string family, dtype;
   std::set<std::string> features;
-  std::int64_t passed_over = 0;
+  std::vector<std::string> passed_over;
 };
 
 // Rows to recompute: all of a small result, else as many as the time allows.
@@ -36,13 +38,18 @@ std::int64_t RowsWorth(const DeviceProblem& problem, const GemmShape& shape) {
 struct Candidate {
   CanonicalSpec canonical;
   std::shared_ptr<const CompiledKernel> kernel;
-  std::int64_t passed_over = 0;
+  std::vector<std::string> passed_over;  // what did not build cleanly, and why
 };
+
+std::string Describe(const KernelConfig& config) {
+  return fmt::format("{} {}x{}x{} micro {}x{} stages {}", Name(config.family), config.tile_m, config.tile_n,
+                     config.tile_k, config.micro_m, config.micro_n, config.stages);
+}
 
 // The kernel that an engine would serve: the first candidate that builds cleanly.
 absl::StatusOr<Candidate> Build(const RandomProblem& drawn, const DeviceLimits& limits, const Compiler* compiler) {
   const KernelSpec& spec = drawn.problem.spec;
-  Candidate candidate{.canonical = Canonicalize(spec), .kernel = nullptr};
+  Candidate candidate{.canonical = Canonicalize(spec), .kernel = nullptr, .passed_over = {}};
   GEMMD_ASSIGN_OR_RETURN(const std::vector<KernelConfig> configs,
                          RankConfigs(candidate.canonical.graph, limits, spec.config, drawn.assumptions));
   absl::Status last;
@@ -64,9 +71,9 @@ absl::StatusOr<Candidate> Build(const RandomProblem& drawn, const DeviceLimits& 
     }
     last = built.status();
     if (!absl::IsFailedPrecondition(last)) return last;
-    ++candidate.passed_over;
+    candidate.passed_over.push_back(fmt::format("{}: {}", Describe(config), MessageOf(last)));
   }
-  return WithContext(last, "no candidate builds cleanly");
+  return Internal("no candidate builds cleanly: {}", fmt::join(candidate.passed_over, "; "));
 }
 
 std::string Describe(const ElementCheck& worst) {
@@ -106,6 +113,15 @@ Verdict VerdictOn(const DrawOptions& options, std::int64_t index, Judge judge) {
   return verdict;
 }
 
+absl::StatusOr<Candidate> BuildFor(const RandomProblem& drawn, const DeviceLimits& limits, const Compiler* compiler,
+                                   Verdict& verdict) {
+  absl::StatusOr<Candidate> candidate = Build(drawn, limits, compiler);
+  if (!candidate.ok()) return candidate;
+  verdict.family = Name(candidate->kernel->planned.plan.kernels.front().config.family);
+  verdict.passed_over = candidate->passed_over;
+  return candidate;
+}
+
 ProofReport ReportOn(const ProofOptions& options, const std::function<Verdict(std::int64_t)>& judge) {
   std::vector<Verdict> verdicts(static_cast<std::size_t>(options.count));
   ParallelFor(options.count, options.jobs,
@@ -117,7 +133,9 @@ ProofReport ReportOn(const ProofOptions& options, const std::function<Verdict(st
     for (const std::string& feature : verdict.features) ++report.features[feature];
     if (!verdict.family.empty()) ++report.families[verdict.family];
     if (!verdict.dtype.empty()) ++report.dtypes[verdict.dtype];
-    report.passed_over += verdict.passed_over;
+    for (const std::string& candidate : verdict.passed_over) {
+      report.passed_over.push_back(fmt::format("{}: {}", options.first + static_cast<std::int64_t>(i), candidate));
+    }
     if (verdict.reason.empty()) {
       ++report.verified;
     } else {
@@ -132,36 +150,20 @@ ProofReport ReportOn(const ProofOptions& options, const std::function<Verdict(st
 
 ProofReport ProveOnDevice(const ProofOptions& options, Device& device, const Compiler* compiler) {
   return ReportOn(options, [&](std::int64_t index) {
-    return VerdictOn(options.draw, index,
-                     [&](const RandomProblem& drawn, Verdict& verdict) -> absl::StatusOr<std::string> {
-                       GEMMD_ASSIGN_OR_RETURN(const Candidate candidate, Build(drawn, options.draw.limits, compiler));
-                       verdict.family = Name(candidate.kernel->planned.plan.kernels.front().config.family);
-                       verdict.passed_over = candidate.passed_over;
-                       return Run(drawn, candidate, device);
-                     });
+    return VerdictOn(
+        options.draw, index, [&](const RandomProblem& drawn, Verdict& verdict) -> absl::StatusOr<std::string> {
+          GEMMD_ASSIGN_OR_RETURN(const Candidate candidate, BuildFor(drawn, options.draw.limits, compiler, verdict));
+          return Run(drawn, candidate, device);
+        });
   });
 }
 
 ProofReport ProveCompiles(const ProofOptions& options, const Compiler& compiler) {
   return ReportOn(options, [&](std::int64_t index) {
-    return VerdictOn(
-        options.draw, index, [&](const RandomProblem& drawn, Verdict& verdict) -> absl::StatusOr<std::string> {
-          const CanonicalSpec canonical = Canonicalize(drawn.problem.spec);
-          GEMMD_ASSIGN_OR_RETURN(
-              const std::vector<KernelConfig> configs,
-              RankConfigs(canonical.graph, options.draw.limits, drawn.problem.spec.config, drawn.assumptions));
-          const KernelConfig& config = configs.front();
-          verdict.family = Name(config.family);
-          GEMMD_ASSIGN_OR_RETURN(const PlannedKernel planned,
-                                 PlanCandidate(canonical, config, options.draw.limits, drawn.assumptions, ""));
-          const CompileRequest request{
-              .source = planned.generated.source, .arch = options.draw.limits.arch, .options = StandardOptions()};
-          GEMMD_ASSIGN_OR_RETURN(const Cubin cubin, compiler.Compile(request, absl::InfiniteFuture()));
-          const absl::Status servable = CheckServable(cubin);
-          if (servable.ok()) return std::string();
-          return fmt::format("{} {}x{}x{} micro {}x{} stages {}: {}", verdict.family, config.tile_m, config.tile_n,
-                             config.tile_k, config.micro_m, config.micro_n, config.stages, MessageOf(servable));
-        });
+    return VerdictOn(options.draw, index, [&](const RandomProblem& drawn, Verdict& verdict) {
+      const absl::StatusOr<Candidate> candidate = BuildFor(drawn, options.draw.limits, &compiler, verdict);
+      return candidate.ok() ? absl::StatusOr<std::string>("") : candidate.status();
+    });
   });
 }
 

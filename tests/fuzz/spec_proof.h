@@ -32,15 +32,15 @@ struct ProofReport {
   std::map<std::string, std::int64_t> families;  // of what was run
   std::map<std::string, std::int64_t> dtypes;    // of A and B
   std::map<std::string, std::int64_t> features;  // FeaturesOf, by how many specs have it
-  std::int64_t passed_over = 0;                  // candidates that did not build cleanly and were not served
+  std::vector<std::string> passed_over;          // candidates that did not build cleanly and were not served
 };
 
 // Draws, plans, compiles (with `compiler`; the host device needs none: null), runs and verifies every problem. One that
 // can't be drawn, is refused, differs from the reference or writes where it should not is a failed one.
 ProofReport ProveOnDevice(const ProofOptions& options, Device& device, const Compiler* compiler);
 
-// Draws, plans and compiles every problem for options.draw.limits: its pinned config alone, or the planner's first.
-// One that NVRTC refuses, that spills or that has a C75xx warning is a failed one.
+// Draws, plans and compiles every problem for options.draw.limits. One that NVRTC refuses, or of whose candidates each
+// spills or has a C75xx warning, is a failed one.
 ProofReport ProveCompiles(const ProofOptions& options, const Compiler& compiler);
 
 }  // namespace gemmd
