@@ -109,7 +109,7 @@ absl::StatusOr<VerifyReport> Verify(const KernelSpec& spec, const VerifySubject&
   ParallelFor(static_cast<std::int64_t>(parts.size()), options.threads, [&](std::int64_t part) {
     const std::int64_t first = part * kBlock;
     parts[static_cast<std::size_t>(part)] =
-        CheckColumns(subject, epilogue, product, rows, first, std::min(kBlock, shape.n - first));
+        CheckColumns(subject, options, epilogue, product, rows, first, std::min(kBlock, shape.n - first));
   });
   VerifyReport report;
   for (const VerifyReport& part : parts) Merge(report, part);
