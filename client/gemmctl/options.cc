@@ -79,10 +79,6 @@ std::string RequirePositive(const std::string& text) {
   return ParseNumber(text, value) && value > 0 ? "" : fmt::format("found \"{}\", expected a number above 0", text);
 }
 
-std::map<std::string, Shell> ShellNames() {
-  return {{"bash", Shell::kBash}, {"zsh", Shell::kZsh}, {"fish", Shell::kFish}};
-}
-
 // "cache purge".
 std::string NameOfParsed(const CLI::App& app) {
   std::string name;
@@ -116,9 +112,10 @@ struct Commands {
     AddCache(app);
     schema_app = AddCommand(app, "schema", "Print the JSON Schema of a spec, for editors", nullptr);
     completion_app = AddCommand(app, "completion", "Print a shell's completion script", nullptr);
-    completion_app->add_option("SHELL", shell, "bash, zsh or fish")
-        ->required()
-        ->transform(CLI::CheckedTransformer(ShellNames()));
+    completion_app->require_subcommand(1);
+    bash_app = AddCommand(*completion_app, "bash", "For bash: source <(gemmctl completion bash)", nullptr);
+    zsh_app = AddCommand(*completion_app, "zsh", "For zsh: source <(gemmctl completion zsh)", nullptr);
+    fish_app = AddCommand(*completion_app, "fish", "For fish: gemmctl completion fish | source", nullptr);
   }
 
   void AddCache(CLI::App& app) {
@@ -177,6 +174,14 @@ struct Commands {
     return errors;
   }
 
+  // Whose completion script is asked for, if any.
+  std::optional<Shell> CompletedShell() const {
+    if (bash_app->parsed()) return Shell::kBash;
+    if (zsh_app->parsed()) return Shell::kZsh;
+    if (fish_app->parsed()) return Shell::kFish;
+    return std::nullopt;
+  }
+
   std::string FinishPurge(Options& options) {
     CachePurgeOptions purge{.selection = PurgeEverything{}};
     if (by_key->count() > 0) purge.selection = PurgeByKey{purge_key};
@@ -192,7 +197,7 @@ struct Commands {
   CLI::App *validate_app = nullptr, *plan_app = nullptr, *source_app = nullptr, *compile_app = nullptr,
            *run_app = nullptr, *devices_app = nullptr, *health_app = nullptr, *kernels_app = nullptr,
            *stats_app = nullptr, *list_app = nullptr, *show_app = nullptr, *purge_app = nullptr, *schema_app = nullptr,
-           *completion_app = nullptr;
+           *completion_app = nullptr, *bash_app = nullptr, *zsh_app = nullptr, *fish_app = nullptr;
   ValidateOptions validate;
   PlanOptions plan;
   SourceOptions source;
@@ -203,7 +208,6 @@ struct Commands {
   CLI::Option *by_key = nullptr, *by_age = nullptr;
   std::string purge_key, purge_age;
   bool purge_all = false;
-  Shell shell = Shell::kBash;
   NamedTexts dims, scalars, inputs, outputs;
 };
 
@@ -226,8 +230,8 @@ ParsedCommandLine ParseCommandLine(int argc, const char* const* argv, const std:
   Commands commands(app);
   try {
     app.parse(argc, argv);
-    if (commands.completion_app->parsed()) {
-      parsed.output = CompletionScript(app, commands.shell);
+    if (const std::optional<Shell> shell = commands.CompletedShell()) {
+      parsed.output = CompletionScript(app, *shell);
       return parsed;
     }
     parsed.errors = commands.Finish(parsed.options);
