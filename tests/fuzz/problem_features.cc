@@ -53,7 +53,9 @@ std::set<std::string> FeaturesOf(const DeviceProblem& problem, const CanonicalSp
     AddExtent("N", graph.n, shape->n, features);
     AddExtent("K", graph.k, shape->k, features);
   }
-  AddChain(canonical, graph.epilogue, features);
+  for (const std::vector<Node>* chain : graph.Chains()) AddChain(canonical, *chain, features);
+  if (!graph.prologue_a.empty()) features.insert("prologue a");
+  if (!graph.prologue_b.empty()) features.insert("prologue b");
   for (const GraphOutput& output : graph.outputs) features.insert(fmt::format("output {}", Name(output.dtype)));
   if (graph.outputs.size() > 1) features.insert("several outputs");
   for (const auto& [name, placement] : problem.placements) {

@@ -10,7 +10,7 @@
 namespace gemmd {
 
 // "op gelu tanh", "operand row f16", "a column_major", "M dynamic", "K = 0", "leading dimension", "unaligned",
-// "in place", "graph", "several outputs", "pinned tile", …
+// "in place", "prologue a", "graph", "several outputs", "pinned tile", …
 std::set<std::string> FeaturesOf(const DeviceProblem& problem, const CanonicalSpec& canonical);
 
 // Every feature "op …" that there is.

@@ -12,8 +12,9 @@
 namespace gemmd {
 namespace {
 
-constexpr std::size_t kMaxOperations = 16;
-constexpr int kAttempts = 3;  // at the numbers of one operation
+constexpr std::size_t kMaxOperations = 16, kMaxPrologue = 4;
+constexpr double kLargestProduct = 32;  // of a product after a prologue: an activation has something to do with it
+constexpr int kAttempts = 3;            // at the numbers of one operation
 constexpr double kFloor = -2.5, kCeiling = 2.5;
 
 const std::vector<DType> kDTypes = {DType::kF32, DType::kF16, DType::kBf16};
@@ -32,9 +33,19 @@ bool Takes(const Operation& operation, const std::string& id) {
 
 class ChainDrawing {
  public:
-  ChainDrawing(RandomSource& random, TwinProblem& twin) : random_(random), twin_(twin) {}
+  // `prologue`: where the chain goes; null for an epilogue. Its matrix is [rows, columns].
+  ChainDrawing(RandomSource& random, TwinProblem& twin, std::vector<Operation>* prologue, Axis rows, Axis columns)
+      : random_(random), twin_(twin), prologue_(prologue), rows_(rows), columns_(columns) {}
 
-  absl::Status Draw() {
+  absl::Status DrawPrologue() {
+    const auto wanted = static_cast<std::size_t>(random_.Between(1, kMaxPrologue));
+    for (int turns = 0; chain_.size() < wanted && turns < 16; ++turns) GEMMD_RETURN_IF_ERROR(Continue(wanted + 1));
+    DropUnusedIds();
+    *prologue_ = std::move(chain_);
+    return absl::OkStatus();
+  }
+
+  absl::Status DrawEpilogue() {
     const auto wanted = static_cast<std::size_t>(random_.Between(1, kMaxOperations));
     for (int turns = 0; chain_.size() + 1 < wanted && turns < 64; ++turns) {
       GEMMD_RETURN_IF_ERROR(random_.Chance(0.15) ? Branch(wanted) : Continue(wanted));
@@ -50,7 +61,7 @@ class ChainDrawing {
 
   // One more operation on the last value, after a preparation where it needs one.
   absl::Status Continue(std::size_t wanted) {
-    if (random_.Chance(0.12) && !EndsStored()) return Store();
+    if (prologue_ == nullptr && random_.Chance(0.12) && !EndsStored()) return Store();
     const OpKind kind = random_.Pick(OpTable()).kind;
     if (kind == OpKind::kStore) return absl::OkStatus();
     if (Traits(kind).op_class == OpClass::kSelect && chain_.size() + 3 <= wanted && random_.Chance(0.5)) {
@@ -106,7 +117,7 @@ class ChainDrawing {
       if (TakesArgument(kind) && random_.Chance(0.65)) GEMMD_RETURN_IF_ERROR(DrawOperand(operation));
       if (Traits(kind).op_class == OpClass::kSelect) GEMMD_RETURN_IF_ERROR(DrawCondition(operation));
       GEMMD_ASSIGN_OR_RETURN(const ProbedValue value, ValueOf(operation));
-      if (IsTelling(value)) {
+      if (IsTelling(value) && (prologue_ == nullptr || MeanMagnitude(value) <= kLargestProduct)) {
         Append(std::move(operation));
         return true;
       }
@@ -115,11 +126,16 @@ class ChainDrawing {
     return false;
   }
 
+  // What the chain's value, or the product after a prologue, is with one more operation.
   absl::StatusOr<ProbedValue> ValueOf(Operation operation) const {
     std::vector<Operation> chain = chain_;
     operation.input = next_input_;
     chain.push_back(std::move(operation));
-    return twin_.Probe(chain);
+    if (prologue_ == nullptr) return twin_.Probe(chain);
+    *prologue_ = std::move(chain);
+    absl::StatusOr<ProbedValue> product = twin_.Probe({});
+    *prologue_ = chain_;
+    return product;
   }
 
   void Append(Operation operation) {
@@ -138,8 +154,12 @@ class ChainDrawing {
       operation.operand = random_.Pick(chain_).id;
       return absl::OkStatus();
     }
-    if (!operands_.empty() && random_.Chance(0.3)) {
-      operation.operand = random_.Pick(operands_);
+    std::vector<std::string> declared;  // by whatever chain
+    for (const auto& [name, axes] : twin_.inputs()) {
+      if (std::ranges::find(spreads_, axes) != spreads_.end()) declared.push_back(name);
+    }
+    if (!declared.empty() && random_.Chance(0.3)) {
+      operation.operand = random_.Pick(declared);
       return absl::OkStatus();
     }
     GEMMD_ASSIGN_OR_RETURN(operation.operand, DrawInput(/*mask=*/false));
@@ -160,10 +180,9 @@ class ChainDrawing {
 
   // A new input that spreads over the chain's matrix; its name.
   absl::StatusOr<std::string> DrawInput(bool mask) {
-    const std::vector<Axes> spreads = {{}, {Axis::kN}, {Axis::kM}, {Axis::kM, Axis::kN}, {Axis::kM, Axis::kN}};
-    const Axes axes = random_.Pick(spreads);
+    const Axes axes = random_.Pick(spreads_);
     const bool by_column = axes.size() == 2 && random_.Chance(0.3);
-    operands_.push_back(fmt::format("in{}", operands_.size()));
+    operands_.push_back(fmt::format("in{}", twin_.inputs().size()));
     GEMMD_RETURN_IF_ERROR(twin_.AddInput(operands_.back(), random_.Pick(kDTypes), axes,
                                          by_column ? Layout::kColumnMajor : Layout::kRowMajor, mask));
     return operands_.back();
@@ -185,6 +204,10 @@ class ChainDrawing {
 
   RandomSource& random_;
   TwinProblem& twin_;
+  std::vector<Operation>* prologue_;
+  const Axis rows_, columns_;
+  // Of operands over the chain's matrix; half of them matrices.
+  const std::vector<Axes> spreads_ = {{}, {columns_}, {rows_}, {rows_, columns_}, {rows_, columns_}};
   std::vector<Operation> chain_;
   std::string condition_;   // what the next selection goes by; empty: anything
   std::string next_input_;  // what the next operation takes, where that is not the last value
@@ -208,6 +231,18 @@ void DrawNumbers(RandomSource& random, Operation& operation) {
   if (operation.min && operation.max && *operation.min > *operation.max) std::swap(operation.min, operation.max);
 }
 
-absl::Status DrawEpilogue(RandomSource& random, TwinProblem& twin) { return ChainDrawing(random, twin).Draw(); }
+absl::Status DrawEpilogue(RandomSource& random, TwinProblem& twin) {
+  return ChainDrawing(random, twin, nullptr, Axis::kM, Axis::kN).DrawEpilogue();
+}
+
+absl::Status DrawPrologue(DrawnFactor factor, RandomSource& random, TwinProblem& twin) {
+  switch (factor) {
+    case DrawnFactor::kA:
+      return ChainDrawing(random, twin, &twin.spec().prologue_a, Axis::kM, Axis::kK).DrawPrologue();
+    case DrawnFactor::kB:
+      return ChainDrawing(random, twin, &twin.spec().prologue_b, Axis::kK, Axis::kN).DrawPrologue();
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace gemmd

@@ -138,6 +138,8 @@ absl::StatusOr<RandomProblem> DrawProblem(const DrawOptions& options, std::int64
   const DrawnShape shape = DrawShape({.max_extent = options.max_extent, .aligned = aligned}, random, problem);
   TwinProblem twin(&problem, shape, data_seed);
   GEMMD_RETURN_IF_ERROR(DrawFactors(shape, aligned, random, twin));
+  if (random.Chance(0.2)) GEMMD_RETURN_IF_ERROR(DrawPrologue(DrawnFactor::kA, random, twin));
+  if (random.Chance(0.15)) GEMMD_RETURN_IF_ERROR(DrawPrologue(DrawnFactor::kB, random, twin));
   GEMMD_RETURN_IF_ERROR(DrawEpilogue(random, twin));
   GEMMD_RETURN_IF_ERROR(twin.FillProblem());
   GEMMD_ASSIGN_OR_RETURN(CanonicalSpec canonical, ReadBack(problem.spec));

@@ -75,6 +75,16 @@ bool IsTelling(const ProbedValue& value, DType stored_as) {
   });
 }
 
+double MeanMagnitude(const ProbedValue& value) {
+  double sum = 0, finite = 0;
+  for (const Bounded& element : value.elements) {
+    if (!IsFinite(element)) continue;
+    sum += std::abs(element.value);
+    ++finite;
+  }
+  return finite == 0 ? 0 : sum / finite;
+}
+
 TwinProblem::TwinProblem(DeviceProblem* problem, const DrawnShape& shape, std::uint64_t seed)
     : problem_(problem), shape_(shape), small_shape_(shape), seed_(seed) {
   GemmShape& small = small_shape_.extents;
@@ -140,6 +150,8 @@ absl::StatusOr<ProbedValue> TwinProblem::Probe(const std::vector<Operation>& epi
   spec.matmul_a = problem_->spec.matmul_a;
   spec.matmul_b = problem_->spec.matmul_b;
   spec.precision = problem_->spec.precision;
+  spec.prologue_a = problem_->spec.prologue_a;
+  spec.prologue_b = problem_->spec.prologue_b;
   spec.epilogue = epilogue;
   spec.epilogue.push_back({.kind = OpKind::kStore, .output = kProbe, .dtype = DType::kF32});
   VerifySubject subject;

@@ -27,6 +27,7 @@ struct ProbedValue {
 // spread. `stored_as`: the rounding of a store counts too.
 bool IsTelling(const ProbedValue& value);
 bool IsTelling(const ProbedValue& value, DType stored_as);
+double MeanMagnitude(const ProbedValue& value);  // of its finite elements
 
 class TwinProblem {
  public:
@@ -41,8 +42,8 @@ class TwinProblem {
   // The axes of the inputs that were added, by name.
   const std::map<std::string, Axes>& inputs() const { return axes_; }
 
-  // The last value of `epilogue`; an empty one's is the accumulator. Requires A and B to be named and added.
-  // Errors: Verify's.
+  // The last value of `epilogue`, an empty one's being the accumulator, after the prologues of `spec()`. Requires A and
+  // B to be named and added. Errors: Verify's.
   absl::StatusOr<ProbedValue> Probe(const std::vector<Operation>& epilogue) const;
 
   // Draws the problem's own data, once its inputs are final. Errors: RandomInput's.
