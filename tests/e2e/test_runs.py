@@ -44,6 +44,18 @@ class RunTest(DaemonTest):
         np.testing.assert_allclose(outputs["aux"], aux, rtol=2e-3, atol=2e-3)
         np.testing.assert_allclose(outputs["out"], specs.gelu(aux), rtol=2e-3, atol=2e-3)
 
+    def test_run_applies_prologues_before_the_product(self):
+        prologue = {
+            "a": [{"op": "mul", "operand": "alpha"}, {"op": "relu"}],
+            "b": [{"op": "add", "operand": "bias"}, {"op": "abs"}],
+        }
+        epilogue = [{"op": "sub", "operand": "bias"}, {"op": "store", "output": "out", "dtype": "f32"}]
+        spec = specs.linear_spec("prologues", prologue=prologue, epilogue=epilogue)
+        _, outputs = specs.collect_outputs(self.stub.Run(specs.run_requests(spec, self.linear, self.dims, self.scalars)))
+        left = np.maximum(self.linear["x"].astype(np.float64) * 0.5, 0.0)
+        right = np.abs(self.linear["w"].astype(np.float64) + self.linear["bias"])
+        np.testing.assert_allclose(outputs["out"], left @ right - self.linear["bias"], rtol=1e-5, atol=1e-5)
+
     def test_run_joins_compares_and_selects_values(self):
         epilogue = [
             {"op": "add", "operand": "bias", "id": "sum"},
