@@ -149,6 +149,29 @@ TEST(RankConfigsTest, RefusesWhatNothingComputes) {
   EXPECT_EQ(RankConfigs(graph, HopperLimits(), {}).status().code(), absl::StatusCode::kUnimplemented);
 }
 
+TEST(RankConfigsTest, GivesProloguesToTensorCoresWithSmallerWarpTiles) {
+  const auto ranked = RankConfigs(PrologueGraph(), HopperLimits(), {});
+  ASSERT_TRUE(ranked.ok()) << ranked.status();
+  EXPECT_EQ(ranked->front().family, Family::kMma);
+  EXPECT_EQ(ranked->back().family, Family::kSimt);
+  for (const KernelConfig& config : *ranked) {
+    EXPECT_NE(config.family, Family::kWgmma);
+    if (config.family != Family::kMma) continue;
+    EXPECT_LE(config.micro_m * config.micro_n, 64 * 32);
+  }
+}
+
+TEST(EstimateTest, AProloguesOperationsCost) {
+  Graph graph = ProductGraph(DType::kF16, 1024, 1024, 1024);
+  const KernelConfig config = PortableConfig(graph);
+  const double without = EstimateCycles(config, graph, HopperLimits());
+  graph.prologue_a = {Node{.kind = OpKind::kRelu}};
+  const double one = EstimateCycles(config, graph, HopperLimits());
+  graph.prologue_b = {Node{.kind = OpKind::kRelu}};
+  EXPECT_GT(one, without);
+  EXPECT_GT(EstimateCycles(config, graph, HopperLimits()), one);
+}
+
 TEST(CtasPerSmTest, CountsSharedMemoryThreadsAndRegisters) {
   const Graph graph = ProductGraph(DType::kF16, 4096, 4096, 4096);
   for (const KernelConfig& config : LegalConfigs(Family::kMma, graph, HopperLimits())) {
