@@ -78,10 +78,7 @@ absl::Status CheckMemory(const KernelSpec& spec, const RunOptions& options, cons
     GEMMD_ASSIGN_OR_RETURN(const std::vector<std::int64_t> extents, ResolveTensor(spec, tensor, options.dims));
     fits = fits && take(extents, tensor.dtype);
   }
-  for (const Operation& operation : spec.epilogue) {
-    if (operation.kind != OpKind::kStore) continue;
-    fits = fits && take({shape.m, shape.n}, operation.dtype.value_or(DType::kF32));
-  }
+  for (const OutputTensor& output : ResolveOutputs(spec, shape)) fits = fits && take(output.shape, output.dtype);
   if (fits) return absl::OkStatus();
   return ResourceExhausted("the tensors of M = {}, N = {}, K = {} don't fit the {} bytes of this machine's memory",
                            shape.m, shape.n, shape.k, memory_bytes);
@@ -139,11 +136,10 @@ absl::StatusOr<PreparedRun> PrepareRun(const KernelSpec& spec, const RunOptions&
   run.shape = *shape;
   GEMMD_RETURN_IF_ERROR(CheckMemory(spec, options, run.shape));
   for (const auto& [name, declared] : spec.inputs) GEMMD_RETURN_IF_ERROR(PrepareInput(options, name, declared, run));
-  for (const Operation& operation : spec.epilogue) {
-    if (operation.kind != OpKind::kStore) continue;
-    Tensor output = MakeTensor(operation.dtype.value_or(DType::kF32), {run.shape.m, run.shape.n});
+  for (const OutputTensor& declared : ResolveOutputs(spec, run.shape)) {
+    Tensor output = MakeTensor(declared.dtype, declared.shape);
     Poison(output);
-    run.outputs[operation.output] = std::move(output);
+    run.outputs[declared.name] = std::move(output);
   }
   return run;
 }

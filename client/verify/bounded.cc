@@ -163,6 +163,10 @@ Bounded ApplyBinary(OpKind kind, const Bounded& x, const Bounded& y) {
     case OpKind::kNeg:
     case OpKind::kSquare:
     case OpKind::kWhere:
+    case OpKind::kSwiglu:
+    case OpKind::kGegluErf:
+    case OpKind::kGegluTanh:
+    case OpKind::kReglu:
     case OpKind::kCast:
     case OpKind::kStore:
       break;
@@ -201,6 +205,10 @@ Bounded ApplyCast(const Bounded& x, const NumberFormat& format) {
   }
   const double below = RoundTo(x.value - x.error, format), above = RoundTo(x.value + x.error, format);
   return SettleF32(value, std::max(value - below, above - value));
+}
+
+Bounded ApplyGate(OpKind kind, const Bounded& left, const Bounded& right) {
+  return ApplyBinary(OpKind::kMul, ApplyUnary(ActivationOf(kind), {}, left), right);
 }
 
 Comparison Compare(double stored, const Bounded& reference, const NumberFormat& format) {

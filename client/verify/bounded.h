@@ -26,6 +26,8 @@ Bounded SettleF32(double value, double error);
 
 // One f32 operation on two such values, of class kBinary.
 Bounded ApplyBinary(OpKind kind, const Bounded& x, const Bounded& y);
+// One f32 evaluation of an operation of class kGate on what is left and right.
+Bounded ApplyGate(OpKind kind, const Bounded& left, const Bounded& right);
 // x where the condition is not 0, else y; both where it may be either.
 Bounded ApplyWhere(const Bounded& condition, const Bounded& x, const Bounded& y);
 // One f32 evaluation of an operation of class kUnary with its parameters.

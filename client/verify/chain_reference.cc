@@ -1,5 +1,6 @@
 #include "client/verify/chain_reference.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
@@ -59,6 +60,10 @@ class ChainReference::Builder {
     if (!operation.condition.empty()) {
       GEMMD_ASSIGN_OR_RETURN(step.condition, Refer(operation.condition));
     }
+    if (Traits(operation.kind).op_class == OpClass::kGate) {
+      subject_.columns /= 2;
+      subject_.column_entry = subject_.columns;
+    }
     ++count_;
     if (!operation.id.empty()) values_[operation.id] = count_;
     return step;
@@ -90,7 +95,7 @@ class ChainReference::Builder {
   }
 
   const KernelSpec& spec_;
-  const ChainSubject& subject_;
+  ChainSubject subject_;  // at this point of the chain
   const std::map<std::string, TensorView>& inputs_;
   const std::map<std::string, float>& scalars_;
   int count_ = 0;
@@ -136,40 +141,61 @@ Bounded ChainReference::At(const Argument& argument, const Values& values, std::
   return argument.scale == 1 ? value : ApplyBinary(OpKind::kMul, value, {argument.scale, 0});
 }
 
-std::vector<Bounded> ChainReference::EvaluateRow(std::int64_t row, std::int64_t first_column,
-                                                 std::span<const Bounded> given, const Sink& sink) const {
-  Values values;
-  values.reserve(steps_.size() + 1);
-  values.emplace_back(given.begin(), given.end());
-  for (const Step& step : steps_) {
-    std::vector<Bounded> results = values[static_cast<std::size_t>(step.input)];
-    const OpKind kind = step.operation->kind;
-    switch (Traits(kind).op_class) {
-      case OpClass::kBinary:
-        for (std::size_t j = 0; j < results.size(); ++j) {
-          results[j] = ApplyBinary(kind, results[j], At(step.argument, values, row, first_column, j));
-        }
-        break;
-      case OpClass::kSelect:
-        for (std::size_t j = 0; j < results.size(); ++j) {
-          results[j] = ApplyWhere(At(step.condition, values, row, first_column, j), results[j],
-                                  At(step.argument, values, row, first_column, j));
-        }
-        break;
-      case OpClass::kUnary:
-        for (Bounded& result : results) result = ApplyUnary(kind, step.params, result);
-        break;
-      case OpClass::kCast:
-        for (Bounded& result : results)
-          result = ApplyCast(result, FormatOf(step.operation->dtype.value_or(DType::kF32)));
-        break;
-      case OpClass::kStore:
-        sink(step.operation->output, results);
-        break;
-    }
-    values.push_back(std::move(results));
+bool ChainReference::IsGated() const {
+  return std::ranges::any_of(steps_,
+                             [](const Step& step) { return Traits(step.operation->kind).op_class == OpClass::kGate; });
+}
+
+std::vector<Bounded> ChainReference::Results(const Step& step, const Values& values, std::int64_t row,
+                                             std::int64_t first_column) {
+  std::vector<Bounded> results = values[static_cast<std::size_t>(step.input)];
+  const OpKind kind = step.operation->kind;
+  const auto at = [&](const Argument& argument, std::size_t j) { return At(argument, values, row, first_column, j); };
+  switch (Traits(kind).op_class) {
+    case OpClass::kBinary:
+      for (std::size_t j = 0; j < results.size(); ++j) results[j] = ApplyBinary(kind, results[j], at(step.argument, j));
+      break;
+    case OpClass::kSelect:
+      for (std::size_t j = 0; j < results.size(); ++j) {
+        results[j] = ApplyWhere(at(step.condition, j), results[j], at(step.argument, j));
+      }
+      break;
+    case OpClass::kUnary:
+      for (Bounded& result : results) result = ApplyUnary(kind, step.params, result);
+      break;
+    case OpClass::kCast:
+      for (Bounded& result : results) result = ApplyCast(result, FormatOf(step.operation->dtype.value_or(DType::kF32)));
+      break;
+    case OpClass::kGate:
+    case OpClass::kStore:
+      break;
   }
-  return std::move(values.back());
+  return results;
+}
+
+std::vector<Bounded> ChainReference::EvaluateRow(std::int64_t row, std::span<const RowPart> parts,
+                                                 const Sink& sink) const {
+  std::vector<Values> values;  // by part; after a gate of the first alone
+  for (const RowPart& part : parts) values.push_back({{part.given.begin(), part.given.end()}});
+  for (const Step& step : steps_) {
+    if (Traits(step.operation->kind).op_class == OpClass::kGate) {
+      std::vector<Bounded> results = values[0][static_cast<std::size_t>(step.input)];
+      const std::vector<Bounded>& others = values[1][static_cast<std::size_t>(step.input)];
+      for (std::size_t j = 0; j < results.size(); ++j) {
+        results[j] = ApplyGate(step.operation->kind, results[j], others[j]);
+      }
+      values[0].push_back(std::move(results));
+      values.resize(1);
+      continue;
+    }
+    for (std::size_t part = 0; part < values.size(); ++part) {
+      const std::int64_t first_column = parts[part].first_column;
+      std::vector<Bounded> results = Results(step, values[part], row, first_column);
+      if (step.operation->kind == OpKind::kStore) sink(step.operation->output, first_column, results);
+      values[part].push_back(std::move(results));
+    }
+  }
+  return std::move(values.front().back());
 }
 
 absl::StatusOr<PrologueReferences> PrologueReferences::Create(const KernelSpec& spec,

@@ -33,7 +33,8 @@ ChainSubject EpilogueOf(const KernelSpec& spec, const GemmShape& shape);
 class ChainReference {
  public:
   // Receives what a store writes: the values of the row's columns from `first_column` on.
-  using Sink = std::function<void(const std::string& output, std::span<const Bounded> values)>;
+  using Sink =
+      std::function<void(const std::string& output, std::int64_t first_column, std::span<const Bounded> values)>;
 
   // `spec` and the inputs outlive the result.
   // Errors: InvalidArgument (an operand that is missing or does not spread over the matrix, an unknown value id).
@@ -41,9 +42,17 @@ class ChainReference {
                                                const std::map<std::string, TensorView>& inputs,
                                                const std::map<std::string, float>& scalars);
 
-  // Runs the chain on columns [first_column, first_column + size) of a row, and returns its last value.
-  std::vector<Bounded> EvaluateRow(std::int64_t row, std::int64_t first_column, std::span<const Bounded> given,
-                                   const Sink& sink) const;
+  // Whether the chain has a gate, and so takes two parts of a row at once, half a row apart.
+  bool IsGated() const;
+
+  // What is given of a row: columns [first_column, first_column + size).
+  struct RowPart {
+    std::int64_t first_column = 0;
+    std::span<const Bounded> given;
+  };
+  // Runs the chain on one part, or on that of the first half and the matching one of the second; returns its last
+  // value.
+  std::vector<Bounded> EvaluateRow(std::int64_t row, std::span<const RowPart> parts, const Sink& sink) const;
 
  private:
   enum class Spread { kLiteral, kRow, kColumn, kFull, kValue };
@@ -65,6 +74,9 @@ class ChainReference {
   // One row's values, by number.
   using Values = std::vector<std::vector<Bounded>>;
 
+  // A step's values from those before it; what it takes for a store.
+  static std::vector<Bounded> Results(const Step& step, const Values& values, std::int64_t row,
+                                      std::int64_t first_column);
   // An argument at column `first_column` + j of a row, its scale applied.
   static Bounded At(const Argument& argument, const Values& values, std::int64_t row, std::int64_t first_column,
                     std::size_t j);

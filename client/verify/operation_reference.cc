@@ -131,6 +131,10 @@ UnaryFunction FunctionOf(OpKind kind) {
     case OpKind::kGt:
     case OpKind::kGe:
     case OpKind::kWhere:
+    case OpKind::kSwiglu:
+    case OpKind::kGegluErf:
+    case OpKind::kGegluTanh:
+    case OpKind::kReglu:
     case OpKind::kCast:
     case OpKind::kStore:
       break;

@@ -52,7 +52,8 @@ std::vector<Bounded> Prepared(const Factor& factor, std::int64_t row, std::int64
                               std::span<const double> elements) {
   std::vector<Bounded> values;
   for (const double element : elements) values.push_back({element, 0});
-  values = factor.prologue->EvaluateRow(row, first_column, values, {});
+  const ChainReference::RowPart part{first_column, values};
+  values = factor.prologue->EvaluateRow(row, std::span(&part, 1), {});
   if (factor.matrix.dtype == DType::kF32) return values;
   for (Bounded& value : values) value = ApplyCast(value, FormatOf(factor.matrix.dtype));
   return values;

@@ -1,5 +1,7 @@
 #include "client/verify/verify.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <tuple>
@@ -11,6 +13,7 @@
 #include "client/verify/chain_reference.h"
 #include "client/verify/product_reference.h"
 #include "client/verify/row_sample.h"
+#include "spec/validate.h"
 
 namespace gemmd {
 namespace {
@@ -31,14 +34,13 @@ absl::StatusOr<GemmShape> CheckSubject(const KernelSpec& spec, const VerifySubje
     return InvalidArgument("A and B are not [M, K] and [K, N]");
   }
   const GemmShape shape{a_shape[0], b_shape[1], a_shape[1]};
-  for (const Operation& operation : spec.epilogue) {
-    if (operation.kind != OpKind::kStore) continue;
-    const auto output = subject.outputs.find(operation.output);
-    if (output == subject.outputs.end()) return InvalidArgument("output \"{}\" was not given", operation.output);
-    GEMMD_RETURN_IF_ERROR(CheckTensor(operation.output, output->second));
-    if (output->second.shape != std::vector{shape.m, shape.n} || output->second.dtype != operation.dtype) {
-      return InvalidArgument("output \"{}\" is not {} [{}, {}]", operation.output,
-                             Name(operation.dtype.value_or(DType::kF32)), shape.m, shape.n);
+  for (const OutputTensor& expected : ResolveOutputs(spec, shape)) {
+    const auto output = subject.outputs.find(expected.name);
+    if (output == subject.outputs.end()) return InvalidArgument("output \"{}\" was not given", expected.name);
+    GEMMD_RETURN_IF_ERROR(CheckTensor(expected.name, output->second));
+    if (output->second.shape != expected.shape || output->second.dtype != expected.dtype) {
+      return InvalidArgument("output \"{}\" is not {} [{}]", expected.name, Name(expected.dtype),
+                             fmt::join(expected.shape, ", "));
     }
   }
   return shape;
@@ -65,16 +67,20 @@ void Merge(VerifyReport& report, const VerifyReport& part) {
   report.max_abs_error = max_abs_error;
 }
 
-// Compares a block of columns of every sampled row.
+// Compares blocks of `count` columns, each from one of `first_columns` on, of every sampled row.
 VerifyReport CheckColumns(const VerifySubject& subject, const VerifyOptions& options, const ChainReference& chain,
                           const ProductReference& product, const std::vector<std::int64_t>& rows,
-                          std::int64_t first_column, std::int64_t count) {
+                          const std::vector<std::int64_t>& first_columns, std::int64_t count) {
   VerifyReport report;
-  std::vector<Bounded> block(rows.size() * static_cast<std::size_t>(count));
-  product.Columns(first_column, count, block);
+  const auto width = static_cast<std::size_t>(count);
+  std::vector<std::vector<Bounded>> blocks(first_columns.size(), std::vector<Bounded>(rows.size() * width));
+  for (std::size_t i = 0; i < blocks.size(); ++i) product.Columns(first_columns[i], count, blocks[i]);
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    const auto row = std::span(block).subspan(r * static_cast<std::size_t>(count), static_cast<std::size_t>(count));
-    chain.EvaluateRow(rows[r], first_column, row, [&](const std::string& name, std::span<const Bounded> values) {
+    std::vector<ChainReference::RowPart> parts;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      parts.push_back({first_columns[i], std::span(blocks[i]).subspan(r * width, width)});
+    }
+    const auto compare = [&](const std::string& name, std::int64_t first_column, std::span<const Bounded> values) {
       const TensorView& output = subject.outputs.at(name);
       const NumberFormat format = FormatOf(output.dtype);
       for (std::size_t j = 0; j < values.size(); ++j) {
@@ -87,7 +93,8 @@ VerifyReport CheckColumns(const VerifySubject& subject, const VerifyOptions& opt
         Count(report, comparison,
               {name, rows[r], column, got, values[j].value, comparison.tolerance, comparison.ratio});
       }
-    });
+    };
+    chain.EvaluateRow(rows[r], parts, compare);
   }
   return report;
 }
@@ -105,11 +112,15 @@ absl::StatusOr<VerifyReport> Verify(const KernelSpec& spec, const VerifySubject&
   const ProductReference product({subject.inputs.at(spec.matmul_a), prologues.a},
                                  {subject.inputs.at(spec.matmul_b), prologues.b}, rows, spec.precision);
   constexpr std::int64_t kBlock = ProductReference::kBlockColumns;
-  std::vector<VerifyReport> parts(static_cast<std::size_t>((shape.n + kBlock - 1) / kBlock));
+  const bool gated = epilogue.IsGated();
+  const std::int64_t columns = gated ? shape.n / 2 : shape.n;  // that are begun at once
+  std::vector<VerifyReport> parts(static_cast<std::size_t>((columns + kBlock - 1) / kBlock));
   ParallelFor(static_cast<std::int64_t>(parts.size()), options.threads, [&](std::int64_t part) {
     const std::int64_t first = part * kBlock;
+    std::vector<std::int64_t> first_columns = {first};
+    if (gated) first_columns.push_back(columns + first);
     parts[static_cast<std::size_t>(part)] =
-        CheckColumns(subject, options, epilogue, product, rows, first, std::min(kBlock, shape.n - first));
+        CheckColumns(subject, options, epilogue, product, rows, first_columns, std::min(kBlock, columns - first));
   });
   VerifyReport report;
   for (const VerifyReport& part : parts) Merge(report, part);

@@ -17,7 +17,7 @@ namespace gemmd {
 struct VerifySubject {
   std::map<std::string, TensorView> inputs;  // every input that is no scalar
   std::map<std::string, float> scalars;
-  std::map<std::string, TensorView> outputs;  // every output, [M, N]
+  std::map<std::string, TensorView> outputs;  // every output, [M, N] or after a gate [M, N / 2]
 };
 
 struct VerifyOptions {

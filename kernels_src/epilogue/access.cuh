@@ -7,7 +7,7 @@
 namespace gemmd {
 
 // V consecutive columns of one row of a chain's matrix; `valid` of them (at least one) lie inside it. `column` is a
-// multiple of V.
+// multiple of V, in the second half of a gate's columns counted from where it begins.
 template <int V>
 struct Cell {
   int row;

@@ -12,8 +12,9 @@ template <int kColumns>
 constexpr int kWarpStagingBytes = 16 * (kColumns + 8) * 4;
 
 // A warp's walk over slices of 16 rows by kColumns columns, each in passes of as many rows as its lanes cover. What the
-// chain reads is fetched two passes ahead, across slices.
-template <int kColumns, typename Epilogue>
+// chain reads is fetched two passes ahead, across slices. Where there is a gate, the first half of a slice's columns is
+// of the first half of N, and the second half those that match; what is fetched ahead is of the result's [m, n / 2].
+template <int kColumns, bool kGated, typename Epilogue>
 class WarpStaging {
  public:
   static constexpr int kPitch = kColumns + 8;  // floats; 8 more than the columns keeps fragment stores conflict-free
@@ -22,9 +23,9 @@ class WarpStaging {
     int row0, column0;
   };
 
-  // The result is [m, n]; `staging` is this warp's own, kWarpStagingBytes long.
+  // The product is [m, n]; `staging` is this warp's own, kWarpStagingBytes long.
   __device__ __forceinline__ WarpStaging(float* staging, int m, int n, const Epilogue& epilogue)
-      : staging_(staging), m_(m), n_(n), epilogue_(epilogue) {}
+      : staging_(staging), m_(m), n_(kGated ? n / 2 : n), epilogue_(epilogue) {}
 
   // Before the first slice's accumulators are there.
   __device__ __forceinline__ void Start(const Slice& first) {
@@ -50,16 +51,23 @@ class WarpStaging {
       const bool here = pass + 2 < kPasses;
       Fetch(here ? slice : next, here ? pass + 2 : pass + 2 - kPasses, later_);
       const Cell<kV> cell = CellOf(slice, pass);
-      if (cell.valid > 0) epilogue_(cell, Staged(pass), operands);
+      if (cell.valid <= 0) continue;
+      if constexpr (kGated) {
+        const Cell<kV> other{cell.row, cell.column + n_, cell.valid};
+        epilogue_(cell, Staged(pass, 0), other, Staged(pass, kCovered), operands);
+      } else {
+        epilogue_(cell, Staged(pass, 0), operands);
+      }
     }
   }
 
  private:
   static constexpr int kV = 8;
-  static constexpr int kLanesPerRow = kColumns / kV;
+  static constexpr int kCovered = kGated ? kColumns / 2 : kColumns;  // columns of the result
+  static constexpr int kLanesPerRow = kCovered / kV;
   static constexpr int kRowsPerPass = 32 / kLanesPerRow;
   static constexpr int kPasses = 16 / kRowsPerPass;
-  static_assert(kColumns % kV == 0 && 32 % kLanesPerRow == 0 && kPasses >= 2);
+  static_assert(kCovered % kV == 0 && 32 % kLanesPerRow == 0 && kPasses >= 2);
   using Operands = typename Epilogue::template Operands<kV>;
 
   static __device__ __forceinline__ int Lane() { return threadIdx.x % 32; }
@@ -76,9 +84,10 @@ class WarpStaging {
     if (cell.valid > 0) operands = epilogue_.Load(cell);
   }
 
-  __device__ __forceinline__ Vec<kV> Staged(int pass) const {
+  // From column `first` of the slice on.
+  __device__ __forceinline__ Vec<kV> Staged(int pass, int first) const {
     const float* source =
-        staging_ + (pass * kRowsPerPass + Lane() / kLanesPerRow) * kPitch + Lane() % kLanesPerRow * kV;
+        staging_ + (pass * kRowsPerPass + Lane() / kLanesPerRow) * kPitch + first + Lane() % kLanesPerRow * kV;
     Vec<kV> value;
 #pragma unroll
     for (int i = 0; i < kV; i += 4) {
@@ -90,7 +99,7 @@ class WarpStaging {
   }
 
   float* const staging_;
-  const int m_, n_;
+  const int m_, n_;  // the result's
   const Epilogue& epilogue_;
   Operands soon_ = {}, later_ = {};  // of the next pass and the one after
 };

@@ -3,6 +3,7 @@
 
 #include "arch/ptx.cuh"
 #include "mainloop/prologue.cuh"
+#include "mainloop/span.cuh"
 #include "numeric/types.cuh"
 
 namespace gemmd::mma {
@@ -29,20 +30,22 @@ struct SwizzledTile {
 //
 // kWidth is 8 where every line starts on 16 bytes and the contiguous extent is a multiple of 8 (asynchronous copies),
 // else 1 (element by element). What lies outside reads as zero.
-template <Factor kFactor, typename T, int kExtent, int kTileK, bool kContiguousInK, int kWidth, int kThreads>
+template <Factor kFactor, typename Along, typename T, int kExtent, int kTileK, bool kContiguousInK, int kWidth,
+          int kThreads>
 class Operand {
  public:
   static constexpr int kLines = kContiguousInK ? kExtent : kTileK;
   static constexpr int kLine = kContiguousInK ? kTileK : kExtent;
   using Tile = SwizzledTile<kLines, kLine>;
 
-  __device__ Operand(const T* matrix, Int64 ld, int first, int extent, int k_extent)
-      : matrix_(matrix), ld_(ld), first_(first), extent_(extent), k_extent_(k_extent) {
+  // `along`: the tile's span of M (or N).
+  __device__ Operand(const T* matrix, Int64 ld, const Along& along, int k_extent)
+      : matrix_(matrix), ld_(ld), along_(along), k_extent_(k_extent) {
     const int line = threadIdx.x / Tile::kChunks, chunk = threadIdx.x % Tile::kChunks;
     if constexpr (kContiguousInK) {
-      source_ = matrix + (first + line) * ld + chunk * 8;
+      source_ = matrix + along.At(line) * ld + chunk * 8;
     } else {
-      source_ = matrix + line * ld + first + chunk * 8;
+      source_ = matrix + line * ld + along.At(chunk * 8);
     }
     target_ = Tile::Offset(line, chunk);
   }
@@ -67,7 +70,7 @@ class Operand {
         if (!Inside(i)) continue;
         const int l = line + i * kLineStep;
         auto* pack = reinterpret_cast<Pack<T, 8>*>(shared + target_ + i * kLineStep * Tile::kPitchBytes);
-        const int along = first_ + (kContiguousInK ? l : chunk * 8), k = k0 + (kContiguousInK ? chunk * 8 : l);
+        const int along = along_.At(kContiguousInK ? l : chunk * 8), k = k0 + (kContiguousInK ? chunk * 8 : l);
         *pack = Prepare<kFactor, kContiguousInK>(prologue, *pack, along, k, Valid(l, chunk, k0));
       }
     }
@@ -103,10 +106,15 @@ class Operand {
     return kTotal % kThreads == 0 || static_cast<int>(threadIdx.x) + copy * kThreads < kTotal;
   }
 
+  // From a thread's first line to its i-th, in elements.
+  __device__ __forceinline__ Int64 LineOffset(int line, int i) const {
+    return (kContiguousInK ? along_.Step(line, i * kLineStep) : i * kLineStep) * ld_;
+  }
+
   // Elements of a chunk that lie inside the matrix: none if it is 0 or less, all from 8 on.
   __device__ __forceinline__ int Valid(int line, int chunk, int k0) const {
-    if (kContiguousInK ? first_ + line >= extent_ : k0 + line >= k_extent_) return 0;
-    return (kContiguousInK ? k_extent_ - k0 : extent_ - first_) - chunk * 8;
+    if (kContiguousInK ? along_.Valid(line) <= 0 : k0 + line >= k_extent_) return 0;
+    return kContiguousInK ? k_extent_ - k0 - chunk * 8 : along_.Valid(chunk * 8);
   }
 
   __device__ __forceinline__ void FetchAsync(unsigned shared, int k0) const {
@@ -115,11 +123,11 @@ class Operand {
 #pragma unroll
     for (int i = 0; i < kCopies; ++i) {
       const int l = line + i * kLineStep;
-      const bool inside = kContiguousInK ? first_ + l < extent_ && k0 + chunk * 8 < k_extent_
-                                         : k0 + l < k_extent_ && first_ + chunk * 8 < extent_;
+      const bool inside = kContiguousInK ? along_.Valid(l) > 0 && k0 + chunk * 8 < k_extent_
+                                         : k0 + l < k_extent_ && along_.Valid(chunk * 8) > 0;
       if (Inside(i)) {
         ptx::CopyAsync16(shared + target_ + i * kLineStep * Tile::kPitchBytes,
-                         inside ? source + i * kLineStep * ld_ : matrix_, inside);
+                         inside ? source + LineOffset(line, i) : matrix_, inside);
       }
     }
   }
@@ -133,7 +141,7 @@ class Operand {
       Pack<T, 8> pack = {};
 #pragma unroll
       for (int j = 0; j < 8; ++j) {
-        if (j < valid) pack.at[j] = source[i * kLineStep * ld_ + j];
+        if (j < valid) pack.at[j] = source[LineOffset(line, i) + j];
       }
       if (Inside(i)) {
         *reinterpret_cast<Pack<T, 8>*>(shared + target_ + i * kLineStep * Tile::kPitchBytes) = pack;
@@ -144,7 +152,8 @@ class Operand {
   const T* matrix_;
   const T* source_;  // of this thread's first copy in K block 0
   Int64 ld_;
-  int first_, extent_, k_extent_;
+  Along along_;
+  int k_extent_;
   int target_;  // of this thread's first copy, in bytes within a tile
 };
 

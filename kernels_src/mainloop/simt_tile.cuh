@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mainloop/prologue.cuh"
+#include "mainloop/span.cuh"
 #include "numeric/types.cuh"
 
 namespace gemmd::simt {
@@ -11,12 +12,13 @@ namespace gemmd::simt {
 //
 // kWidth: elements of one global access; where it is over 1 the contiguous extent is a multiple of it, so an access
 // is wholly inside or wholly outside. What lies outside reads as zero.
-template <Factor kFactor, typename T, int kExtent, int kTileK, bool kContiguousInK, int kWidth, int kThreads,
-          int kPitch>
+template <Factor kFactor, typename Along, typename T, int kExtent, int kTileK, bool kContiguousInK, int kWidth,
+          int kThreads, int kPitch>
 class TileLoader {
  public:
-  __device__ TileLoader(const T* matrix, Int64 ld, int first, int extent, int k_extent)
-      : matrix_(matrix), ld_(ld), first_(first), extent_(extent), k_extent_(k_extent) {}
+  // `along`: the tile's span of M (or N).
+  __device__ TileLoader(const T* matrix, Int64 ld, const Along& along, int k_extent)
+      : matrix_(matrix), ld_(ld), along_(along), k_extent_(k_extent) {}
 
   // Starts the loads of the block at k0.
   __device__ __forceinline__ void Fetch(int k0) {
@@ -24,8 +26,8 @@ class TileLoader {
 #pragma unroll
     for (int i = 0; i < kAccesses; ++i) {
       const Place place = PlaceOf(i);
-      const int along = first_ + place.along, k = k0 + place.k;
-      if (Inside(i) && InMatrix(along, k)) {
+      const int along = along_.At(place.along), k = k0 + place.k;
+      if (Inside(i) && InMatrix(place, k)) {
         const T* source = kContiguousInK ? matrix_ + along * ld_ + k : matrix_ + k * ld_ + along;
         held_[i] = *reinterpret_cast<const Pack<T, kWidth>*>(source);
       } else {
@@ -41,9 +43,9 @@ class TileLoader {
     for (int i = 0; i < kAccesses; ++i) {
       if (!Inside(i)) continue;
       const Place place = PlaceOf(i);
-      const int along_matrix = first_ + place.along, k_matrix = k0_ + place.k;
+      const int along_matrix = along_.At(place.along), k_matrix = k0_ + place.k;
       const auto pack = Prepare<kFactor, kContiguousInK>(prologue, held_[i], along_matrix, k_matrix,
-                                                         InMatrix(along_matrix, k_matrix) ? kWidth : 0);
+                                                         InMatrix(place, k_matrix) ? kWidth : 0);
 #pragma unroll
       for (int j = 0; j < kWidth; ++j) {
         const int k = kContiguousInK ? place.k + j : place.k;
@@ -68,7 +70,9 @@ class TileLoader {
     return kTotal % kThreads == 0 || static_cast<int>(threadIdx.x) + i * kThreads < kTotal;
   }
 
-  __device__ __forceinline__ bool InMatrix(int along, int k) const { return along < extent_ && k < k_extent_; }
+  __device__ __forceinline__ bool InMatrix(const Place& place, int k) const {
+    return along_.Valid(place.along) > 0 && k < k_extent_;
+  }
 
   static __device__ __forceinline__ Place PlaceOf(int i) {
     const int access = threadIdx.x + i * kThreads;
@@ -78,7 +82,8 @@ class TileLoader {
 
   const T* matrix_;
   Int64 ld_;
-  int first_, extent_, k_extent_;
+  Along along_;
+  int k_extent_;
   int k0_ = 0;  // of the block that is held
   Pack<T, kWidth> held_[kAccesses];
 };

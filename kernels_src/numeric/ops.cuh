@@ -185,6 +185,17 @@ struct Square {
   static __device__ __forceinline__ float Apply(float x) { return x * x; }
 };
 
+// The gates: x of the first half of the columns, y of the second.
+template <typename Activation>
+struct Gate {
+  static __device__ __forceinline__ float Apply(float x, float y) { return Activation::Apply(x) * y; }
+};
+
+using Swiglu = Gate<Silu>;
+using GegluErf = Gate<GeluErf>;
+using GegluTanh = Gate<GeluTanh>;
+using Reglu = Gate<Relu>;
+
 // The backward operations: x is the gradient and y what the activation saw.
 // Where y is NaN the gradient passes, as in PyTorch.
 struct DRelu {

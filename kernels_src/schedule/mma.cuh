@@ -25,10 +25,12 @@ struct Shape {
   static_assert(kWarpsM * kWarpsN * 32 == Config::kThreads);
   static_assert(Config::kStages >= 2 && kSteps >= 2);
 
-  using OperandA = Operand<Factor::kA, typename Config::A, Config::kTileM, Config::kTileK, Config::kAContiguousInK,
-                           Config::kWidthA, Config::kThreads>;
-  using OperandB = Operand<Factor::kB, typename Config::B, Config::kTileN, Config::kTileK, Config::kBContiguousInK,
-                           Config::kWidthB, Config::kThreads>;
+  // Where there is a gate, a warp's first columns are of the first half of N, and the others those that match.
+  using Columns = ColumnSpan<Config::kGated, Config::kMicroN / 2>;
+  using OperandA = Operand<Factor::kA, Span, typename Config::A, Config::kTileM, Config::kTileK,
+                           Config::kAContiguousInK, Config::kWidthA, Config::kThreads>;
+  using OperandB = Operand<Factor::kB, Columns, typename Config::B, Config::kTileN, Config::kTileK,
+                           Config::kBContiguousInK, Config::kWidthB, Config::kThreads>;
   static constexpr int kStageBytes = OperandA::Tile::kBytes + OperandB::Tile::kBytes;
   static constexpr int kStagingBytes = kWarpStagingBytes<Config::kMicroN>;
   static constexpr int kPipelineBytes = Config::kStages * kStageBytes;
@@ -85,12 +87,13 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
 
   const TileIndex tile =
       GroupedTile<Config::kGroupM>(blockIdx.x, CeilDiv(problem.m, Config::kTileM), CeilDiv(problem.n, Config::kTileN));
-  const int row0 = tile.m * Config::kTileM, column0 = tile.n * Config::kTileN;
+  const int row0 = tile.m * Config::kTileM;
+  const auto columns = ColumnsOf<typename S::Columns, Config::kGated, Config::kTileN>(tile.n, problem.n);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int warp_row = warp / S::kWarpsN * Config::kMicroM, warp_column = warp % S::kWarpsN * Config::kMicroN;
 
-  const typename S::OperandA a(problem.a, problem.lda, row0, problem.m, problem.k);
-  const typename S::OperandB b(problem.b, problem.ldb, column0, problem.n, problem.k);
+  const typename S::OperandA a(problem.a, problem.lda, Span{row0, problem.m}, problem.k);
+  const typename S::OperandB b(problem.b, problem.ldb, columns, problem.k);
   const int blocks = CeilDiv(problem.k, Config::kTileK);
 
   // Every turn commits one group, empty past the end of K, so that the count of groups is the count of turns.
@@ -141,10 +144,10 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
 
   ptx::WaitCopies<0>();
   __syncthreads();  // the pipeline's memory is now the epilogue's
-  using Staging = WarpStaging<Config::kMicroN, Epilogue>;
+  using Staging = WarpStaging<Config::kMicroN, Config::kGated, Epilogue>;
   Staging staging(reinterpret_cast<float*>(shared + warp * S::kStagingBytes), problem.m, problem.n, epilogue);
   const auto slice = [&](int i) -> typename Staging::Slice {
-    return {i < S::kFragmentsM ? row0 + warp_row + i * 16 : problem.m, column0 + warp_column};
+    return {i < S::kFragmentsM ? row0 + warp_row + i * 16 : problem.m, columns.At(warp_column)};
   };
   staging.Start(slice(0));
 #pragma unroll

@@ -34,6 +34,14 @@ struct Shape {
 template <typename Config>
 struct Accumulators {
   float at[Config::kMicroM][Config::kMicroN];
+
+  // Four consecutive columns of a row.
+  __device__ __forceinline__ Vec<4> Group(int row, int group) const {
+    Vec<4> value;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) value.at[j] = at[row][group * 4 + j];
+    return value;
+  }
 };
 
 // The values of one K step that a thread multiplies.
@@ -81,24 +89,28 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
                                     const PrologueA& prologue_a, const PrologueB& prologue_b,
                                     const Epilogue& epilogue) {
   using S = Shape<Config>;
+  static_assert(!Config::kGated || S::kGroupsN % 2 == 0, "a thread has columns of both halves");
   extern __shared__ __align__(128) unsigned char shared[];
   float* stages = reinterpret_cast<float*>(shared);
 
   const TileIndex tile =
       GroupedTile<Config::kGroupM>(blockIdx.x, CeilDiv(problem.m, Config::kTileM), CeilDiv(problem.n, Config::kTileN));
-  const int row0 = tile.m * Config::kTileM, column0 = tile.n * Config::kTileN;
+  const int row0 = tile.m * Config::kTileM;
 
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   constexpr int kWarpsN = S::kThreadsN / S::kWarpN;
   const int thread_m = warp / kWarpsN * S::kWarpM + lane / S::kWarpN;
   const int thread_n = warp % kWarpsN * S::kWarpN + lane % S::kWarpN;
 
-  using LoaderA = TileLoader<Factor::kA, typename Config::A, Config::kTileM, Config::kTileK, Config::kAContiguousInK,
-                             Config::kWidthA, Config::kThreads, S::kPitchA>;
-  using LoaderB = TileLoader<Factor::kB, typename Config::B, Config::kTileN, Config::kTileK, Config::kBContiguousInK,
-                             Config::kWidthB, Config::kThreads, S::kPitchB>;
-  LoaderA load_a(problem.a, problem.lda, row0, problem.m, problem.k);
-  LoaderB load_b(problem.b, problem.ldb, column0, problem.n, problem.k);
+  // Half of a thread's groups, and so of a tile's columns, are of either half of N.
+  using Columns = ColumnSpan<Config::kGated, Config::kTileN / 2>;
+  const Columns columns = ColumnsOf<Columns, Config::kGated, Config::kTileN>(tile.n, problem.n);
+  using LoaderA = TileLoader<Factor::kA, Span, typename Config::A, Config::kTileM, Config::kTileK,
+                             Config::kAContiguousInK, Config::kWidthA, Config::kThreads, S::kPitchA>;
+  using LoaderB = TileLoader<Factor::kB, Columns, typename Config::B, Config::kTileN, Config::kTileK,
+                             Config::kBContiguousInK, Config::kWidthB, Config::kThreads, S::kPitchB>;
+  LoaderA load_a(problem.a, problem.lda, Span{row0, problem.m}, problem.k);
+  LoaderB load_b(problem.b, problem.ldb, columns, problem.k);
 
   Accumulators<Config> acc = {};
   const int blocks = CeilDiv(problem.k, Config::kTileK);
@@ -132,14 +144,18 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
     const int row = row0 + i / 4 * (S::kThreadsM * 4) + thread_m * 4 + i % 4;
     if (row >= problem.m) continue;
 #pragma unroll
-    for (int g = 0; g < S::kGroupsN; ++g) {
-      const int column = column0 + g * (S::kThreadsN * 4) + thread_n * 4;
-      if (column >= problem.n) continue;
-      Vec<4> value;
-#pragma unroll
-      for (int j = 0; j < 4; ++j) value.at[j] = acc.at[i][g * 4 + j];
-      const Cell<4> cell{row, column, Min(4, problem.n - column)};
-      epilogue(cell, value, epilogue.Load(cell));
+    for (int g = 0; g < S::kGroupsN / (Config::kGated ? 2 : 1); ++g) {
+      const int within = g * (S::kThreadsN * 4) + thread_n * 4;
+      const int valid = columns.Valid(within);
+      if (valid <= 0) continue;
+      const Cell<4> cell{row, columns.At(within), Min(4, valid)};
+      if constexpr (Config::kGated) {
+        const int other = g + S::kGroupsN / 2;
+        const Cell<4> other_cell{row, columns.At(within + Config::kTileN / 2), cell.valid};
+        epilogue(cell, acc.Group(i, g), other_cell, acc.Group(i, other), epilogue.Load(cell));
+      } else {
+        epilogue(cell, acc.Group(i, g), epilogue.Load(cell));
+      }
     }
   }
 }

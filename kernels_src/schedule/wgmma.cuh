@@ -164,7 +164,7 @@ class TileWriter {
   }
 
  private:
-  using Staging = WarpStaging<Config::kSubtileN, Epilogue>;
+  using Staging = WarpStaging<Config::kSubtileN, Config::kGated, Epilogue>;
   static constexpr int kAcross = Config::kTileN / Config::kSubtileN;
   static constexpr int kSlices = Shape<Config>::kBlocksM * kAcross;
 

@@ -12,12 +12,13 @@ namespace {
 // Which operands of the epilogue are fetched ahead of their use, by index of the graph's input. What is fetched ahead
 // holds registers, of which a chain on a full warpgroup's accumulators has few: one access of 16-bit elements for each
 // of two passes, now and next, fits; twice that spilled. Vectors stay in L1, and the lines of a column-major matrix
-// would come one by one.
+// would come one by one. Before a gate there are two matrices' worth of each: too many.
 std::vector<bool> FetchedAhead(const Graph& graph) {
   constexpr std::int64_t kCellElements = 8, kBudgetBytes = 16;
   std::vector<bool> ahead(graph.inputs.size(), false);
   std::int64_t bytes = 0;
-  for (const Node& node : graph.epilogue) {
+  const auto gated = SplitAtGate(graph.epilogue);
+  for (const Node& node : gated ? gated->after : graph.epilogue) {
     for (const Reference& reference : node.References()) {
       if (reference.input < 0 || ahead[reference.input]) continue;
       const GraphInput& input = graph.inputs[reference.input];
@@ -67,6 +68,8 @@ class ChainWriter {
         return Define(result, BinaryText(node));
       case OpClass::kSelect:
         return Define(result, SelectText(node));
+      case OpClass::kGate:
+        return;  // between chains
       case OpClass::kCast:
         return Define(result, fmt::format("Round<{}>(v{})", DeviceType(node.dtype), node.input));
       case OpClass::kStore:
@@ -187,7 +190,22 @@ std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& wi
 }
 
 std::vector<std::string> EpilogueStatements(const Graph& graph, const AccessWidths& widths) {
-  return ChainWriter(graph, graph.epilogue, widths, FetchedAhead(graph)).Write();
+  const auto gated = SplitAtGate(graph.epilogue);
+  if (!gated) return ChainWriter(graph, graph.epilogue, widths, FetchedAhead(graph)).Write();
+  std::vector<std::string> statements = ChainWriter(graph, gated->after, widths, FetchedAhead(graph)).Write();
+  statements.insert(
+      statements.begin(),
+      fmt::format("const auto v0 = Zip<{}>(BeforeGate(cell, x), BeforeGate(other, y));", Traits(gated->gate).functor));
+  return statements;
+}
+
+std::vector<std::string> BeforeGateStatements(const Graph& graph, const AccessWidths& widths) {
+  const auto gated = SplitAtGate(graph.epilogue);
+  if (!gated) return {};
+  std::vector<std::string> statements =
+      ChainWriter(graph, gated->before, widths, std::vector<bool>(graph.inputs.size(), false)).Write();
+  statements.push_back(fmt::format("return v{};", gated->result));
+  return statements;
 }
 
 std::vector<std::string> PrologueStatements(const Graph& graph, const std::vector<Node>& chain,

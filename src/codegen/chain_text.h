@@ -29,8 +29,10 @@ struct OperandLoad {
 std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& widths);
 
 // One statement per node that is used: values are v0 (what the chain is given), v1, …; parameters are members of `p`,
-// loaded operands of `o`.
+// loaded operands of `o`. Where there is a gate, only what comes after it: v0 is what it makes of both halves.
 std::vector<std::string> EpilogueStatements(const Graph& graph, const AccessWidths& widths);
+// What either half goes through before a gate, up to the return of what the gate takes; none where there is no gate.
+std::vector<std::string> BeforeGateStatements(const Graph& graph, const AccessWidths& widths);
 // The same for one of the graph's prologues, which ends with the return of its last value.
 std::vector<std::string> PrologueStatements(const Graph& graph, const std::vector<Node>& chain,
                                             const AccessWidths& widths);

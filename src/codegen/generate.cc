@@ -43,6 +43,7 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
       fmt::format("static constexpr int kStages = {}, kGroupM = {}, kThreads = {};", config.stages, config.group_m,
                   config.threads),
       fmt::format("static constexpr int kSharedBytes = {};", config.shared_bytes),
+      fmt::format("static constexpr bool kGated = {};", graph.IsGated()),
   };
   if (config.family == Family::kWgmma) {
     lines.push_back(fmt::format("static constexpr bool kPingPong = {};", config.micro_m == config.tile_m));
@@ -99,6 +100,24 @@ std::string PrologueArgument(const std::vector<Node>& chain, std::string_view na
   return chain.empty() ? "gemmd::NoPrologue{}" : fmt::format("gemmd::{}{{p}}", name);
 }
 
+// The method for what comes before a gate, with the empty line that follows it; nothing where there is no gate.
+std::string BeforeGateText(const Graph& graph, const AccessWidths& widths) {
+  if (!graph.IsGated()) return "";
+  const std::vector<std::string> lines = {
+      "  template <int V>",
+      "  __device__ __forceinline__ Vec<V> BeforeGate(const Cell<V>& cell, const Vec<V>& v0) const {",
+      Lines(BeforeGateStatements(graph, widths), 4), "  }"};
+  return fmt::format("{}\n\n", fmt::join(lines, "\n"));
+}
+
+// What an epilogue is called with, before its operands: a cell with its values, and where there is a gate the same of
+// the other half.
+std::string CellsText(const Graph& graph) {
+  if (!graph.IsGated()) return "const Cell<V>& cell, const Vec<V>& v0";
+  return "const Cell<V>& cell, const Vec<V>& x, const Cell<V>& other,\n                                             "
+         "const Vec<V>& y";
+}
+
 // setmaxnreg needs the registers of an SM's one CTA to be fixed at entry. Beside a prologue ptxas, left its choice,
 // would spill to fit more CTAs on an SM. Other kernels leave it its choice.
 std::string LaunchBounds(const Graph& graph, const KernelConfig& config) {
@@ -145,6 +164,8 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& k
                                                      {"param_bytes", fmt::format("{}", ParamBytes(fields))},
                                                      {"operands", Lines(operands, 4)},
                                                      {"loads", Lines(loads, 8)},
+                                                     {"before_gate", BeforeGateText(graph, kernel.widths)},
+                                                     {"cells", CellsText(graph)},
                                                      {"epilogue", Lines(EpilogueStatements(graph, kernel.widths), 4)},
                                                      {"prologues", prologues},
                                                      {"prologue_a", PrologueArgument(graph.prologue_a, kPrologueA)},

@@ -59,10 +59,9 @@ absl::StatusOr<LaunchSignature> ResolveSignature(const KernelSpec& spec, const C
     signature.scalars.push_back(IsScalar(input) ? value->second : 0.0f);
     signature.inputs.push_back(std::move(input));
   }
-  for (std::size_t i = 0; i < canonical.bindings.outputs.size(); ++i) {
-    GEMMD_ASSIGN_OR_RETURN(SignatureTensor output,
-                           MakeTensor(canonical.bindings.outputs[i], canonical.graph.outputs[i].dtype,
-                                      Layout::kRowMajor, {signature.shape.m, signature.shape.n}));
+  for (OutputTensor& stored : ResolveOutputs(spec, signature.shape)) {
+    GEMMD_ASSIGN_OR_RETURN(SignatureTensor output, MakeTensor(std::move(stored.name), stored.dtype, Layout::kRowMajor,
+                                                              std::move(stored.shape)));
     signature.outputs.push_back(std::move(output));
   }
   GEMMD_RETURN_IF_ERROR(CheckScalarNames(signature, scalars));

@@ -60,7 +60,7 @@ class Canonicalizer {
     return entry->second;
   }
 
-  std::vector<Node> Chain(const std::vector<Operation>& operations, const Matrix& matrix) {
+  std::vector<Node> Chain(const std::vector<Operation>& operations, Matrix matrix) {
     std::vector<Node> nodes;
     std::map<std::string, int> values;
     for (const Operation& operation : operations) {
@@ -85,8 +85,12 @@ class Canonicalizer {
       if (operation.dtype) node.dtype = *operation.dtype;
       if (operation.kind == OpKind::kStore) {
         node.output = static_cast<int>(result_.graph.outputs.size());
-        result_.graph.outputs.push_back({node.dtype});
+        result_.graph.outputs.push_back({node.dtype, {matrix.row_axis, matrix.column_axis}});
         result_.bindings.outputs.push_back(operation.output);
+      }
+      if (Traits(operation.kind).op_class == OpClass::kGate) {
+        matrix.columns = Extent{"", *matrix.columns.literal / 2};
+        matrix.column_axis = Axis::kHalfN;
       }
       nodes.push_back(node);
       if (!operation.id.empty()) values[operation.id] = static_cast<int>(nodes.size());

@@ -29,13 +29,15 @@ std::int64_t MmaSharedBytes(const KernelConfig& config, std::int64_t element_byt
   return std::max(pipeline, epilogue);
 }
 
-absl::Status CheckSimt(const KernelConfig& config) {
+absl::Status CheckSimt(const KernelConfig& config, const Graph& graph) {
   const auto legal_tile = [](int tile) { return tile >= 32 && tile <= 256 && tile % 32 == 0; };
   GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_m), "tile_m", config.tile_m, "a multiple of 32 up to 256"));
   GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_n), "tile_n", config.tile_n, "a multiple of 32 up to 256"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.tile_k, {8, 16, 32}), "tile_k", config.tile_k, "8, 16 or 32"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_m, {4, 8}), "micro_m", config.micro_m, "4 or 8"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_n, {4, 8}), "micro_n", config.micro_n, "4 or 8"));
+  GEMMD_RETURN_IF_ERROR(Require(!graph.IsGated() || config.micro_n == 8, "micro_n", config.micro_n,
+                                "8, of which a gate's halves have 4 columns each"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.stages, {1, 2}), "stages", config.stages, "1 or 2"));
   // A warp is 4 threads along M by 8 along N.
   const int threads_m = config.tile_m / config.micro_m, threads_n = config.tile_n / config.micro_n;
@@ -93,6 +95,8 @@ absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const Devi
   GEMMD_RETURN_IF_ERROR(
       Require(OneOf(config.micro_m, {16, 32, 64, 128}), "micro_m", config.micro_m, "16, 32, 64 or 128"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_n, {32, 64, 128}), "micro_n", config.micro_n, "32, 64 or 128"));
+  GEMMD_RETURN_IF_ERROR(Require(!graph.IsGated() || config.micro_n >= 64, "micro_n", config.micro_n,
+                                "64 or 128, of which a gate's halves have at least 32 columns each"));
   GEMMD_RETURN_IF_ERROR(Require(config.micro_m <= config.tile_m, "micro_m", config.micro_m, "within tile_m"));
   GEMMD_RETURN_IF_ERROR(Require(config.micro_n <= config.tile_n, "micro_n", config.micro_n, "within tile_n"));
   const int warp_tile = config.micro_m * config.micro_n;
@@ -127,6 +131,7 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
     return InvalidArgument("config.schedule: wgmma is for sm_90a, not for {}", Name(limits.arch));
   }
   if (HasPrologue(graph)) return InvalidArgument("config.schedule: wgmma computes no prologue");
+  if (graph.IsGated()) return InvalidArgument("config.schedule: wgmma is not for a gate");
   if (!Mappable(graph, graph.a, assumptions) || !Mappable(graph, graph.b, assumptions)) {
     return InvalidArgument("config.schedule: wgmma needs lines of A and B that start on 16 bytes");
   }
@@ -183,7 +188,7 @@ absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const D
                          const Assumptions& assumptions) {
   switch (config.family) {
     case Family::kSimt:
-      GEMMD_RETURN_IF_ERROR(CheckSimt(config));
+      GEMMD_RETURN_IF_ERROR(CheckSimt(config, graph));
       break;
     case Family::kMma:
       GEMMD_RETURN_IF_ERROR(CheckMma(config, graph, limits));

@@ -80,7 +80,8 @@ KernelConfig PortableConfig(const Graph& graph) {
   config.family = Family::kSimt;
   config.tile_m = config.tile_n = 64;
   config.tile_k = 16;
-  config.micro_m = config.micro_n = 4;
+  config.micro_m = 4;
+  config.micro_n = graph.IsGated() ? 8 : 4;
   config.stages = 2;
   return Completed(config, graph);
 }

@@ -94,8 +94,11 @@ EpilogueBytes EpilogueOf(const Graph& graph) {
       if (reference.input >= 0 && reference.broadcast == Broadcast::kFull) matrices.insert(reference.input);
     }
   }
-  for (const int matrix : matrices) bytes.per_element += static_cast<double>(SizeBytes(graph.inputs[matrix].dtype));
-  for (const GraphOutput& output : graph.outputs) bytes.per_element += static_cast<double>(SizeBytes(output.dtype));
+  const auto add = [&](DType dtype, const Axes& axes) {
+    bytes.per_element += static_cast<double>(SizeBytes(dtype)) / (axes[1] == Axis::kHalfN ? 2 : 1);
+  };
+  for (const int matrix : matrices) add(graph.inputs[matrix].dtype, graph.inputs[matrix].axes);
+  for (const GraphOutput& output : graph.outputs) add(output.dtype, output.axes);
   return bytes;
 }
 

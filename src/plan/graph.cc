@@ -1,5 +1,7 @@
 #include "plan/graph.h"
 
+#include <algorithm>
+
 namespace gemmd {
 
 std::string Name(const Axes& axes) {
@@ -16,30 +18,63 @@ std::string Name(const Axes& axes) {
       case Axis::kK:
         name += 'K';
         break;
+      case Axis::kHalfN:
+        name += "N/2";
+        break;
     }
   }
   return name;
 }
 
 std::optional<Axes> AxesFromName(std::string_view name) {
-  const Axes known[] = {
-      {}, {Axis::kM}, {Axis::kN}, {Axis::kK}, {Axis::kM, Axis::kK}, {Axis::kK, Axis::kN}, {Axis::kM, Axis::kN}};
+  const Axes known[] = {{},
+                        {Axis::kM},
+                        {Axis::kN},
+                        {Axis::kK},
+                        {Axis::kHalfN},
+                        {Axis::kM, Axis::kK},
+                        {Axis::kK, Axis::kN},
+                        {Axis::kM, Axis::kN},
+                        {Axis::kM, Axis::kHalfN}};
   for (const Axes& axes : known) {
     if (Name(axes) == name) return axes;
   }
   return std::nullopt;
 }
 
-const std::optional<std::int64_t>& Graph::ExtentOf(Axis axis) const {
+std::optional<std::int64_t> Graph::ExtentOf(Axis axis) const {
   switch (axis) {
     case Axis::kM:
       return m;
     case Axis::kN:
       return n;
     case Axis::kK:
-      break;
+      return k;
+    case Axis::kHalfN:
+      return n ? std::optional(*n / 2) : std::nullopt;
   }
-  return k;
+  return std::nullopt;
+}
+
+namespace {
+
+bool IsGate(const Node& node) { return Traits(node.kind).op_class == OpClass::kGate; }
+
+}  // namespace
+
+bool Graph::IsGated() const { return std::ranges::any_of(epilogue, IsGate); }
+
+std::optional<GatedChain> SplitAtGate(const std::vector<Node>& chain) {
+  const auto gate = std::ranges::find_if(chain, IsGate);
+  if (gate == chain.end()) return std::nullopt;
+  GatedChain parts{{chain.begin(), gate}, gate->input, gate->kind, {gate + 1, chain.end()}};
+  const int value = static_cast<int>(gate - chain.begin()) + 1;  // what the gate makes
+  for (Node& node : parts.after) {
+    for (int* taken : {&node.input, &node.operand_value, &node.condition.value}) {
+      if (*taken >= 0) *taken -= value;
+    }
+  }
+  return parts;
 }
 
 }  // namespace gemmd

@@ -14,11 +14,11 @@
 
 namespace gemmd {
 
-enum class Axis { kM, kN, kK };
+enum class Axis { kM, kN, kK, kHalfN };
 
 // A tensor's extents: {} for a scalar, one of a vector, rows and columns of a matrix.
 using Axes = std::vector<Axis>;
-std::string Name(const Axes& axes);  // "M,K", "K,N", "M,N", "M", "N", "K", ""
+std::string Name(const Axes& axes);  // "M,K", "K,N", "M,N", "M,N/2", "M", "N", "N/2", "K", ""
 std::optional<Axes> AxesFromName(std::string_view name);
 
 struct GraphInput {
@@ -31,7 +31,8 @@ struct GraphInput {
 };
 
 struct GraphOutput {
-  DType dtype = DType::kF32;  // row-major [M, N]
+  DType dtype = DType::kF32;      // row-major
+  Axes axes{Axis::kM, Axis::kN};  // or kHalfN, after a gate
   friend bool operator==(const GraphOutput&, const GraphOutput&) = default;
 };
 
@@ -44,7 +45,7 @@ struct Reference {
 };
 
 // One operation in SSA form. Value 0 is what the chain is given; node i defines value i + 1. A store passes its value
-// through.
+// through. From a gate on a chain has half of its columns: nodes after it take nothing from before it.
 struct Node {
   OpKind kind = OpKind::kAdd;
   int input = 0;                             // the value it takes
@@ -78,9 +79,22 @@ struct Graph {
   std::vector<Node> prologue_a, prologue_b, epilogue;
 
   std::array<const std::vector<Node>*, 3> Chains() const { return {&prologue_a, &prologue_b, &epilogue}; }
-  const std::optional<std::int64_t>& ExtentOf(Axis axis) const;
+  std::optional<std::int64_t> ExtentOf(Axis axis) const;
+  // Whether the epilogue has a gate; n is then there, and even.
+  bool IsGated() const;
   friend bool operator==(const Graph&, const Graph&) = default;
 };
+
+// A chain with a gate, in three parts.
+struct GatedChain {
+  std::vector<Node> before;
+  int result = 0;  // the value of `before` whose halves the gate takes
+  OpKind gate = OpKind::kSwiglu;
+  std::vector<Node> after;  // its value 0 is what the gate makes
+  friend bool operator==(const GatedChain&, const GatedChain&) = default;
+};
+// Nothing where there is no gate.
+std::optional<GatedChain> SplitAtGate(const std::vector<Node>& chain);
 
 // The user's names, by index of the graph.
 struct Bindings {

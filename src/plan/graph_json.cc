@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kGraphVersion = 3;
+constexpr int kGraphVersion = 4;
 
 template <typename T>
 json OrNull(const std::optional<T>& value) {
@@ -75,10 +75,22 @@ bool IsWellFormed(const Node& node, const std::vector<GraphInput>& inputs) {
          conditions == int{Traits(node.kind).op_class == OpClass::kSelect};
 }
 
+// Whether a node after a gate, of value `first_value`, takes nothing from before it, and one before (0) no half of N.
+bool KeepsToItsHalf(const Node& node, const Graph& graph, int first_value) {
+  const auto has_half = [](const Axes& axes) { return !axes.empty() && axes.back() == Axis::kHalfN; };
+  if (node.output >= 0 && has_half(graph.outputs[node.output].axes) != (first_value > 0)) return false;
+  for (const Reference& reference : node.References()) {
+    if (reference.value >= 0 && reference.value < first_value) return false;
+    if (reference.input >= 0 && first_value == 0 && has_half(graph.inputs[reference.input].axes)) return false;
+  }
+  return node.input >= first_value;
+}
+
 // `outputs`: how many the chain may store to; none for a prologue.
 std::vector<Node> ReadChain(ArtifactReader& reader, const json& list, const Graph& graph, std::size_t outputs) {
   const int inputs = static_cast<int>(graph.inputs.size()), last_output = static_cast<int>(outputs) - 1;
   std::vector<Node> chain;
+  int first_value = 0;  // that a node may take: what a gate makes, after it
   for (const json& entry : list) {
     Node node;
     const OpTraits* traits = FindOp(reader.Text(entry, "op"), reader.Text(entry, "form"));
@@ -101,11 +113,14 @@ std::vector<Node> ReadChain(ArtifactReader& reader, const json& list, const Grap
     node.dtype = reader.Named<DType>(entry, "dtype", DTypeFromName);
     const bool stores = node.kind == OpKind::kStore;
     node.output = reader.Int(entry, "output", stores ? 0 : -1, stores ? last_output : -1);
-    if (!reader.status().ok() || !IsWellFormed(node, graph.inputs)) {
+    const bool gate = traits->op_class == OpClass::kGate;
+    if (!reader.status().ok() || !IsWellFormed(node, graph.inputs) || !KeepsToItsHalf(node, graph, first_value) ||
+        (gate && (first_value > 0 || outputs == 0 || graph.n.value_or(1) % 2 != 0))) {
       reader.Fail("operand");
       return chain;
     }
     chain.push_back(node);
+    if (gate) first_value = static_cast<int>(chain.size());
   }
   return chain;
 }
@@ -136,7 +151,9 @@ std::string GraphToJson(const Graph& graph) {
     root["inputs"].push_back(
         {{"dtype", Name(input.dtype)}, {"layout", Name(input.layout)}, {"axes", Name(input.axes)}});
   }
-  for (const GraphOutput& output : graph.outputs) root["outputs"].push_back({{"dtype", Name(output.dtype)}});
+  for (const GraphOutput& output : graph.outputs) {
+    root["outputs"].push_back({{"dtype", Name(output.dtype)}, {"axes", Name(output.axes)}});
+  }
   return root.dump();
 }
 
@@ -154,7 +171,9 @@ absl::StatusOr<Graph> GraphFromJson(std::string_view text) {
                             reader.Named<Axes>(input, "axes", AxesFromName)});
   }
   for (const json& output : reader.List(root, "outputs")) {
-    graph.outputs.push_back({reader.Named<DType>(output, "dtype", DTypeFromName)});
+    graph.outputs.push_back(
+        {reader.Named<DType>(output, "dtype", DTypeFromName), reader.Named<Axes>(output, "axes", AxesFromName)});
+    if (graph.outputs.back().axes.size() != 2) reader.Fail("axes");
   }
   const int last_input = static_cast<int>(graph.inputs.size()) - 1;
   graph.a = reader.Int(root, "a", 0, last_input);

@@ -32,7 +32,7 @@ Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::str
     manifest.inputs.push_back({"", input.dtype, input.layout, Name(input.axes)});
   }
   for (const GraphOutput& output : graph.outputs) {
-    manifest.outputs.push_back({"", output.dtype, Layout::kRowMajor, "M,N"});
+    manifest.outputs.push_back({"", output.dtype, Layout::kRowMajor, Name(output.axes)});
   }
   Variant variant;
   for (std::size_t i = 0; i < plan.kernels.size(); ++i) {

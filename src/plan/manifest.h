@@ -87,7 +87,7 @@ struct ManifestTensor {
   std::string name;  // the user's, filled when it is handed out; empty inside the cache
   DType dtype = DType::kF32;
   Layout layout = Layout::kRowMajor;
-  std::string extents;  // "M,K", "K,N", "M,N", "M", "N", "K" or "" for a scalar
+  std::string extents;  // "M,K", "K,N", "M,N", "M,N/2", "M", "N", "N/2", "K" or "" for a scalar
   friend bool operator==(const ManifestTensor&, const ManifestTensor&) = default;
 };
 

@@ -18,13 +18,21 @@ int MatrixWidth(DType dtype, const std::optional<std::int64_t>& contiguous_exten
   return aligned && contiguous_extent && *contiguous_extent % width == 0 ? width : 1;
 }
 
+// In the chain of a gate both halves of N are begun at once: the second must start on 16 bytes too.
+std::optional<std::int64_t> AlignedExtent(const Graph& graph, Axis axis) {
+  return graph.ExtentOf(axis == Axis::kN && graph.IsGated() ? Axis::kHalfN : axis);
+}
+
 int InputWidth(const Graph& graph, const GraphInput& input, const Assumptions& assumptions) {
   if (input.axes.empty()) return 1;
   if (input.axes.size() == 1) {
-    return assumptions.pointer_alignment_bytes >= kAccessBytes ? FullWidth(input.dtype) : 1;
+    const int width = FullWidth(input.dtype);
+    const bool halves = input.axes[0] == Axis::kN && graph.IsGated();
+    if (halves && *AlignedExtent(graph, Axis::kN) % width != 0) return 1;
+    return assumptions.pointer_alignment_bytes >= kAccessBytes ? width : 1;
   }
   const Axis contiguous = input.layout == Layout::kRowMajor ? input.axes[1] : input.axes[0];
-  return MatrixWidth(input.dtype, graph.ExtentOf(contiguous), assumptions);
+  return MatrixWidth(input.dtype, AlignedExtent(graph, contiguous), assumptions);
 }
 
 void AddConfig(Digest& digest, const KernelConfig& config) {
@@ -72,7 +80,7 @@ AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions) {
   AccessWidths widths;
   for (const GraphInput& input : graph.inputs) widths.inputs.push_back(InputWidth(graph, input, assumptions));
   for (const GraphOutput& output : graph.outputs) {
-    widths.outputs.push_back(MatrixWidth(output.dtype, graph.n, assumptions));
+    widths.outputs.push_back(MatrixWidth(output.dtype, AlignedExtent(graph, output.axes[1]), assumptions));
   }
   return widths;
 }

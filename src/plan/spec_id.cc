@@ -43,7 +43,9 @@ std::string SpecId(const Graph& graph) {
     digest.Add("dtype", Name(input.dtype)).Add("layout", Name(input.layout)).Add("axes", Name(input.axes));
   }
   digest.Add("outputs", static_cast<std::int64_t>(graph.outputs.size()));
-  for (const GraphOutput& output : graph.outputs) digest.Add("dtype", Name(output.dtype));
+  for (const GraphOutput& output : graph.outputs) {
+    digest.Add("dtype", Name(output.dtype)).Add("axes", Name(output.axes));
+  }
   AddChain(digest, "prologue_a", graph.prologue_a);
   AddChain(digest, "prologue_b", graph.prologue_b);
   AddChain(digest, "epilogue", graph.epilogue);

@@ -33,6 +33,7 @@ std::string NodeText(const Graph& graph, const Node& node) {
   for (const float param : node.params) text += fmt::format(" {}", param);
   switch (traits.op_class) {
     case OpClass::kUnary:
+    case OpClass::kGate:
       break;
     case OpClass::kBinary:
       text += " " + ArgumentText(graph, node);

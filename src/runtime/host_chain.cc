@@ -44,7 +44,11 @@ void StoreBlock(DType dtype, std::span<const float> values, const Block& block, 
 
 }  // namespace
 
-HostChain::HostChain(const Graph& graph, const std::vector<Node>& chain) : graph_(graph), chain_(chain) {
+HostChain::HostChain(const Graph& graph, const std::vector<Node>& chain)
+    : HostChain(graph, chain, static_cast<int>(chain.size())) {}
+
+HostChain::HostChain(const Graph& graph, const std::vector<Node>& chain, int result)
+    : graph_(graph), chain_(chain), result_(result) {
   const std::size_t values = chain.size() + 1;
   origin_.resize(values, 0);
   slot_.resize(values, -1);
@@ -69,7 +73,8 @@ HostChain::HostChain(const Graph& graph, const std::vector<Node>& chain) : graph
   }
 }
 
-// By value: the last node that reads it; past the end for a stored one, since stores wait for the end of the chain.
+// By value: the last node that reads it; past the end for the result, and for a stored one, since stores wait for the
+// end of the chain.
 std::vector<int> HostChain::Lifetimes() const {
   std::vector<int> last_use(origin_.size(), -1);
   for (std::size_t i = 0; i < chain_.size(); ++i) {
@@ -81,6 +86,7 @@ std::vector<int> HostChain::Lifetimes() const {
       last = std::max(last, use);
     }
   }
+  last_use[static_cast<std::size_t>(origin_[static_cast<std::size_t>(result_)])] = std::numeric_limits<int>::max();
   return last_use;
 }
 
@@ -113,6 +119,7 @@ class HostChain::Evaluation {
         return EvaluateWhere(Resolve(node.condition, scratch_.back()), in, Argument(node), out);
       case OpClass::kCast:
         return RoundTo(node.dtype, in, out);
+      case OpClass::kGate:  // between chains
       case OpClass::kStore:
         return;
     }
@@ -169,7 +176,7 @@ std::span<const float> HostChain::Run(const HostTensors& tensors, const Block& b
     const auto output = static_cast<std::size_t>(node.output);
     StoreBlock(graph_.outputs[output].dtype, evaluation.ValueOf(node.input), block, tensors.outputs[output]);
   }
-  return evaluation.ValueOf(static_cast<int>(chain_.size()));
+  return evaluation.ValueOf(result_);
 }
 
 }  // namespace gemmd

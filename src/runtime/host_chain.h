@@ -21,10 +21,11 @@ struct HostTensors {
 // share it; the graph must outlive it.
 class HostChain {
  public:
-  // `chain` is one of the graph's.
+  // `chain` is one of the graph's, or of those that it splits into; its result is its last value, or that given.
   HostChain(const Graph& graph, const std::vector<Node>& chain);
+  HostChain(const Graph& graph, const std::vector<Node>& chain, int result);
 
-  // Applies the chain to `given`, the row-major block of its matrix, and returns its last value, which lasts as long as
+  // Applies the chain to `given`, the row-major block of its matrix, and returns its result, which lasts as long as
   // `given` and until `scratch` is used again. Every operand of the block is read before anything is stored, so an
   // output may lie on an operand. `scratch` keeps its memory between calls.
   std::span<const float> Run(const HostTensors& tensors, const Block& block, std::span<const float> given,
@@ -36,6 +37,7 @@ class HostChain {
 
   const Graph& graph_;
   const std::vector<Node>& chain_;
+  const int result_;
   std::vector<int> origin_;  // by value: the value it is a copy of (a store passes its value through), or itself
   std::vector<int> slot_;    // by value: its scratch array; -1 for value 0 and for copies
   int slots_ = 0;            // beside them a chain has one for an operand and one for a condition

@@ -3,7 +3,9 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/status.h"
 #include "runtime/pointwise.h"
@@ -23,7 +25,7 @@ using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::Row
 using ColumnMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
 
 struct Scratch {
-  std::vector<float> a, b, accumulator;
+  std::vector<float> a, b, accumulator, other;  // `other`: of the second half of N
   std::vector<std::vector<float>> chain;
 };
 
@@ -48,9 +50,12 @@ class Interpreter {
         deadline_(deadline),
         prologue_a_(graph, graph.prologue_a),
         prologue_b_(graph, graph.prologue_b),
-        epilogue_(graph, graph.epilogue) {
+        gated_(SplitAtGate(graph.epilogue)),
+        columns_(gated_ ? shape.n / 2 : shape.n),
+        epilogue_(graph, gated_ ? gated_->after : graph.epilogue) {
+    if (gated_) before_gate_.emplace(graph, gated_->before, gated_->result);
     tile_rows_ = (shape.m + kTileRows - 1) / kTileRows;
-    tile_columns_ = (shape.n + kTileColumns - 1) / kTileColumns;
+    tile_columns_ = (columns_ + kTileColumns - 1) / kTileColumns;
   }
 
   absl::Status Run(int threads) {
@@ -76,26 +81,39 @@ class Interpreter {
       block.row = tile % tile_rows_ * kTileRows;
       block.column = tile / tile_rows_ * kTileColumns;
       block.rows = std::min(kTileRows, shape_.m - block.row);
-      block.columns = std::min(kTileColumns, shape_.n - block.column);
-      scratch.accumulator.assign(static_cast<std::size_t>(block.rows * block.columns), 0.0f);
-      for (std::int64_t k = 0; k < shape_.k; k += kBlockK) {
-        if (expired_ || absl::Now() >= deadline_) {
-          expired_ = true;
-          return;
-        }
-        Accumulate(block, k, std::min(kBlockK, shape_.k - k), &scratch);
+      block.columns = std::min(kTileColumns, columns_ - block.column);
+      if (!Multiply(block, &scratch, &scratch.accumulator)) return;
+      if (gated_) {
+        Block other = block;
+        other.column += columns_;
+        if (!Multiply(other, &scratch, &scratch.other)) return;
+        ThroughGate(block, other, &scratch);
       }
       RunEpilogue(block, &scratch);
     }
   }
 
-  // accumulator += A[block rows, k .. k + depth] * B[k .. k + depth, block columns]
-  void Accumulate(const Block& block, std::int64_t k, std::int64_t depth, Scratch* scratch) const {
+  // Fills `sums` with the block of A * B; false past the deadline.
+  bool Multiply(const Block& block, Scratch* scratch, std::vector<float>* sums) {
+    sums->assign(static_cast<std::size_t>(block.rows * block.columns), 0.0f);
+    for (std::int64_t k = 0; k < shape_.k; k += kBlockK) {
+      if (expired_ || absl::Now() >= deadline_) {
+        expired_ = true;
+        return false;
+      }
+      Accumulate(block, k, std::min(kBlockK, shape_.k - k), scratch, sums);
+    }
+    return true;
+  }
+
+  // sums += A[block rows, k .. k + depth] * B[k .. k + depth, block columns]
+  void Accumulate(const Block& block, std::int64_t k, std::int64_t depth, Scratch* scratch,
+                  std::vector<float>* sums) const {
     const Layout a = LoadFactor(graph_.a, graph_.prologue_a.empty() ? nullptr : &prologue_a_,
                                 {block.row, k, block.rows, depth}, &scratch->a, &scratch->chain);
     const Layout b = LoadFactor(graph_.b, graph_.prologue_b.empty() ? nullptr : &prologue_b_,
                                 {k, block.column, depth, block.columns}, &scratch->b, &scratch->chain);
-    Eigen::Map<RowMajor> sum(scratch->accumulator.data(), block.rows, block.columns);
+    Eigen::Map<RowMajor> sum(sums->data(), block.rows, block.columns);
     WithMatrix(a, scratch->a, block.rows, depth, [&](const auto& left) {
       WithMatrix(b, scratch->b, depth, block.columns, [&](const auto& right) { sum.noalias() += left * right; });
     });
@@ -130,6 +148,17 @@ class Interpreter {
     }
   }
 
+  // Puts both halves through what comes before the gate, and leaves what it makes of them in the accumulator.
+  void ThroughGate(const Block& block, const Block& other, Scratch* scratch) const {
+    for (const auto& [half, sums] : {std::pair(block, &scratch->accumulator), std::pair(other, &scratch->other)}) {
+      ByRows(half, *sums, [&](const Block& rows, std::span<float> values) {
+        const std::span<const float> result = before_gate_->Run(tensors_, rows, values, &scratch->chain);
+        if (result.data() != values.data()) std::ranges::copy(result, values.begin());
+      });
+    }
+    EvaluateGate(gated_->gate, scratch->accumulator, scratch->other, scratch->accumulator);
+  }
+
   void RunEpilogue(const Block& tile, Scratch* scratch) const {
     ByRows(tile, scratch->accumulator, [&](const Block& rows, std::span<const float> sums) {
       epilogue_.Run(tensors_, rows, sums, &scratch->chain);
@@ -140,7 +169,11 @@ class Interpreter {
   const GemmShape shape_;
   const HostTensors& tensors_;
   const absl::Time deadline_;
-  const HostChain prologue_a_, prologue_b_, epilogue_;
+  const HostChain prologue_a_, prologue_b_;
+  const std::optional<GatedChain> gated_;
+  const std::int64_t columns_;            // of the result: half of N where there is a gate
+  std::optional<HostChain> before_gate_;  // over either half
+  const HostChain epilogue_;              // after the gate where there is one
   std::int64_t tile_rows_ = 0, tile_columns_ = 0;
   std::atomic<std::int64_t> next_tile_{0};
   std::atomic<bool> expired_{false};

@@ -142,6 +142,10 @@ void Evaluate(OpKind kind, std::span<const float> params, std::span<const float>
     case OpKind::kSquare:
       return unary([](float x) { return x * x; });
     case OpKind::kWhere:
+    case OpKind::kSwiglu:
+    case OpKind::kGegluErf:
+    case OpKind::kGegluTanh:
+    case OpKind::kReglu:
     case OpKind::kCast:
     case OpKind::kStore:
       return;
@@ -163,6 +167,16 @@ void EvaluateBinary(OpKind kind, std::span<const float> in, std::span<const floa
 void EvaluateBinary(OpKind kind, std::span<const float> in, float argument, std::span<float> out) {
   Evaluate(
       kind, {}, in, [argument](std::size_t) { return argument; }, out);
+}
+
+void EvaluateGate(OpKind kind, std::span<const float> left, std::span<const float> right, std::span<float> out) {
+  const auto apply = [&](auto activation) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = activation(left[i]) * right[i];
+  };
+  if (kind == OpKind::kSwiglu) return apply([](float x) { return x * Sigmoid(x); });
+  if (kind == OpKind::kGegluErf) return apply(GeluErf);
+  if (kind == OpKind::kGegluTanh) return apply(GeluTanh);
+  apply([](float x) { return x < 0.0f ? 0.0f : x; });
 }
 
 void EvaluateWhere(std::span<const float> condition, std::span<const float> in, std::span<const float> otherwise,

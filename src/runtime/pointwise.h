@@ -16,6 +16,9 @@ void EvaluateUnary(OpKind kind, std::span<const float> params, std::span<const f
 void EvaluateBinary(OpKind kind, std::span<const float> in, std::span<const float> argument, std::span<float> out);
 void EvaluateBinary(OpKind kind, std::span<const float> in, float argument, std::span<float> out);
 
+// out[i] = activation(left[i]) * right[i]. `out` may be either. Requires an operation of class kGate.
+void EvaluateGate(OpKind kind, std::span<const float> left, std::span<const float> right, std::span<float> out);
+
 // out[i] = in[i] where condition[i] is not 0, else otherwise[i]. `out` may be any of them.
 void EvaluateWhere(std::span<const float> condition, std::span<const float> in, std::span<const float> otherwise,
                    std::span<float> out);

@@ -25,8 +25,10 @@ absl::StatusOr<Lines> LinesOf(const ManifestTensor& tensor, const GemmShape& sha
   if (tensor.extents == "M,K") return matrix(shape.m, shape.k);
   if (tensor.extents == "K,N") return matrix(shape.k, shape.n);
   if (tensor.extents == "M,N") return matrix(shape.m, shape.n);
+  if (tensor.extents == "M,N/2") return matrix(shape.m, shape.n / 2);
   if (tensor.extents == "M") return Lines{1, shape.m, false};
   if (tensor.extents == "N") return Lines{1, shape.n, false};
+  if (tensor.extents == "N/2") return Lines{1, shape.n / 2, false};
   if (tensor.extents == "K") return Lines{1, shape.k, false};
   return Internal("the manifest has a tensor of extents \"{}\"", tensor.extents);
 }
@@ -115,7 +117,7 @@ absl::StatusOr<CheckedTensor> PlaceTensor(const ManifestTensor& tensor, std::str
   CheckedTensor checked;
   checked.label = tensor.name.empty() ? fmt::format("{} {}", role, index) : fmt::format("{} \"{}\"", role, tensor.name);
   checked.dtype = tensor.dtype;
-  checked.full = tensor.extents == "M,N" && tensor.layout == Layout::kRowMajor;
+  checked.full = (tensor.extents == "M,N" || tensor.extents == "M,N/2") && tensor.layout == Layout::kRowMajor;
   GEMMD_ASSIGN_OR_RETURN(const Lines lines, LinesOf(tensor, shape));
   if (tensor.extents.empty()) return checked;  // a scalar travels by value
   checked.placed.lines = lines.count;

@@ -22,7 +22,7 @@ bool FitsF32(double value) {
 class ChainCheck {
  public:
   ChainCheck(const KernelSpec& spec, const std::vector<Operation>& chain, const ChainScope& scope, CheckState& state)
-      : spec_(spec), chain_(chain), scope_(scope), state_(state) {}
+      : spec_(spec), chain_(chain), scope_(scope), state_(state), columns_(scope.columns) {}
 
   void Run() {
     if (chain_.size() > kMaxChainOperations) {
@@ -66,6 +66,10 @@ class ChainCheck {
         Refuse(operation.dtype.has_value(), index, "dtype");
         CheckArgument(index);
         CheckReference(index, "condition", operation.condition);
+        break;
+      case OpClass::kGate:
+        Refuse(operation.dtype.has_value(), index, "dtype");
+        CheckGate(index);
         break;
       case OpClass::kCast:
         CheckTargetDType(index);
@@ -144,6 +148,8 @@ class ChainCheck {
     const auto value = ids_.find(name);
     if (value != ids_.end()) {
       sources_[index].push_back(value->second);
+    } else if (ids_before_gate_.contains(name)) {
+      ReportBeforeGate(place, name);
     } else if (spec_.inputs.contains(name)) {
       CheckSpread(name, *CheckInputName(spec_, name, place, state_), place);
     } else {
@@ -154,17 +160,44 @@ class ChainCheck {
   }
 
   void CheckSpread(const std::string& name, const TensorSpec& tensor, const std::string& place) {
-    if (!scope_.rows || !scope_.columns) return;
-    if (BroadcastOf(spec_, tensor, *scope_.rows, *scope_.columns)) return;
+    if (!scope_.rows || !columns_) return;
+    if (BroadcastOf(spec_, tensor, *scope_.rows, *columns_)) return;
     std::string shape;
     for (const ShapeEntry& entry : tensor.shape) {
       const auto extent = ExtentOf(spec_, entry);
       if (!extent) return;  // reported with the input
       shape += (shape.empty() ? "" : ", ") + Describe(*extent);
     }
-    const std::string rows = Describe(*scope_.rows), columns = Describe(*scope_.columns);
+    const std::string rows = Describe(*scope_.rows), columns = Describe(*columns_);
     state_.Add(place, fmt::format("{} of shape [{}]", Quote(name), shape),
                fmt::format("[], [{}], [{}] or [{}, {}]", columns, rows, rows, columns));
+  }
+
+  // From here on the chain has half of its columns.
+  void CheckGate(std::size_t index) {
+    const std::string place = ElementPlace(scope_.place, index);
+    const std::string name = NameOf(chain_[index]);
+    if (scope_.role == ChainRole::kPrologue) {
+      state_.Add(place, name, "an operation of a prologue");
+      return;
+    }
+    if (gated_) {
+      state_.Add(place, "a second pair of halves", "one for a chain");
+      return;
+    }
+    gated_ = true;
+    ids_before_gate_.swap(ids_);
+    if (!columns_) return;
+    if (!columns_->literal) {
+      state_.AddUnimplemented(place, fmt::format("{} of a dynamic {}", name, Describe(*columns_)),
+                              "implemented; of a literal one it is");
+      columns_.reset();
+    } else if (*columns_->literal % 2 != 0) {
+      state_.Add(place, fmt::format("{} columns", Describe(*columns_)), fmt::format("an even number, for {}", name));
+      columns_.reset();
+    } else {
+      columns_ = Extent{"", *columns_->literal / 2};
+    }
   }
 
   void CheckTargetDType(std::size_t index) {
@@ -200,9 +233,18 @@ class ChainCheck {
     if (input.empty()) return static_cast<int>(index) - 1;
     const auto found = ids_.find(input);
     if (found != ids_.end()) return found->second;
+    if (ids_before_gate_.contains(input)) {
+      ReportBeforeGate(Place(index, "input"), input);
+      return static_cast<int>(index) - 1;
+    }
     state_.Add(Place(index, "input"), Quote(input), "the id of an earlier operation", state_.Suggest(input, ids_));
     broken_link_ = true;
     return static_cast<int>(index) - 1;
+  }
+
+  void ReportBeforeGate(const std::string& place, const std::string& id) {
+    broken_link_ = true;
+    state_.Add(place, Quote(id) + ", a value of both halves,", "a value of half of the columns");
   }
 
   void CheckId(std::size_t index) {
@@ -214,7 +256,8 @@ class ChainCheck {
       state_.Add(place, Quote(id) + ", the name of an input,", "free for an id");
       return;
     }
-    if (!ids_.emplace(id, static_cast<int>(index)).second) state_.Add(place, Quote(id), "unique in the chain");
+    if (ids_before_gate_.contains(id) || !ids_.emplace(id, static_cast<int>(index)).second)
+      state_.Add(place, Quote(id), "unique in the chain");
   }
 
   void CheckEverythingIsStored() {
@@ -255,7 +298,9 @@ class ChainCheck {
   const std::vector<Operation>& chain_;
   const ChainScope& scope_;
   CheckState& state_;
-  std::map<std::string, int> ids_;
+  std::map<std::string, int> ids_, ids_before_gate_;
+  bool gated_ = false;
+  std::optional<Extent> columns_;  // of the value that the chain has come to
   std::set<std::string> outputs_;
   std::vector<std::vector<int>> sources_;  // by operation: those whose values it takes; -1 for what the chain is given
   bool broken_link_ = false;

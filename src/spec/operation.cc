@@ -57,6 +57,10 @@ constexpr OpTraits kTable[] = {
     {OpKind::kAbs, "abs", "", OpClass::kUnary, "Abs", "|x|"},
     {OpKind::kNeg, "neg", "", OpClass::kUnary, "Neg", "-x"},
     {OpKind::kSquare, "square", "", OpClass::kUnary, "Square", "x * x"},
+    {OpKind::kSwiglu, "swiglu", "", OpClass::kGate, "Swiglu", "silu(x) * y"},
+    {OpKind::kGegluErf, "geglu", "erf", OpClass::kGate, "GegluErf", "gelu(x) * y"},
+    {OpKind::kGegluTanh, "geglu", "tanh", OpClass::kGate, "GegluTanh", "gelu(x) * y"},
+    {OpKind::kReglu, "reglu", "", OpClass::kGate, "Reglu", "relu(x) * y"},
     {OpKind::kCast, "cast", "", OpClass::kCast, "Cast", "x rounded to dtype"},
     {OpKind::kStore, "store", "", OpClass::kStore, "Store", "x, written to output rounded to dtype"},
 };
@@ -81,6 +85,13 @@ const OpTraits& Traits(OpKind kind) { return kTable[static_cast<int>(kind)]; }
 bool TakesArgument(OpKind kind) {
   const OpClass op_class = Traits(kind).op_class;
   return op_class == OpClass::kBinary || op_class == OpClass::kSelect;
+}
+
+OpKind ActivationOf(OpKind gate) {
+  if (gate == OpKind::kSwiglu) return OpKind::kSilu;
+  if (gate == OpKind::kGegluErf) return OpKind::kGeluErf;
+  if (gate == OpKind::kGegluTanh) return OpKind::kGeluTanh;
+  return OpKind::kRelu;
 }
 
 const OpTraits* FindOp(std::string_view name, std::optional<std::string_view> form) {

@@ -52,6 +52,10 @@ enum class OpKind {
   kAbs,
   kNeg,
   kSquare,
+  kSwiglu,
+  kGegluErf,
+  kGegluTanh,
+  kReglu,
   kCast,
   kStore
 };
@@ -86,6 +90,7 @@ enum class OpClass {
   kUnary,   // its parameters
   kBinary,  // exactly one of `value` and `operand`; `scale` with an operand
   kSelect,  // those of a binary one and `condition`
+  kGate,    // none; halves the columns
   kCast,    // `dtype`
   kStore,   // `output`, `dtype`
 };
@@ -103,7 +108,7 @@ struct OpTraits {
   std::string_view form;  // tells rows of one name apart ("erf", "tanh"); the first row of a name is its default
   OpClass op_class;
   std::string_view functor;  // the device function in kernels_src/numeric/ops.cuh, e.g. "GeluErf"
-  std::string_view formula;  // for the reference documentation; y is the second argument, c the condition
+  std::string_view formula;  // for the reference documentation; y: the second argument or half, c: the condition
   std::span<const OpParam> params{};
 };
 
@@ -111,6 +116,8 @@ std::span<const OpTraits> OpTable();
 const OpTraits& Traits(OpKind kind);
 // Takes a second argument: of class kBinary or kSelect.
 bool TakesArgument(OpKind kind);
+// What a gate puts the first half of the columns through, before it multiplies the second by it. Requires class kGate.
+OpKind ActivationOf(OpKind gate);
 // The row for a name and an optional form; nothing if either is unknown.
 const OpTraits* FindOp(std::string_view name, std::optional<std::string_view> form);
 

@@ -77,4 +77,15 @@ absl::StatusOr<std::vector<std::int64_t>> ResolveTensor(const KernelSpec& spec, 
   return extents;
 }
 
+std::vector<OutputTensor> ResolveOutputs(const KernelSpec& spec, const GemmShape& shape) {
+  std::vector<OutputTensor> outputs;
+  std::int64_t columns = shape.n;
+  for (const Operation& operation : spec.epilogue) {
+    if (Traits(operation.kind).op_class == OpClass::kGate) columns /= 2;
+    if (operation.kind != OpKind::kStore) continue;
+    outputs.push_back({operation.output, operation.dtype.value_or(DType::kF32), {shape.m, columns}});
+  }
+  return outputs;
+}
+
 }  // namespace gemmd

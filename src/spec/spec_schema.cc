@@ -141,6 +141,8 @@ Json FieldsOf(const std::vector<const OpTraits*>& forms) {
       properties["condition"] = Described(Reference("identifier"), "c: an input, or the id of an earlier operation");
       then["required"] = {"condition"};
       break;
+    case OpClass::kGate:
+      break;
     case OpClass::kCast:
       properties["dtype"] = Described(Reference("dtype"), "What to round to");
       then["required"] = {"dtype"};
@@ -192,10 +194,14 @@ Json Epilogue() {
 }
 
 Json Prologue() {
-  const auto chain = [](std::string_view description) {
+  Json others = Json::array();
+  for (const OpTraits& row : OpTable()) {
+    const bool other = row.op_class == OpClass::kStore || row.op_class == OpClass::kGate;
+    if (other && FormsOf(row.name).front() == &row) others.push_back(row.name);
+  }
+  const auto chain = [&](std::string_view description) {
     Json schema = Chain(description);
-    const std::string_view store = Traits(OpKind::kStore).name;
-    schema["items"] = {{"allOf", {Reference("operation"), {{"properties", {{"op", {{"not", {{"const", store}}}}}}}}}}};
+    schema["items"] = {{"allOf", {Reference("operation"), {{"properties", {{"op", {{"not", {{"enum", others}}}}}}}}}}};
     return schema;
   };
   return Object("From the loads to the multiply",

@@ -38,4 +38,12 @@ absl::StatusOr<GemmShape> ResolveShape(const KernelSpec& spec, const std::map<st
 absl::StatusOr<std::vector<std::int64_t>> ResolveTensor(const KernelSpec& spec, const TensorSpec& tensor,
                                                         const std::map<std::string, std::int64_t>& dims);
 
+// What a valid spec stores, in order: row-major [M, N], or [M, N / 2] after a gate.
+struct OutputTensor {
+  std::string name;
+  DType dtype = DType::kF32;
+  std::vector<std::int64_t> shape;
+};
+std::vector<OutputTensor> ResolveOutputs(const KernelSpec& spec, const GemmShape& shape);
+
 }  // namespace gemmd

@@ -74,6 +74,31 @@ class RunTest(DaemonTest):
         expected = np.where(total > 0.5, 2 * total / (1 + np.exp(-total)), total)
         np.testing.assert_allclose(outputs["out"], expected, rtol=1e-5, atol=1e-5)
 
+    def test_run_multiplies_the_halves_of_a_gate(self):
+        random = np.random.default_rng(9)
+        x = random.standard_normal((33, 40), dtype=np.float32)
+        w = random.standard_normal((40, 150), dtype=np.float32)
+        gain = random.standard_normal(75, dtype=np.float32)
+        spec = {
+            "version": 1,
+            "dims": {"M": "dynamic", "N": 150, "H": 75},
+            "inputs": {"x": {"dtype": "f32", "shape": ["M", 40]}, "w": {"dtype": "f32", "shape": [40, "N"]},
+                       "gain": {"dtype": "f32", "shape": ["H"]}},
+            "matmul": {"a": "x", "b": "w"},
+            "epilogue": [
+                {"op": "store", "output": "both", "dtype": "f32"},
+                {"op": "swiglu"},
+                {"op": "mul", "operand": "gain"},
+                {"op": "store", "output": "out", "dtype": "f32"},
+            ],
+        }
+        _, outputs = specs.collect_outputs(
+            self.stub.Run(specs.run_requests(spec, {"x": x, "w": w, "gain": gain}, {"M": 33})))
+        both = x.astype(np.float64) @ w
+        left, right = both[:, :75], both[:, 75:]
+        np.testing.assert_allclose(outputs["both"], both, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(outputs["out"], left / (1 + np.exp(-left)) * right * gain, rtol=1e-4, atol=1e-4)
+
     def test_run_still_compiles_and_caches_the_cuda_kernel(self):
         specs.collect_outputs(self.run_linear(self.linear))
         summary, _ = specs.collect_outputs(self.run_linear(self.linear))

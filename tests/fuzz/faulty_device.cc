@@ -73,9 +73,9 @@ absl::StatusOr<LaunchResult> FaultyDevice::Launch(const LaunchRequest& request, 
   const auto in_place = std::find_if(request.outputs.begin(), request.outputs.end(), lies_on_input);
   const bool wants_in_place = fault_ == Fault::kWrongWhereInPlace && in_place != request.outputs.end();
   const TensorBinding& output = wants_in_place ? *in_place : request.outputs.front();
-  const std::int64_t element_bytes =
-      SizeBytes(manifest.outputs[static_cast<std::size_t>(&output - request.outputs.data())].dtype);
-  const std::int64_t line_bytes = request.shape.n * element_bytes;
+  const ManifestTensor& stored = manifest.outputs[static_cast<std::size_t>(&output - request.outputs.data())];
+  const std::int64_t element_bytes = SizeBytes(stored.dtype);
+  const std::int64_t line_bytes = (stored.extents == "M,N/2" ? request.shape.n / 2 : request.shape.n) * element_bytes;
   const std::int64_t pitch_bytes = std::max(output.leading_dimension * element_bytes, line_bytes);
   const std::int64_t end = (request.shape.m - 1) * pitch_bytes + line_bytes;
   std::array<std::byte, 4> before{};

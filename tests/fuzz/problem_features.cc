@@ -70,7 +70,9 @@ std::set<std::string> FeaturesOf(const DeviceProblem& problem, const CanonicalSp
 
 std::set<std::string> OperationFeatures() {
   std::set<std::string> features;
-  for (const OpTraits& traits : OpTable()) features.insert(OperationFeature(traits));
+  for (const OpTraits& traits : OpTable()) {
+    if (traits.op_class != OpClass::kGate) features.insert(OperationFeature(traits));  // gates are not drawn
+  }
   return features;
 }
 

@@ -63,7 +63,7 @@ class ChainDrawing {
   absl::Status Continue(std::size_t wanted) {
     if (prologue_ == nullptr && random_.Chance(0.12) && !EndsStored()) return Store();
     const OpKind kind = random_.Pick(OpTable()).kind;
-    if (kind == OpKind::kStore) return absl::OkStatus();
+    if (kind == OpKind::kStore || Traits(kind).op_class == OpClass::kGate) return absl::OkStatus();
     if (Traits(kind).op_class == OpClass::kSelect && chain_.size() + 3 <= wanted && random_.Chance(0.5)) {
       return CompareAndSelect(kind);
     }

@@ -84,7 +84,7 @@ void DrawInPlace(const CanonicalSpec& canonical, RandomSource& random, DevicePro
                                    canonical.bindings.inputs.begin());
       const GraphInput& input = canonical.graph.inputs[index];
       const bool factor = name == problem.spec.matmul_a || name == problem.spec.matmul_b;
-      return !factor && input.axes == Axes{Axis::kM, Axis::kN} && input.layout == Layout::kRowMajor &&
+      return !factor && input.axes == canonical.graph.outputs[o].axes && input.layout == Layout::kRowMajor &&
              input.dtype == canonical.graph.outputs[o].dtype && !ReadAfterStore(problem.spec.epilogue, name, output);
     };
     const auto operand = std::find_if(free.begin(), free.end(), fits);

@@ -130,6 +130,30 @@ TEST_P(CoveringTest, FirstChoicesCompileCleanly) {
   EXPECT_GE(compiled.size(), 12u);
 }
 
+// Each form of a gate meets every dtype, layout of B and alignment somewhere.
+TEST_P(CoveringTest, GatesCompileCleanly) {
+  const DeviceLimits limits = *LimitsOf(*ArchFromName(GetParam()));
+  const OpKind gates[] = {OpKind::kSwiglu, OpKind::kGegluErf, OpKind::kGegluTanh, OpKind::kReglu};
+  std::size_t turn = 0;
+  for (const Case& c : CoveringSet(Halves::kAlternating)) {
+    if (c.a != c.b) continue;
+    KernelSpec spec = GatedSpec();
+    const std::int64_t half = c.aligned ? 4096 : 4095;
+    spec.dims = {{"M", {half}}, {"K", {half}}, {"N", {2 * half}}, {"H", {half}}};
+    spec.inputs["x"] = {c.dtype, {"M", "K"}, c.a};
+    spec.inputs["w"] = {c.dtype, {"K", "N"}, c.b};
+    spec.epilogue[3].kind = gates[turn++ % 4];
+    const Graph graph = Canonicalize(spec).graph;
+    const auto configs = RankConfigs(graph, limits, ConfigPin{});
+    ASSERT_TRUE(configs.ok()) << configs.status();
+    SCOPED_TRACE(Describe(c) + ": " + Describe(configs->front()));
+    const auto cubin = Compile(SourceOf(graph, configs->front(), limits), limits.arch);
+    ASSERT_TRUE(cubin.ok()) << cubin.status();
+    EXPECT_TRUE(CheckServable(*cubin).ok()) << CheckServable(*cubin);
+    ExpectOneKernelWithoutStaticShared(*cubin);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Archs, CoveringTest,
                          testing::Values("sm_80", "sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120a"),
                          [](const auto& suite) { return std::string(suite.param); });

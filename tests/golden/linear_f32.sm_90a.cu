@@ -12,6 +12,7 @@ struct Config {
   static constexpr int kTileM = 128, kTileN = 128, kTileK = 16;
   static constexpr int kStages = 2, kGroupM = 8, kThreads = 256;
   static constexpr int kSharedBytes = 33792;
+  static constexpr bool kGated = false;
   static constexpr int kMicroM = 8, kMicroN = 8;
 };
 

@@ -12,6 +12,7 @@ struct Config {
   static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
   static constexpr int kStages = 2, kGroupM = 8, kThreads = 128;
   static constexpr int kSharedBytes = 65536;
+  static constexpr bool kGated = false;
   static constexpr int kMicroM = 64, kMicroN = 64;
 };
 

@@ -12,6 +12,7 @@ struct Config {
   static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
   static constexpr int kStages = 5, kGroupM = 8, kThreads = 384;
   static constexpr int kSharedBytes = 184400;
+  static constexpr bool kGated = false;
   static constexpr bool kPingPong = true;
   static constexpr int kSubtileN = 32;
 };

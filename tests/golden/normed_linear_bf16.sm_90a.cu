@@ -12,6 +12,7 @@ struct Config {
   static constexpr int kTileM = 64, kTileN = 256, kTileK = 64;
   static constexpr int kStages = 3, kGroupM = 8, kThreads = 256;
   static constexpr int kSharedBytes = 122880;
+  static constexpr bool kGated = false;
   static constexpr int kMicroM = 64, kMicroN = 32;
 };
 

@@ -12,6 +12,7 @@ struct Config {
   static constexpr int kTileM = 96, kTileN = 32, kTileK = 32;
   static constexpr int kStages = 2, kGroupM = 8, kThreads = 192;
   static constexpr int kSharedBytes = 34816;
+  static constexpr bool kGated = false;
   static constexpr int kMicroM = 4, kMicroN = 4;
 };
 

@@ -12,6 +12,7 @@ struct Config {
   static constexpr int kTileM = 32, kTileN = 32, kTileK = 32;
   static constexpr int kStages = 4, kGroupM = 8, kThreads = 64;
   static constexpr int kSharedBytes = 16384;
+  static constexpr bool kGated = false;
   static constexpr int kMicroM = 16, kMicroN = 32;
 };
 

@@ -108,7 +108,10 @@ KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const Chain& chain) {
 class KernelTest : public GpuTest, public testing::WithParamInterface<Case> {
  protected:
   void Check(const GemmShape& shape, const Chain& chain = {kOperandChain, true}) {
-    const KernelSpec spec = MakeSpec(GetParam(), shape, chain);
+    CheckSpec(MakeSpec(GetParam(), shape, chain), shape);
+  }
+
+  void CheckSpec(const KernelSpec& spec, const GemmShape& shape) {
     Engine engine(compiler_.get(), cubins_.get(), std::int64_t{1} << 30);
     const absl::StatusOr<CompileOutcome> compiled =
         engine.Compile(spec, device_->info().limits, Assumptions{}, absl::InfiniteFuture());
@@ -162,6 +165,59 @@ TEST_P(OperationTest, ComputesTails) {
   for (const Chain& chain : OperationChains()) Check({40, 328, 72}, chain);
 }
 
+// A gate over halves of N, with operands and stores on both sides of it.
+KernelSpec MakeGatedSpec(const Case& c, const GemmShape& shape, const std::string& gate) {
+  const auto layout = [](bool column_major) { return column_major ? "column_major" : "row_major"; };
+  const std::string text = fmt::format(
+      R"({{"version": 1, "name": "test", "dims": {{"M": {}, "N": {}, "K": {}, "H": {}}},
+      "inputs": {{"x": {{"dtype": "T", "shape": ["M", "K"], "layout": "{}"}},
+                  "w": {{"dtype": "T", "shape": ["K", "N"], "layout": "{}"}},
+                  "bias": {{"dtype": "T", "shape": ["N"]}}, "wide": {{"dtype": "T", "shape": ["M", "N"]}},
+                  "column": {{"dtype": "f32", "shape": ["M"]}}, "gain": {{"dtype": "f32", "shape": ["H"]}},
+                  "half": {{"dtype": "T", "shape": ["M", "H"]}},
+                  "turned": {{"dtype": "T", "shape": ["M", "H"], "layout": "column_major"}}}},
+      "matmul": {{"a": "x", "b": "w"}}, "config": {{"schedule": "{}", "tile": [{}, {}, {}]}},
+      "epilogue": [
+        {{"op": "add", "operand": "bias"}}, {{"op": "add", "operand": "wide"}},
+        {{"op": "mul", "operand": "column", "id": "both"}}, {{"op": "store", "output": "both", "dtype": "f32"}},
+        {{"op": "neg"}}, {{{}, "input": "both", "id": "gated"}}, {{"op": "mul", "operand": "gain"}},
+        {{"op": "add", "operand": "half", "scale": 0.5}}, {{"op": "sub", "operand": "turned"}},
+        {{"op": "store", "output": "aux", "dtype": "f32"}}, {{"op": "mul", "operand": "gated"}},
+        {{"op": "store", "output": "out", "dtype": "T"}}]}})",
+      shape.m, shape.n, shape.k, shape.n / 2, layout(c.a_column_major), layout(c.b_column_major), c.schedule, c.tile[0],
+      c.tile[1], c.tile[2], gate);
+  return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+}
+
+// A tile has columns of both halves, however B lies in memory.
+class GateTest : public KernelTest {};
+
+TEST_P(GateTest, ComputesEveryGate) {
+  for (const char* gate :
+       {R"("op": "swiglu")", R"("op": "geglu")", R"("op": "geglu", "form": "tanh")", R"("op": "reglu")"}) {
+    const GemmShape shape{256, 384, 128};
+    CheckSpec(MakeGatedSpec(GetParam(), shape, gate), shape);
+  }
+}
+
+TEST_P(GateTest, ComputesHalvesThatEndWithinATile) {
+  for (const GemmShape& shape : {GemmShape{200, 2 * 328, 72}, GemmShape{8, 16, 8}, GemmShape{40, 2 * 24, 264}}) {
+    CheckSpec(MakeGatedSpec(GetParam(), shape, R"("op": "swiglu")"), shape);
+  }
+}
+
+TEST_P(GateTest, ComputesRaggedHalves) {
+  for (const GemmShape& shape :
+       {GemmShape{1, 2, 1}, GemmShape{131, 2 * 77, 93}, GemmShape{33, 2 * 257, 65}, GemmShape{65, 2 * 36, 40}}) {
+    CheckSpec(MakeGatedSpec(GetParam(), shape, R"("op": "swiglu")"), shape);
+  }
+}
+
+TEST_P(GateTest, ComputesTheGateOfZerosWhereKIsZero) {
+  const GemmShape shape{40, 56, 0};
+  CheckSpec(MakeGatedSpec(GetParam(), shape, R"("op": "swiglu")"), shape);
+}
+
 // `large`: the larger mma tile; chains of many tensors leave no registers for 128x256.
 std::vector<Case> Cases(const std::vector<bool>& layouts, const std::vector<int>& large) {
   std::vector<Case> cases;
@@ -213,6 +269,13 @@ TEST_F(InfinityTest, ActivationsTakeInfinitiesAsTheirFormulasDo) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, KernelTest, testing::ValuesIn(Cases({false, true}, {128, 256, 64})), CaseName);
+std::vector<Case> GateCases() {
+  std::vector<Case> cases = Cases({false, true}, {128, 128, 64});
+  std::erase_if(cases, [](const Case& c) { return c.schedule == "wgmma"; });
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, GateTest, testing::ValuesIn(GateCases()), CaseName);
 INSTANTIATE_TEST_SUITE_P(Families, OperationTest, testing::ValuesIn(Cases({false}, {128, 128, 64})), CaseName);
 
 }  // namespace

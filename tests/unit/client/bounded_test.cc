@@ -207,6 +207,15 @@ TEST(BoundedTest, WhereTakesOneSideOrCoversBoth) {
   }
 }
 
+TEST(BoundedTest, GatesCarryTheErrorsOfBothHalves) {
+  const Bounded gated = ApplyGate(OpKind::kReglu, {3, 0.1}, {-5, 0.2});
+  EXPECT_EQ(gated.value, -15);
+  EXPECT_NEAR(gated.error, 0.1 * 5 + 3 * 0.2 + 0.02, 1e-5);
+  EXPECT_EQ(ApplyGate(OpKind::kReglu, {-3, 0.1}, {-5, 0.2}).value, 0);
+  EXPECT_NEAR(ApplyGate(OpKind::kSwiglu, {1, 0}, {2, 0}).value, 2 / (1 + std::exp(-1.0)), 1e-12);
+  EXPECT_NEAR(ApplyGate(OpKind::kGegluErf, {1, 0}, {2, 0}).value, 1 + std::erf(std::sqrt(0.5)), 1e-12);
+}
+
 TEST(BoundedTest, ProductsCarryBothErrors) {
   const Bounded product = ApplyBinary(OpKind::kMul, {3, 0.1}, {-5, 0.2});
   EXPECT_EQ(product.value, -15);

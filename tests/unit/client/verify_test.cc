@@ -155,6 +155,47 @@ TEST(VerifyTest, Tf32NeedsItsWiderTolerance) {
   EXPECT_TRUE(linear.Check().verified);
 }
 
+// y = relu(x w[:, :n / 2]) * x w[:, n / 2:], and x w itself as `z`.
+struct Gated : Linear {
+  explicit Gated(std::int64_t half) : Linear(DType::kF32, DType::kF32, 9, 2 * half, 33, Layout::kRowMajor) {
+    Solve();
+    z = y;
+    y = MakeTensor(DType::kF32, {9, half});
+    for (std::int64_t m = 0; m < 9; ++m) {
+      for (std::int64_t n = 0; n < half; ++n) Put(m, n, std::max(At(z, m, n), 0.0) * At(z, m, n + half));
+    }
+    spec.epilogue = {{.kind = OpKind::kStore, .output = "z", .dtype = DType::kF32},
+                     {.kind = OpKind::kReglu},
+                     {.kind = OpKind::kStore, .output = "y", .dtype = DType::kF32}};
+  }
+
+  VerifyReport Check() const {
+    const absl::StatusOr<VerifyReport> report =
+        Verify(spec, {{{"x", x.view()}, {"w", w.view()}}, {}, {{"y", y.view()}, {"z", z.view()}}}, {});
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report.ok() ? *report : VerifyReport{};
+  }
+
+  Tensor z;
+};
+
+TEST(VerifyTest, ChecksBothHalvesOfAGateAndWhatItMakes) {
+  for (const std::int64_t half : {1, 63, 64, 130}) {
+    Gated gated(half);
+    EXPECT_TRUE(gated.Check().verified);
+    for (Tensor* tensor : {&gated.y, &gated.z}) {
+      const std::vector<std::byte> right = tensor->bytes;
+      const float wrong = 99;
+      std::memcpy(tensor->bytes.data() + tensor->bytes.size() - sizeof wrong, &wrong, sizeof wrong);
+      const VerifyReport report = gated.Check();
+      EXPECT_EQ(report.mismatches, 1);
+      EXPECT_EQ(report.worst.output, tensor == &gated.y ? "y" : "z");
+      EXPECT_EQ(report.worst.column, tensor->shape[1] - 1);
+      tensor->bytes = right;
+    }
+  }
+}
+
 TEST(VerifyTest, RefusesAnOutputThatWasNotGiven) {
   PlantedProblem problem = SolveWith(Bug::kNone);
   problem.outputs.erase("aux");

@@ -165,6 +165,33 @@ TEST(ChainStatementsTest, SelectsByInputsAndEarlierValues) {
   EXPECT_EQ(OperandLoads(graph, Widths()).size(), 1u);
 }
 
+TEST(EpilogueStatementsTest, TakeWhatAGateMakesOfBothHalves) {
+  Graph graph = OperandGraph();
+  graph.inputs[5].axes = {Axis::kM, Axis::kHalfN};
+  graph.epilogue = {Binary(OpKind::kAdd, 0, 3),
+                    Node{.kind = OpKind::kNeg, .input = 1},
+                    Store(2, 0),
+                    Node{.kind = OpKind::kSwiglu, .input = 1},
+                    Binary(OpKind::kAdd, 4, 5),
+                    Node{.kind = OpKind::kMul, .input = 5, .operand_value = 4},
+                    Store(6, 1)};
+  EXPECT_THAT(BeforeGateStatements(graph, Widths()),
+              ElementsAre("const auto v1 = Zip<Add>(v0, Widen(LoadRow<8>(p.in3, cell)));",
+                          "const auto v2 = Map<Neg>(v1);", "Store<8>(p.out0, p.ld_out0, cell, v2);", "return v1;"));
+  EXPECT_THAT(EpilogueStatements(graph, Widths()),
+              ElementsAre("const auto v0 = Zip<Swiglu>(BeforeGate(cell, x), BeforeGate(other, y));",
+                          "const auto v1 = Zip<Add>(v0, Widen(o.in5));", "const auto v2 = Zip<Mul>(v1, v0);",
+                          "Store<4>(p.out1, p.ld_out1, cell, v2);"));
+  graph.epilogue.erase(graph.epilogue.begin() + 3, graph.epilogue.end());
+  EXPECT_TRUE(BeforeGateStatements(graph, Widths()).empty());
+}
+
+TEST(OperandLoadsTest, FetchNothingAheadFromBeforeAGate) {
+  Graph graph = OperandGraph();
+  graph.epilogue = {Binary(OpKind::kAdd, 0, 5), Node{.kind = OpKind::kSwiglu, .input = 1}, Store(2, 0)};
+  EXPECT_TRUE(OperandLoads(graph, Widths()).empty());
+}
+
 TEST(FloatLiteralTest, KeepsEveryBit) {
   for (const float value :
        {1.25f, -0.0f, 0.1f, std::numeric_limits<float>::denorm_min(), std::numeric_limits<float>::max(), -3.4028e38f}) {

@@ -35,6 +35,8 @@ std::vector<Node> EveryOperation() {
         add(row.kind).operand_value = 1;
         chain.back().condition.value = 2;
         break;
+      case OpClass::kGate:  // at most one in a chain
+        break;
       case OpClass::kCast:
         add(row.kind).dtype = DType::kBf16;
         break;
@@ -83,6 +85,21 @@ TEST_F(EveryOperationTest, CompilesInTheEpilogueOfEveryFamily) {
   graph.epilogue.push_back(store);
   graph.epilogue.back().input = static_cast<int>(graph.epilogue.size()) - 1;
   for (const char* family : {"simt", "mma", "wgmma"}) ExpectToCompile(graph, family);
+}
+
+TEST_F(EveryOperationTest, GatesCompileAmongThem) {
+  if (IsSkipped()) return;
+  for (const OpTraits& row : OpTable()) {
+    if (row.op_class != OpClass::kGate) continue;
+    Graph graph = Product();
+    graph.outputs[0].axes = {Axis::kM, Axis::kHalfN};
+    const Node store = graph.epilogue[0];
+    graph.epilogue = EveryOperation();
+    graph.epilogue.push_back({.kind = row.kind, .input = static_cast<int>(graph.epilogue.size())});
+    graph.epilogue.push_back(store);
+    graph.epilogue.back().input = static_cast<int>(graph.epilogue.size()) - 1;
+    for (const char* family : {"simt", "mma"}) ExpectToCompile(graph, family);
+  }
 }
 
 TEST_F(EveryOperationTest, CompilesInThePrologues) {

@@ -59,6 +59,35 @@ TEST(CanonicalizeTest, TellsEarlierValuesFromInputs) {
   EXPECT_EQ(graph.epilogue[4].condition, (Reference{3, Broadcast::kRow}));
 }
 
+TEST(CanonicalizeTest, TensorsAfterAGateHaveHalfOfN) {
+  ASSERT_THAT(Validate(GatedSpec()), IsEmpty());
+  const Graph graph = GatedGraph();
+  EXPECT_TRUE(graph.IsGated());
+  EXPECT_FALSE(ChainGraph().IsGated());
+  std::vector<std::string> axes;
+  for (const GraphInput& input : graph.inputs) axes.push_back(Name(input.axes));
+  for (const GraphOutput& output : graph.outputs) axes.push_back(Name(output.axes));
+  EXPECT_THAT(axes, ElementsAre("M,K", "K,N", "N", "N/2", "M,N/2", "M,N", "M,N/2"));
+  for (const std::string& name : axes) EXPECT_EQ(Name(*AxesFromName(name)), name);
+  EXPECT_EQ(graph.ExtentOf(Axis::kHalfN), 128);
+}
+
+TEST(SplitAtGateTest, CountsTheValuesAfterTheGateFromIt) {
+  EXPECT_EQ(SplitAtGate(ChainGraph().epilogue), std::nullopt);
+  const Graph graph = GatedGraph();
+  const std::optional<GatedChain> parts = SplitAtGate(graph.epilogue);
+  ASSERT_TRUE(parts.has_value());
+  EXPECT_EQ(parts->before.size(), 3u);
+  EXPECT_EQ(parts->result, 1);
+  EXPECT_EQ(parts->gate, OpKind::kGegluTanh);
+  ASSERT_EQ(parts->after.size(), 4u);
+  EXPECT_EQ(parts->after[0].input, 0);
+  EXPECT_EQ(parts->after[1].operand, 4);
+  EXPECT_EQ(parts->after[2].input, 2);
+  EXPECT_EQ(parts->after[2].operand_value, 1);
+  EXPECT_EQ(parts->after[2].condition.value, -1);
+}
+
 TEST(CanonicalizeTest, TurnsNamedDimsIntoExtents) {
   const Graph graph = ChainGraph();
   EXPECT_EQ(graph.m, std::nullopt);
@@ -156,6 +185,12 @@ TEST(SummaryTest, NamesTheValuesThatAreJoined) {
   EXPECT_EQ(Summary(Canonicalize(JoinSpec()).graph),
             "f16 [M,512] x f16 [512,256]^T -> mul 1.25, gt 0.5, mul v1 * 0.5, where v2 else full f16, "
             "where row bf16 else 0, store f16");
+}
+
+TEST(SummaryTest, NamesGates) {
+  EXPECT_EQ(Summary(GatedGraph()),
+            "f16 [M,512] x f16 [512,256]^T -> add row bf16, neg, store f16, geglu tanh of v1, mul row f32, "
+            "add full f16 * 0.5, mul v5, store f16");
 }
 
 TEST(SummaryTest, NamesThePrecisionOfFloatProducts) {

@@ -176,5 +176,17 @@ TEST(FamilyTest, NamesReadBack) {
   EXPECT_EQ(FamilyFromName("tcgen05"), std::nullopt);
 }
 
+TEST(CheckConfigTest, AGateNeedsColumnsOfBothHalvesInEveryThreadOrWarp) {
+  const Graph graph = GatedGraph();
+  const DeviceLimits limits = HopperLimits();
+  EXPECT_TRUE(CheckConfig(PortableConfig(graph), graph, limits).ok());
+  EXPECT_FALSE(CheckConfig(PortableConfig(ChainGraph()), graph, limits).ok());
+  for (const KernelConfig& config : LegalConfigs(Family::kSimt, graph, limits, {})) EXPECT_EQ(config.micro_n, 8);
+  const std::vector<KernelConfig> mma = LegalConfigs(Family::kMma, graph, limits, {});
+  EXPECT_FALSE(mma.empty());
+  for (const KernelConfig& config : mma) EXPECT_GE(config.micro_n, 64);
+  EXPECT_TRUE(LegalConfigs(Family::kWgmma, graph, limits, {}).empty());
+}
+
 }  // namespace
 }  // namespace gemmd

@@ -65,6 +65,19 @@ TEST(MakeManifestTest, DescribesTheTensorsWithoutNames) {
   EXPECT_EQ(manifest.inputs[1].layout, Layout::kColumnMajor);
 }
 
+TEST(MakeManifestTest, SaysWhichTensorsHaveHalfOfN) {
+  const Graph graph = GatedGraph();
+  const Manifest manifest =
+      MakeManifest(graph, PlanWith(graph, PortableConfig(graph), HopperLimits(), Assumptions{}), {"abc"});
+  EXPECT_EQ(manifest.inputs[3].extents, "N/2");
+  EXPECT_EQ(manifest.inputs[4].extents, "M,N/2");
+  EXPECT_EQ(manifest.outputs[0].extents, "M,N");
+  EXPECT_EQ(manifest.outputs[1].extents, "M,N/2");
+  const auto read = ManifestFromJson(ManifestToJson(manifest));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(*read, manifest);
+}
+
 TEST(MakeManifestTest, CarriesTheIdsAndAssumptionsOfThePlan) {
   const Manifest manifest = SampleManifest();
   EXPECT_EQ(manifest.spec_id, SpecId(ChainGraph()));

@@ -46,6 +46,16 @@ TEST(WidthsTest, FollowTheLayoutOfEachFactor) {
   EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 1));
 }
 
+TEST(WidthsTest, AreOneElementWhereAGatesSecondHalfIsNotAligned) {
+  Graph graph = GatedGraph();
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 8, 8, 4, 8));
+  EXPECT_THAT(WidthsOf(graph, {}).outputs, ElementsAre(8, 8));
+  graph.n = 264;  // halves of 132: bias, residual and both outputs
+  graph.inputs[1].layout = Layout::kRowMajor;
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 1, 1, 4, 1));
+  EXPECT_THAT(WidthsOf(graph, {}).outputs, ElementsAre(1, 1));
+}
+
 TEST(WidthsTest, AreOneElementForUnalignedPointers) {
   const AccessWidths widths = WidthsOf(ChainGraph(), {2, true});
   EXPECT_THAT(widths.inputs, ElementsAre(1, 1, 1, 1, 1, 1));

@@ -86,6 +86,31 @@ inline KernelSpec JoinSpec() {
   return spec;
 }
 
+// A gate with a value of both halves stored before it, and operands on both sides.
+inline KernelSpec GatedSpec() {
+  KernelSpec spec;
+  spec.name = "gated";
+  spec.dims = {{"M", {}}, {"K", {512}}, {"N", {256}}, {"H", {128}}};
+  spec.inputs = {{"x", {DType::kF16, {"M", "K"}, Layout::kRowMajor}},
+                 {"w", {DType::kF16, {"K", "N"}, Layout::kColumnMajor}},
+                 {"bias", {DType::kBf16, {"N"}, Layout::kRowMajor}},
+                 {"gain", {DType::kF32, {"H"}, Layout::kRowMajor}},
+                 {"residual", {DType::kF16, {"M", "H"}, Layout::kRowMajor}}};
+  spec.matmul_a = "x";
+  spec.matmul_b = "w";
+  spec.epilogue = {{.kind = OpKind::kAdd, .operand = "bias", .id = "sum"},
+                   {.kind = OpKind::kNeg},
+                   Store("negated", DType::kF16),
+                   {.kind = OpKind::kGegluTanh, .input = "sum"},
+                   {.kind = OpKind::kMul, .operand = "gain", .id = "gained"},
+                   {.kind = OpKind::kAdd, .operand = "residual", .scale = 0.5},
+                   {.kind = OpKind::kMul, .operand = "gained"},
+                   Store("out", DType::kF16)};
+  return spec;
+}
+
+inline Graph GatedGraph() { return Canonicalize(GatedSpec()).graph; }
+
 inline Graph PrologueGraph() { return Canonicalize(PrologueSpec()).graph; }
 
 inline Graph ChainGraph() { return Canonicalize(ChainSpec()).graph; }

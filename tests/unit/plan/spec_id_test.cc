@@ -105,6 +105,11 @@ const Ingredient kIngredients[] = {
     {"Length", [](Graph& g) { g.epilogue.pop_back(); }},
     {"PrologueA", [](Graph& g) { g.prologue_a = {Node{.kind = OpKind::kRelu}}; }},
     {"PrologueB", [](Graph& g) { g.prologue_b = {Node{.kind = OpKind::kRelu}}; }},
+    {"Gate", [](Graph& g) { g.epilogue[6] = Node{.kind = OpKind::kSwiglu, .input = 6}; }},
+    {"OutputAxes",
+     [](Graph& g) {
+       g.outputs[3].axes = {Axis::kM, Axis::kHalfN};
+     }},
     {"Broadcast", [](Graph& g) { g.epilogue[5].broadcast = Broadcast::kRow; }},
 };
 
@@ -143,13 +148,34 @@ TEST(GraphJsonTest, ReadsBackAsTheSameGraph) {
   const auto read = GraphFromJson(GraphToJson(joined));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(*read, joined);
+  const auto gated = GraphFromJson(GraphToJson(GatedGraph()));
+  ASSERT_TRUE(gated.ok()) << gated.status();
+  EXPECT_EQ(*gated, GatedGraph());
+}
+
+TEST(GraphJsonTest, RefusesWhatTakesTheOtherSideOfAGate) {
+  const std::function<void(Graph&)> damages[] = {
+      [](Graph& g) { g.epilogue[4].input = 3; },
+      [](Graph& g) { g.epilogue[6].operand_value = 1; },
+      [](Graph& g) { g.epilogue[6] = {.kind = OpKind::kWhere, .input = 6, .literal = 0, .condition = {.value = 2}}; },
+      [](Graph& g) { g.epilogue[5] = {.kind = OpKind::kReglu, .input = 5}; },
+      [](Graph& g) { g.epilogue[2].output = 1; },
+      [](Graph& g) { g.epilogue[7].output = 0; },
+      [](Graph& g) { g.epilogue[0].operand = 3; },
+      [](Graph& g) { g.prologue_a = {{.kind = OpKind::kReglu}}; },
+      [](Graph& g) { g.n = 255; }};
+  for (std::size_t i = 0; i < std::size(damages); ++i) {
+    Graph graph = GatedGraph();
+    damages[i](graph);
+    EXPECT_EQ(GraphFromJson(GraphToJson(graph)).status().code(), absl::StatusCode::kDataLoss) << i;
+  }
 }
 
 TEST(GraphJsonTest, RefusesDamage) {
   const std::string text = GraphToJson(ChainGraph());
   for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
            {"{", "["},                                           // syntax
-           {"\"version\":3", "\"version\":2"},                   // another version
+           {"\"version\":4", "\"version\":3"},                   // another version
            {"\"operand\":4", "\"operand\":99"},                  // past the inputs
            {"\"operand_value\":-1", "\"operand_value\":0"},      // a second second argument
            {"\"operand_value\":-1", "\"operand_value\":9"},      // a later value

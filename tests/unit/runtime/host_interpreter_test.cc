@@ -352,6 +352,56 @@ TEST_F(ChainTest, SelectsByEveryKindOfCondition) {
   });
 }
 
+TEST(InterpretTest, MultipliesTheHalvesOfAGate) {
+  const GemmShape shape{37, 2 * 141, 1030};  // halves of more than a tile
+  const std::int64_t half = shape.n / 2;
+  std::mt19937 random(13);
+  TestMatrix a(DType::kF16, Layout::kRowMajor, shape.m, shape.k, 0),
+      b(DType::kF16, Layout::kColumnMajor, shape.k, shape.n, 3);
+  TestMatrix bias(DType::kF32, Layout::kRowMajor, 1, shape.n, 0),
+      residual(DType::kF16, Layout::kRowMajor, shape.m, half, 1);
+  TestMatrix gain(DType::kF32, Layout::kRowMajor, 1, half, 0);
+  for (TestMatrix* matrix : {&a, &b, &bias, &residual, &gain}) matrix->Fill(random);
+  TestMatrix sum(DType::kF32, Layout::kRowMajor, shape.m, shape.n, 2),
+      out(DType::kF32, Layout::kRowMajor, shape.m, half, 5);
+  Graph graph = Product(DType::kF16, Layout::kRowMajor, Layout::kColumnMajor, DType::kF32);
+  graph.n = shape.n;
+  graph.inputs.push_back({DType::kF32, Layout::kRowMajor, {Axis::kN}});
+  graph.inputs.push_back({DType::kF16, Layout::kRowMajor, {Axis::kM, Axis::kHalfN}});
+  graph.inputs.push_back({DType::kF32, Layout::kRowMajor, {Axis::kHalfN}});
+  graph.outputs.push_back({DType::kF32, {Axis::kM, Axis::kHalfN}});
+  // The gate takes a value that is not the last, and the chain goes on with more of them.
+  graph.epilogue = {Binary(OpKind::kAdd, 0, 2, Broadcast::kRow),
+                    Literal(OpKind::kMul, 1, 3.0f),
+                    Unary(OpKind::kNeg, 2),
+                    Store(1, 0, DType::kF32),
+                    Unary(OpKind::kReglu, 1),
+                    Binary(OpKind::kMul, 5, 4, Broadcast::kRow),
+                    Binary(OpKind::kSub, 6, 3, Broadcast::kFull),
+                    Node{.kind = OpKind::kMul, .input = 7, .operand_value = 5},
+                    Store(8, 1, DType::kF32)};
+  const HostTensor inputs[] = {a.Tensor(), b.Tensor(), bias.Tensor(), residual.Tensor(), gain.Tensor()};
+  const HostTensor outputs[] = {sum.Tensor(), out.Tensor()};
+  ASSERT_TRUE(Interpret(graph, shape, {inputs, outputs, {}}, 2, absl::InfiniteFuture()).ok());
+  const auto value = [&](std::int64_t row, std::int64_t column) {
+    double total = bias.Value(0, column);
+    for (std::int64_t k = 0; k < shape.k; ++k) total += a.Value(row, k) * b.Value(k, column);
+    return total;
+  };
+  for (std::int64_t row = 0; row < shape.m; ++row) {
+    for (std::int64_t column = 0; column < half; ++column) {
+      const double left = value(row, column), right = value(row, column + half);
+      ASSERT_NEAR(sum.Value(row, column), left, 1e-3);
+      ASSERT_NEAR(sum.Value(row, column + half), right, 1e-3);
+      const double gated = std::max(left, 0.0) * right;
+      const double expected = (gated * gain.Value(0, column) - residual.Value(row, column)) * gated;
+      ASSERT_NEAR(out.Value(row, column), expected, 1e-3 * (1 + std::abs(expected))) << row << ", " << column;
+    }
+    if (row + 1 == shape.m) continue;
+    ASSERT_TRUE(std::isnan(out.Value(row, half))) << "the padding of row " << row << " was written";
+  }
+}
+
 TEST_F(ChainTest, RoundsOnlyWhereTheChainCasts) {
   graph_.epilogue = {Unary(OpKind::kCast, 0, DType::kF16), Store(1, 0, DType::kF32)};
   ASSERT_TRUE(Run({&out_}).ok());

@@ -167,6 +167,18 @@ TEST(PointwiseTest, ComparisonsGiveOneOrZero) {
   }
 }
 
+TEST(PointwiseTest, GatesMultiplyByTheActivationOfTheFirstHalf) {
+  for (const OpTraits& row : OpTable()) {
+    if (row.op_class != OpClass::kGate) continue;
+    for (float x = -6.0f; x <= 6.0f; x += 0.25f) {
+      const float y = 0.75f - x;
+      float out = 0;
+      EvaluateGate(row.kind, {&x, 1}, {&y, 1}, {&out, 1});
+      EXPECT_EQ(out, Unary(ActivationOf(row.kind), {}, x) * y) << row.name << " " << row.form << " " << x;
+    }
+  }
+}
+
 TEST(PointwiseTest, WhereTakesWhatIsNotZeroForTrue) {
   const std::vector<float> condition = {0.0f, -0.0f, 1.0f, -2.0f, NAN, 0x1p-149f}, in(6, 1.0f), otherwise(6, NAN);
   std::vector<float> out(6);

@@ -48,6 +48,17 @@ TEST(PlaceTensorTest, VectorsAreOneLine) {
   }
 }
 
+TEST(PlaceTensorTest, LinesOfAGatesResultAreHalfAsLong) {
+  const auto matrix = Place(Matrix("M,N/2"), {}, {4096, 128});
+  ASSERT_TRUE(matrix.ok()) << matrix.status();
+  EXPECT_EQ(matrix->placed.lines, 8);
+  EXPECT_EQ(matrix->placed.line_elements, 8);
+  EXPECT_TRUE(matrix->full);
+  const auto vector = Place(Matrix("N/2"), {}, {4096, 16});
+  ASSERT_TRUE(vector.ok()) << vector.status();
+  EXPECT_EQ(vector->placed.line_elements, 8);
+}
+
 TEST(PlaceTensorTest, TheLastLineNeedsNoPadding) {
   const std::int64_t bytes = (7 * 10 + 4) * 2;
   EXPECT_TRUE(Place(Matrix("M,K"), {BufferId{1}, 0, 10}, {4096, bytes}).ok());

@@ -24,6 +24,13 @@ TEST(OpTableTest, GeluIsErfUnlessItSaysTanh) {
   EXPECT_EQ(FindOp("gelu", "tanh")->kind, OpKind::kGeluTanh);
 }
 
+TEST(OpTableTest, GatesHaveTheirActivation) {
+  EXPECT_EQ(ActivationOf(FindOp("swiglu", std::nullopt)->kind), OpKind::kSilu);
+  EXPECT_EQ(ActivationOf(FindOp("geglu", std::nullopt)->kind), OpKind::kGeluErf);
+  EXPECT_EQ(ActivationOf(FindOp("geglu", "tanh")->kind), OpKind::kGeluTanh);
+  EXPECT_EQ(ActivationOf(FindOp("reglu", std::nullopt)->kind), OpKind::kRelu);
+}
+
 TEST(OpTableTest, UnknownNamesAndFormsFindNothing) {
   EXPECT_EQ(FindOp("gleu", std::nullopt), nullptr);
   EXPECT_EQ(FindOp("gelu", "fast"), nullptr);

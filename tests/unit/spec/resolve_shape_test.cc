@@ -56,6 +56,17 @@ TEST(ResolveTensorTest, GivesExtentsInElements) {
   EXPECT_THAT(*ResolveTensor(spec, spec.inputs.at("shift"), {}), IsEmpty());
 }
 
+TEST(ResolveOutputsTest, HaveHalfOfTheColumnsAfterAGate) {
+  KernelSpec spec = SampleSpec();
+  spec.epilogue[5] = {.kind = OpKind::kSwiglu};
+  const std::vector<OutputTensor> outputs = ResolveOutputs(spec, {7, 256, 512});
+  ASSERT_EQ(outputs.size(), 2u);
+  EXPECT_EQ(outputs[0].name, "aux");
+  EXPECT_THAT(outputs[0].shape, ElementsAre(7, 256));
+  EXPECT_EQ(outputs[1].dtype, DType::kF16);
+  EXPECT_THAT(outputs[1].shape, ElementsAre(7, 128));
+}
+
 TEST(ResolveTensorTest, NeedsEveryDynamicDim) {
   const KernelSpec spec = SampleSpec();
   EXPECT_EQ(Message(ResolveTensor(spec, spec.inputs.at("x"), {}).status()),

@@ -344,6 +344,65 @@ const Bend kChainBends[] = {
        s.epilogue[5] = {.kind = OpKind::kLt, .operand = "scald"};
      },
      {"epilogue[5].operand: \"scald\" is not an input or the id of an earlier operation; did you mean \"scaled\"?"}},
+    {"Gate", [](KernelSpec& s) { s.epilogue[5] = {.kind = OpKind::kSwiglu}; }, {}},
+    {"OperandsOfAHalf",
+     [](KernelSpec& s) {
+       s.dims["H"] = {128};
+       s.inputs["gain"] = {DType::kF32, {"H"}, Layout::kRowMajor};
+       s.inputs["half"] = {DType::kF16, {"M", std::int64_t{128}}, Layout::kColumnMajor};
+       s.epilogue[5] = {.kind = OpKind::kReglu, .id = "gated"};
+       s.epilogue.insert(s.epilogue.end() - 1, {{.kind = OpKind::kMul, .operand = "gain"},
+                                                {.kind = OpKind::kAdd, .operand = "half"},
+                                                {.kind = OpKind::kMul, .operand = "row_scale"},
+                                                {.kind = OpKind::kMax, .operand = "gated"}});
+     },
+     {}},
+    {"OperandOfAllColumnsAfterAGate",
+     [](KernelSpec& s) {
+       s.epilogue[5] = {.kind = OpKind::kSwiglu};
+       s.epilogue[6] = {.kind = OpKind::kAdd, .operand = "residual"};
+       s.inputs.erase("shift");
+     },
+     {"epilogue[6].operand: \"residual\" of shape [M, N (256)] is not [], [128], [M] or [M, 128]"}},
+    {"OddGate",
+     [](KernelSpec& s) {
+       s.dims["N"] = {255};
+       s.epilogue[5] = {.kind = OpKind::kGegluErf};
+     },
+     {"epilogue[5]: N (255) columns is not an even number, for \"geglu\""}},
+    {"DynamicGate",
+     [](KernelSpec& s) {
+       s.dims["N"] = {};
+       s.epilogue[5] = {.kind = OpKind::kGegluTanh};
+     },
+     {"epilogue[5]: \"geglu\" of a dynamic N is not implemented; of a literal one it is"}},
+    {"TwoGates",
+     [](KernelSpec& s) {
+       s.epilogue[5] = {.kind = OpKind::kSwiglu};
+       s.epilogue.insert(s.epilogue.end() - 1, {.kind = OpKind::kReglu});
+     },
+     {"epilogue[7]: a second pair of halves is not one for a chain"}},
+    {"StrayFieldsOfAGate",
+     [](KernelSpec& s) { s.epilogue[5] = {.kind = OpKind::kSwiglu, .value = 1.0, .dtype = DType::kF16}; },
+     {"epilogue[5].value: \"value\" is not a field of \"swiglu\"",
+      "epilogue[5].dtype: \"dtype\" is not a field of \"swiglu\""}},
+    {"ValuesFromBeforeAGate",
+     [](KernelSpec& s) {
+       s.epilogue[0].id = "scaled";
+       s.epilogue[3].id = "sum";
+       s.epilogue[5] = {.kind = OpKind::kSwiglu, .input = "sum"};
+       s.epilogue.insert(s.epilogue.end() - 1, {{.kind = OpKind::kMul, .operand = "sum"},
+                                                {.kind = OpKind::kWhere, .value = 0.0, .condition = "scaled"},
+                                                {.kind = OpKind::kRelu, .id = "sum"},
+                                                {.kind = OpKind::kNeg, .input = "scaled"}});
+     },
+     {"epilogue[7].operand: \"sum\", a value of both halves, is not a value of half of the columns",
+      "epilogue[8].condition: \"scaled\", a value of both halves, is not a value of half of the columns",
+      "epilogue[9].id: \"sum\" is not unique in the chain",
+      "epilogue[10].input: \"scaled\", a value of both halves, is not a value of half of the columns"}},
+    {"GateInAPrologue",
+     [](KernelSpec& s) { s.prologue_a = {{.kind = OpKind::kSwiglu}}; },
+     {"prologue.a[0]: \"swiglu\" is not an operation of a prologue"}},
     {"Where",
      [](KernelSpec& s) {
        s.epilogue[0].id = "scaled";
