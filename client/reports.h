@@ -27,33 +27,42 @@ struct KernelShape {
   std::int64_t shared_bytes = 0;
 };
 
+// What runs for m_min <= M <= m_max.
+struct VariantShape {
+  std::int64_t m_min = 0, m_max = 0;
+  std::vector<int> kernels;  // indices into the report's kernels, in the order of their launches
+};
+
 struct PlanReport {
-  std::string spec_id, plan_id, cubin_key;
+  std::string spec_id, plan_id;
   std::string arch;
   std::string summary;  // the graph in one line
   std::vector<KernelShape> kernels;
-  std::vector<std::string> reasons;  // why what was not fused was not
-  std::string source;                // CUDA C++
+  std::vector<VariantShape> variants;            // by ascending M; one unless M is dynamic
+  std::vector<std::string> reasons;              // why what was not fused was not
+  std::vector<std::string> cubin_keys, sources;  // of the kernels; sources are CUDA C++
 };
 
 struct CompileReport {
-  std::string spec_id, plan_id, cubin_key;
+  std::string spec_id, plan_id;
   std::string arch;
-  std::string cache_tier;       // "compiled", "memory", "disk", "uncompiled"
-  std::string uncompiled;       // why, where the daemon's host device computed without a compiled kernel
-  std::int64_t compile_us = 0;  // of the compile that made it, also when a cache answered
-  std::int64_t elapsed_us = 0;  // of this call
-  std::int64_t cubin_bytes = 0;
-  int registers = 0;  // of a thread
+  std::string cache_tier;        // "compiled", "memory", "disk", "uncompiled"
+  std::string uncompiled;        // why, where the daemon's host device computed without a compiled kernel
+  std::int64_t compile_us = 0;   // of the compiles that made the kernels, also when a cache answered
+  std::int64_t elapsed_us = 0;   // of this call
+  std::int64_t cubin_bytes = 0;  // of all kernels
+  int registers = 0;             // of a thread of the kernel that has most
   std::int64_t spill_bytes = 0;
   std::vector<KernelShape> kernels;
+  std::vector<VariantShape> variants;   // by ascending M: all of them, or, of a run, that of its M
+  std::vector<std::string> cubin_keys;  // of the kernels
   std::vector<std::string> reasons;
 };
 
 struct KernelReport {
-  std::string manifest;             // JSON
-  std::string source;               // CUDA C++
-  std::vector<std::string> cubins;  // ELF images, by the manifest's cubin_keys
+  std::string manifest;              // JSON
+  std::vector<std::string> sources;  // CUDA C++, by the manifest's cubin_keys, as are the cubins
+  std::vector<std::string> cubins;   // ELF images
 };
 
 struct OutputReport {

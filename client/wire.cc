@@ -28,8 +28,16 @@ std::vector<KernelShape> KernelsOf(const Message& message) {
 }
 
 template <typename Message>
-std::vector<std::string> ReasonsOf(const Message& message) {
-  return {message.reasons().begin(), message.reasons().end()};
+std::vector<VariantShape> VariantsOf(const Message& message) {
+  std::vector<VariantShape> variants;
+  for (const v1::PlannedVariant& variant : message.variants()) {
+    variants.push_back({variant.m_min(), variant.m_max(), {variant.kernels().begin(), variant.kernels().end()}});
+  }
+  return variants;
+}
+
+std::vector<std::string> TextsOf(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  return {texts.begin(), texts.end()};
 }
 
 }  // namespace
@@ -60,12 +68,13 @@ PlanReport FromWire(v1::PlanResponse&& response) {
   PlanReport report;
   report.spec_id = std::move(*response.mutable_spec_id());
   report.plan_id = std::move(*response.mutable_plan_id());
-  report.cubin_key = std::move(*response.mutable_cubin_key());
+  report.cubin_keys = TextsOf(response.cubin_keys());
   report.arch = std::move(*response.mutable_arch());
   report.summary = std::move(*response.mutable_summary());
   report.kernels = KernelsOf(response);
-  report.reasons = ReasonsOf(response);
-  report.source = std::move(*response.mutable_source());
+  report.reasons = TextsOf(response.reasons());
+  report.variants = VariantsOf(response);
+  report.sources = TextsOf(response.sources());
   return report;
 }
 
@@ -73,7 +82,7 @@ CompileReport FromWire(v1::CompileResponse&& response) {
   CompileReport report;
   report.spec_id = std::move(*response.mutable_spec_id());
   report.plan_id = std::move(*response.mutable_plan_id());
-  report.cubin_key = std::move(*response.mutable_cubin_key());
+  report.cubin_keys = TextsOf(response.cubin_keys());
   report.arch = std::move(*response.mutable_arch());
   report.cache_tier = std::move(*response.mutable_cache_tier());
   report.uncompiled = std::move(*response.mutable_uncompiled());
@@ -83,14 +92,15 @@ CompileReport FromWire(v1::CompileResponse&& response) {
   report.registers = response.registers();
   report.spill_bytes = response.spill_bytes();
   report.kernels = KernelsOf(response);
-  report.reasons = ReasonsOf(response);
+  report.variants = VariantsOf(response);
+  report.reasons = TextsOf(response.reasons());
   return report;
 }
 
 KernelReport FromWire(v1::Kernel&& response) {
   KernelReport report;
   report.manifest = std::move(*response.mutable_manifest());
-  report.source = std::move(*response.mutable_source());
+  report.sources = TextsOf(response.source());
   for (std::string& cubin : *response.mutable_cubin()) report.cubins.push_back(std::move(cubin));
   return report;
 }

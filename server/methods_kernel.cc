@@ -19,15 +19,15 @@ absl::Status CompileInto(KernelService& kernels, const v1::CompileRequest& reque
 }
 
 // The manifest, with the names of the request's spec if it has one.
-absl::StatusOr<Manifest> ManifestFor(const CompiledKernel& kernel, const v1::GetKernelRequest& request) {
-  if (!request.has_spec()) return kernel.manifest;
+absl::StatusOr<Manifest> ManifestFor(const CompiledSpec& compiled, const v1::GetKernelRequest& request) {
+  if (!request.has_spec()) return compiled.manifest;
   GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec()));
   const CanonicalSpec canonical = Canonicalize(spec);
-  if (canonical.graph != kernel.planned.canonical.graph) {
+  if (canonical.graph != compiled.planned.canonical.graph) {
     return InvalidArgument("spec: not the spec of plan {}; its spec_id is {}, the plan's {}", request.plan_id(),
-                           SpecId(canonical.graph), kernel.planned.spec_id);
+                           SpecId(canonical.graph), compiled.planned.spec_id);
   }
-  return WithNames(kernel.manifest, canonical.bindings);
+  return WithNames(compiled.manifest, canonical.bindings);
 }
 
 absl::Status KernelInto(const KernelService& kernels, const v1::GetKernelRequest& request, CallRecord& record,
@@ -37,17 +37,21 @@ absl::Status KernelInto(const KernelService& kernels, const v1::GetKernelRequest
     return InvalidArgument("fields: {} is not a list of manifest, source and cubin",
                            FieldMaskUtil::ToString(request.fields()));
   }
-  GEMMD_ASSIGN_OR_RETURN(const auto kernel, kernels.Find(request.plan_id()));
-  record.spec_id = kernel->planned.spec_id;
+  GEMMD_ASSIGN_OR_RETURN(const auto compiled, kernels.Find(request.plan_id()));
+  record.spec_id = compiled->planned.spec_id;
   const auto wants = [&](const char* field) {
     return request.fields().paths().empty() || FieldMaskUtil::IsPathInFieldMask(field, request.fields());
   };
   if (wants("manifest")) {
-    GEMMD_ASSIGN_OR_RETURN(const Manifest manifest, ManifestFor(*kernel, request));
+    GEMMD_ASSIGN_OR_RETURN(const Manifest manifest, ManifestFor(*compiled, request));
     response.set_manifest(ManifestToJson(manifest));
   }
-  if (wants("source")) response.set_source(kernel->planned.generated.source);
-  if (wants("cubin")) response.add_cubin(*kernel->cubin);
+  for (const PlannedModule& module : compiled->planned.modules) {
+    if (wants("source")) response.add_source(module.generated.source);
+  }
+  for (const CompiledModule& module : compiled->modules) {
+    if (wants("cubin")) response.add_cubin(*module.cubin);
+  }
   return absl::OkStatus();
 }
 

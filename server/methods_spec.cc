@@ -9,16 +9,19 @@ namespace {
 absl::Status PlanInto(const KernelService& kernels, const v1::PlanRequest& request, CallRecord& record,
                       v1::PlanResponse& response) {
   GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec()));
-  GEMMD_ASSIGN_OR_RETURN(const PlannedKernel planned, kernels.Plan(spec, FromProto(request.target())));
+  GEMMD_ASSIGN_OR_RETURN(const PlannedSpec planned, kernels.Plan(spec, FromProto(request.target())));
   record.spec_id = planned.spec_id;
   response.set_spec_id(planned.spec_id);
   response.set_plan_id(planned.plan.plan_id);
-  response.set_cubin_key(planned.cubin_key);
+  for (const PlannedModule& module : planned.modules) {
+    response.add_cubin_keys(module.cubin_key);
+    response.add_sources(module.generated.source);
+  }
   response.set_arch(Name(planned.plan.arch));
   response.set_summary(Summary(planned.canonical.graph));
   for (const KernelPlan& kernel : planned.plan.kernels) *response.add_kernels() = ToProto(kernel.config);
+  for (const PlanVariant& variant : planned.plan.variants) *response.add_variants() = ToProto(variant);
   for (const std::string& reason : planned.plan.reasons) response.add_reasons(reason);
-  response.set_source(planned.generated.source);
   return absl::OkStatus();
 }
 

@@ -227,6 +227,14 @@ v1::PlannedKernel ToProto(const KernelConfig& config) {
   return message;
 }
 
+v1::PlannedVariant ToProto(const PlanVariant& variant) {
+  v1::PlannedVariant message;
+  message.set_m_min(variant.m.min);
+  message.set_m_max(variant.m.max);
+  for (const int kernel : variant.kernels) message.add_kernels(kernel);
+  return message;
+}
+
 KernelTarget FromProto(const v1::Target& target) { return {.device = target.device(), .arch = target.arch()}; }
 
 }  // namespace gemmd

@@ -26,6 +26,7 @@ absl::StatusOr<KernelSpec> ReadValidSpec(const v1::SpecSource& source);
 v1::SpecError ToProto(const Diagnostic& diagnostic);
 v1::DeviceDescription ToProto(const DeviceInfo& info);
 v1::PlannedKernel ToProto(const KernelConfig& config);
+v1::PlannedVariant ToProto(const PlanVariant& variant);
 KernelTarget FromProto(const v1::Target& target);
 
 }  // namespace gemmd

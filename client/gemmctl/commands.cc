@@ -80,27 +80,43 @@ CommandResult Run(const Options& options, const PlanOptions& command) {
       });
 }
 
+// The sources one after the other, where there are several each below the M that it is for.
+std::string SourcesText(const PlanReport& report) {
+  if (report.sources.size() == 1) return report.sources.front();
+  std::string text;
+  for (const VariantShape& variant : report.variants) {
+    for (const int kernel : variant.kernels) {
+      const auto index = static_cast<std::size_t>(kernel);
+      if (index >= report.sources.size()) continue;  // another build's daemon
+      text += fmt::format("{}// {}\n{}", text.empty() ? "" : "\n", RangeText(variant), report.sources[index]);
+    }
+  }
+  return text;
+}
+
 CommandResult Run(const Options& options, const SourceOptions& command) {
   return WithSpec(
       options, command.spec,
       [&](const Client& client, const std::string& text, absl::Time deadline) -> absl::StatusOr<CommandResult> {
         GEMMD_ASSIGN_OR_RETURN(const PlanReport report, client.Plan(text, command.target, deadline));
-        if (!options.json) return CommandResult{ExitCode::kOk, report.source, ""};
-        const Json json = {{"cubin_key", report.cubin_key}, {"arch", report.arch}, {"source", report.source}};
-        return CommandResult{ExitCode::kOk, Printed(json), ""};
+        const Json json = {{"cubin_keys", report.cubin_keys}, {"arch", report.arch}, {"sources", report.sources}};
+        return CommandResult{ExitCode::kOk, options.json ? Printed(json) : SourcesText(report), ""};
       });
 }
 
-// manifest.json, kernel.cu and kernel.cubin, or kernel_<i>.cubin where there are several. Returns their paths.
+// manifest.json, kernel.cu and kernel.cubin, or kernel_<i>.cu and .cubin where there are several. Returns their paths.
 absl::StatusOr<std::vector<std::string>> WriteKernel(const KernelReport& kernel, const std::string& directory) {
   const std::filesystem::path path = directory;
   GEMMD_RETURN_IF_ERROR(MakeDirectory(path));
-  std::vector<std::pair<std::string, const std::string*>> files = {{"manifest.json", &kernel.manifest},
-                                                                   {"kernel.cu", &kernel.source}};
-  for (std::size_t i = 0; i < kernel.cubins.size(); ++i) {
-    files.emplace_back(kernel.cubins.size() == 1 ? "kernel.cubin" : fmt::format("kernel_{}.cubin", i),
-                       &kernel.cubins[i]);
-  }
+  std::vector<std::pair<std::string, const std::string*>> files = {{"manifest.json", &kernel.manifest}};
+  const auto add = [&](const std::vector<std::string>& texts, std::string_view extension) {
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      files.emplace_back(fmt::format("kernel{}.{}", texts.size() == 1 ? "" : fmt::format("_{}", i), extension),
+                         &texts[i]);
+    }
+  };
+  add(kernel.sources, "cu");
+  add(kernel.cubins, "cubin");
   std::vector<std::string> written;
   for (const auto& [name, bytes] : files) {
     GEMMD_RETURN_IF_ERROR(WriteBytes(path / name, *bytes));

@@ -102,7 +102,7 @@ struct Commands {
     compile_app = AddCommand(app, "compile", "Make sure that a spec's kernel is in the cache", &compile.spec);
     AddTarget(compile_app, compile.target);
     compile_app->add_option("--output-dir", compile.output_dir,
-                            "Directory that receives manifest.json, kernel.cu and kernel.cubin");
+                            "Directory that receives manifest.json, kernel.cu and kernel.cubin, or several of both");
     AddRun(app);
     devices_app = AddCommand(app, "devices", "List the daemon's devices", nullptr);
     health_app = AddCommand(app, "health", "Ask whether the daemon serves", nullptr);

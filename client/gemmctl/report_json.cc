@@ -29,21 +29,41 @@ Json KernelsJson(const std::vector<KernelShape>& kernels) {
   return list;
 }
 
+Json VariantsJson(const std::vector<VariantShape>& variants) {
+  Json list = Json::array();
+  for (const VariantShape& variant : variants) {
+    list.push_back({{"m_min", variant.m_min}, {"m_max", variant.m_max}, {"kernels", variant.kernels}});
+  }
+  return list;
+}
+
 }  // namespace
 
 Json JsonOf(const PlanReport& report) {
-  return {{"spec_id", report.spec_id}, {"plan_id", report.plan_id}, {"cubin_key", report.cubin_key},
-          {"arch", report.arch},       {"summary", report.summary}, {"kernels", KernelsJson(report.kernels)},
+  return {{"spec_id", report.spec_id},
+          {"plan_id", report.plan_id},
+          {"cubin_keys", report.cubin_keys},
+          {"arch", report.arch},
+          {"summary", report.summary},
+          {"kernels", KernelsJson(report.kernels)},
+          {"variants", VariantsJson(report.variants)},
           {"reasons", report.reasons}};
 }
 
 Json JsonOf(const CompileReport& report) {
-  return {{"spec_id", report.spec_id},         {"plan_id", report.plan_id},
-          {"cubin_key", report.cubin_key},     {"arch", report.arch},
-          {"cache_tier", report.cache_tier},   {"uncompiled", report.uncompiled},
-          {"compile_us", report.compile_us},   {"elapsed_us", report.elapsed_us},
-          {"cubin_bytes", report.cubin_bytes}, {"registers", report.registers},
-          {"spill_bytes", report.spill_bytes}, {"kernels", KernelsJson(report.kernels)},
+  return {{"spec_id", report.spec_id},
+          {"plan_id", report.plan_id},
+          {"cubin_keys", report.cubin_keys},
+          {"arch", report.arch},
+          {"cache_tier", report.cache_tier},
+          {"uncompiled", report.uncompiled},
+          {"compile_us", report.compile_us},
+          {"elapsed_us", report.elapsed_us},
+          {"cubin_bytes", report.cubin_bytes},
+          {"registers", report.registers},
+          {"spill_bytes", report.spill_bytes},
+          {"kernels", KernelsJson(report.kernels)},
+          {"variants", VariantsJson(report.variants)},
           {"reasons", report.reasons}};
 }
 

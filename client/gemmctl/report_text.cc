@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <iterator>
+#include <limits>
 
 namespace gemmd {
 namespace {
@@ -14,9 +15,11 @@ std::string Line(std::string_view label, std::string_view text) {
   return fmt::format("{:<11}{}\n", fmt::format("{}:", label), text);
 }
 
-std::string Ids(const std::string& spec_id, const std::string& plan_id, const std::string& cubin_key) {
+std::string Ids(const std::string& spec_id, const std::string& plan_id, const std::vector<std::string>& cubin_keys) {
+  std::string keys;
+  for (const std::string& key : cubin_keys) keys += (keys.empty() ? "" : " ") + key.substr(0, kShortIdDigits);
   return Line("spec_id", spec_id.substr(0, kShortIdDigits)) + Line("plan_id", plan_id.substr(0, kShortIdDigits)) +
-         Line("cubin_key", cubin_key.substr(0, kShortIdDigits));
+         Line("cubin_key", keys);
 }
 
 // Whose tile a kernel's `micro` is; `family` is the daemon's word.
@@ -25,15 +28,25 @@ std::string_view MicroOwner(std::string_view family) {
   return family == "wgmma" ? "warpgroup" : "warp";
 }
 
-std::string Kernels(const std::vector<KernelShape>& kernels, const std::vector<std::string>& reasons) {
+std::string KernelText(const KernelShape& kernel) {
+  return fmt::format("{} tile {}, {} {}, {} stages, {} threads, {:.1f} KiB shared memory", kernel.family,
+                     fmt::join(kernel.tile, "x"), MicroOwner(kernel.family), fmt::join(kernel.micro, "x"),
+                     kernel.stages, kernel.threads, static_cast<double>(kernel.shared_bytes) / 1024);
+}
+
+// The kernels of each variant, a line each. Report: a PlanReport or a CompileReport.
+template <typename Report>
+std::string Kernels(const Report& report) {
   std::string text;
-  for (const KernelShape& kernel : kernels) {
-    text +=
-        Line("plan", fmt::format("{} tile {}, {} {}, {} stages, {} threads, {:.1f} KiB shared memory", kernel.family,
-                                 fmt::join(kernel.tile, "x"), MicroOwner(kernel.family), fmt::join(kernel.micro, "x"),
-                                 kernel.stages, kernel.threads, static_cast<double>(kernel.shared_bytes) / 1024));
+  for (const VariantShape& variant : report.variants) {
+    const std::string range = RangeText(variant);
+    for (const int kernel : variant.kernels) {
+      const auto index = static_cast<std::size_t>(kernel);
+      if (index >= report.kernels.size()) continue;  // another build's daemon
+      text += Line("plan", (range.empty() ? "" : range + ": ") + KernelText(report.kernels[index]));
+    }
   }
-  for (const std::string& reason : reasons) text += Line("not fused", reason);
+  for (const std::string& reason : report.reasons) text += Line("not fused", reason);
   return text;
 }
 
@@ -60,6 +73,13 @@ std::string Place(const ElementCheck& element) {
 
 }  // namespace
 
+std::string RangeText(const VariantShape& variant) {
+  const bool last = variant.m_max == std::numeric_limits<std::int64_t>::max();
+  if (last) return variant.m_min == 0 ? "" : fmt::format("M from {}", variant.m_min);
+  return variant.m_min == 0 ? fmt::format("M to {}", variant.m_max)
+                            : fmt::format("M {} to {}", variant.m_min, variant.m_max);
+}
+
 double GflopPerSecond(const GemmShape& shape, std::int64_t launch_us) {
   if (launch_us <= 0) return 0;
   const double flop = 2.0 * static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
@@ -67,13 +87,12 @@ double GflopPerSecond(const GemmShape& shape, std::int64_t launch_us) {
 }
 
 std::string TextOf(const PlanReport& report) {
-  return Line("spec", report.summary) + Kernels(report.kernels, report.reasons) + Line("arch", report.arch) +
-         Ids(report.spec_id, report.plan_id, report.cubin_key);
+  return Line("spec", report.summary) + Kernels(report) + Line("arch", report.arch) +
+         Ids(report.spec_id, report.plan_id, report.cubin_keys);
 }
 
 std::string TextOf(const CompileReport& report) {
-  return Kernels(report.kernels, report.reasons) + Ids(report.spec_id, report.plan_id, report.cubin_key) +
-         Line("kernel", CacheTier(report)) +
+  return Kernels(report) + Ids(report.spec_id, report.plan_id, report.cubin_keys) + Line("kernel", CacheTier(report)) +
          Line("cubin", fmt::format("{} bytes, {} registers a thread, {} bytes spilled", report.cubin_bytes,
                                    report.registers, report.spill_bytes));
 }
@@ -92,8 +111,8 @@ std::string TextOf(const DevicesReport& report) {
 }
 
 std::string TextOf(const RunReport& report, const GemmShape& shape, const DevicesReport& devices) {
-  std::string text = Kernels(report.compile.kernels, report.compile.reasons) +
-                     Ids(report.compile.spec_id, report.compile.plan_id, report.compile.cubin_key) +
+  std::string text = Kernels(report.compile) +
+                     Ids(report.compile.spec_id, report.compile.plan_id, report.compile.cubin_keys) +
                      Line("kernel", CacheTier(report.compile)) + Line("device", DeviceText(report.device, devices));
   std::string time = fmt::format("{:.3f} ms on the device", static_cast<double>(report.launch_us) / 1e3);
   if (const double rate = GflopPerSecond(shape, report.launch_us); rate > 0) {

@@ -17,6 +17,9 @@ std::string TextOf(const RunReport& report, const GemmShape& shape, const Device
 // The verdict in one line.
 std::string TextOf(const VerifyReport& report);
 
+// The M of a variant: "M 17 to 64"; nothing where it is for every M.
+std::string RangeText(const VariantShape& variant);
+
 // Rate of a product on a device; 0 when the time is too short to tell.
 double GflopPerSecond(const GemmShape& shape, std::int64_t launch_us);
 

@@ -52,7 +52,7 @@ class ChainWriter {
  public:
   // `ahead`: by input, whether a member of `o` already holds it.
   ChainWriter(const Graph& graph, const std::vector<Node>& chain, const AccessWidths& widths, std::vector<bool> ahead)
-      : graph_(graph), chain_(chain), widths_(widths), ahead_(std::move(ahead)) {}
+      : graph_(graph), chain_(chain), widths_(widths), ahead_(std::move(ahead)), held_(graph.inputs.size(), false) {}
 
   std::vector<std::string> Write() {
     for (std::size_t i = 0; i < chain_.size(); ++i) Write(chain_[i], i + 1);
@@ -73,6 +73,7 @@ class ChainWriter {
       case OpClass::kCast:
         return Define(result, fmt::format("Round<{}>(v{})", DeviceType(node.dtype), node.input));
       case OpClass::kStore:
+        HoldWhatAStoreMayOverwrite(node, result);
         statements_.push_back(fmt::format("Store<{}>(p.{}, p.{}, cell, v{});", widths_.outputs[node.output],
                                           OutputName(node.output), OutputLdName(node.output), node.input));
         // A store passes its value through under a name of its own only where something takes it.
@@ -83,6 +84,24 @@ class ChainWriter {
 
   void Define(std::size_t result, const std::string& expression) {
     statements_.push_back(fmt::format("const auto v{} = {};", result, expression));
+  }
+
+  // An output may lie on a full operand of its dtype (in place): what the chain reads of such an operand after the
+  // store, whose value is `result`, is loaded before it.
+  void HoldWhatAStoreMayOverwrite(const Node& store, std::size_t result) {
+    for (std::size_t later = result; later < chain_.size(); ++later) {
+      for (const Reference& reference : chain_[later].References()) {
+        const int index = reference.input;
+        if (index < 0 || ahead_[index] || held_[index]) continue;
+        const GraphInput& input = graph_.inputs[index];
+        const bool in_place = reference.broadcast == Broadcast::kFull && input.layout == Layout::kRowMajor &&
+                              input.dtype == graph_.outputs[store.output].dtype;
+        if (!in_place) continue;
+        held_[index] = true;
+        statements_.push_back(
+            fmt::format("const auto {} = {};", InputName(index), MatrixLoadText(graph_, widths_, index)));
+      }
+    }
   }
 
   bool IsUsed(std::size_t value) const {
@@ -136,6 +155,7 @@ class ChainWriter {
       case Broadcast::kColumn:
         return fmt::format("LoadColumn(p.{}, cell)", name);
       case Broadcast::kFull:
+        if (held_[reference.input]) return name;
         return ahead_[reference.input] ? "o." + name : MatrixLoadText(graph_, widths_, reference.input);
     }
     return "";
@@ -145,6 +165,7 @@ class ChainWriter {
   const std::vector<Node>& chain_;
   const AccessWidths& widths_;
   const std::vector<bool> ahead_;
+  std::vector<bool> held_;  // by input, whether a variable of its name already holds it
   std::vector<std::string> statements_;
 };
 

@@ -56,7 +56,7 @@ absl::StatusOr<BufferLaunchOutcome> LaunchOnBuffers(KernelService& kernels, cons
   GEMMD_ASSIGN_OR_RETURN(const std::shared_ptr<Device> device, DeviceOf(kernels, held, request.device));
   const Assumptions assumptions = AssumptionsOf(signature, held.arguments);
   GEMMD_ASSIGN_OR_RETURN(const CompileOutcome prepared,
-                         kernels.Prepare(request.spec, device->info(), assumptions, deadline));
+                         kernels.Prepare(request.spec, device->info(), assumptions, signature.shape.m, deadline));
   GEMMD_ASSIGN_OR_RETURN(LaunchOutcome launch,
                          kernels.LaunchPrepared(prepared, device, signature, held.arguments, deadline));
   return BufferLaunchOutcome{.launch = std::move(launch), .device = device->info().id};

@@ -11,16 +11,16 @@
 namespace gemmd {
 namespace {
 
-HeldKernel Describe(const KernelUse& use) {
-  const PlannedKernel& planned = use.kernel->planned;
+HeldKernel Describe(const KernelUse& use, std::size_t module) {
+  const PlannedSpec& planned = use.kernel->planned;
   return {.spec_id = planned.spec_id,
           .plan_id = planned.plan.plan_id,
-          .cubin_key = planned.cubin_key,
+          .cubin_key = planned.modules[module].cubin_key,
           .summary = Summary(planned.canonical.graph),
-          .schedule = ScheduleOf(planned.plan),
+          .schedule = ScheduleOf(planned.plan.kernels[module].config),
           .arch = Name(planned.plan.arch),
           .tier = CacheTier::kMemory,
-          .bytes = FootprintBytes(*use.kernel),
+          .bytes = FootprintBytes(*use.kernel, module),
           .hits = use.hits,
           .last_used = use.last_used,
           .loaded_on = {}};
@@ -63,21 +63,25 @@ CachedCubin Read(const DiskStore& disk, const StoredFile& file) {
 
 std::vector<HeldKernel> CacheInventory::Kernels(std::size_t limit) const {
   std::vector<HeldKernel> held;
-  std::map<std::string, std::size_t> by_plan;  // one row for all the questions that lead to a plan
+  // One row for all the questions that lead to a kernel of a plan.
+  std::map<std::pair<std::string, std::string>, std::size_t> rows;
   std::set<std::string> in_memory;
+  const std::map<std::string, std::vector<std::string>> loaded_on = kernels_->LoadedOn();
   for (const KernelUse& use : engine_->KernelsInMemory()) {
-    HeldKernel kernel = Describe(use);
-    in_memory.insert(kernel.cubin_key);
-    const auto [position, is_new] = by_plan.emplace(kernel.plan_id, held.size());
-    if (is_new) {
-      held.push_back(std::move(kernel));
-    } else {
-      held[position->second].hits += kernel.hits;
-      held[position->second].bytes += kernel.bytes;
+    for (std::size_t module = 0; module < use.kernel->modules.size(); ++module) {
+      HeldKernel kernel = Describe(use, module);
+      in_memory.insert(kernel.cubin_key);
+      const auto [position, is_new] = rows.emplace(std::pair(kernel.plan_id, kernel.cubin_key), held.size());
+      if (is_new) {
+        if (const auto found = loaded_on.find(kernel.plan_id); found != loaded_on.end()) {
+          kernel.loaded_on = found->second;
+        }
+        held.push_back(std::move(kernel));
+      } else {
+        held[position->second].hits += kernel.hits;
+        held[position->second].bytes += kernel.bytes;
+      }
     }
-  }
-  for (auto& [plan_id, devices] : kernels_->LoadedOn()) {
-    if (const auto row = by_plan.find(plan_id); row != by_plan.end()) held[row->second].loaded_on = devices;
   }
   for (const StoredFile& file : disk_->List()) {
     if (limit == 0) break;
@@ -102,7 +106,9 @@ absl::StatusOr<std::string> CacheInventory::ResolveKey(const std::string& key) c
   std::set<std::string> matches;
   for (const StoredFile& file : disk_->List(key)) matches.insert(file.key);
   for (const KernelUse& use : engine_->KernelsInMemory()) {
-    if (use.kernel->planned.cubin_key.starts_with(key)) matches.insert(use.kernel->planned.cubin_key);
+    for (const std::string& in_memory : CubinKeys(use.kernel->planned)) {
+      if (in_memory.starts_with(key)) matches.insert(in_memory);
+    }
   }
   if (matches.empty()) return NotFound("cubin_key {}: neither in memory nor on disk", Quote(key));
   if (matches.size() == 1) return *matches.begin();
@@ -127,8 +133,10 @@ absl::StatusOr<Purged> CacheInventory::Purge(const PurgeSelection& selection) {
   const auto* since = std::get_if<PurgeUnusedSince>(&selection);
   std::map<std::string, absl::Time> used;  // a hit in memory does not reach the disk
   for (const KernelUse& use : engine_->KernelsInMemory()) {
-    absl::Time& last = used.emplace(use.kernel->planned.cubin_key, absl::InfinitePast()).first->second;
-    last = std::max(last, use.last_used);
+    for (const std::string& cubin_key : CubinKeys(use.kernel->planned)) {
+      absl::Time& last = used.emplace(cubin_key, absl::InfinitePast()).first->second;
+      last = std::max(last, use.last_used);
+    }
   }
   const auto selected = [&](const std::string& cubin_key, absl::Time last_used) {
     if (!key.empty()) return cubin_key == key;
@@ -142,8 +150,10 @@ absl::StatusOr<Purged> CacheInventory::Purge(const PurgeSelection& selection) {
     ++purged.disk_entries;
     purged.disk_bytes += file.bytes;
   }
-  purged.memory_kernels = engine_->DropFromMemory(
-      [&](const KernelUse& use) { return selected(use.kernel->planned.cubin_key, use.last_used); });
+  purged.memory_kernels = engine_->DropFromMemory([&](const KernelUse& use) {
+    return std::ranges::any_of(CubinKeys(use.kernel->planned),
+                               [&](const std::string& cubin_key) { return selected(cubin_key, use.last_used); });
+  });
   return purged;
 }
 

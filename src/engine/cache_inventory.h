@@ -16,7 +16,7 @@
 
 namespace gemmd {
 
-// A kernel that may serve, in the fastest tier that holds it.
+// A kernel of a plan that may serve, in the fastest tier that holds it.
 struct HeldKernel {
   std::string spec_id, plan_id, cubin_key;
   std::string summary;   // the graph in one line

@@ -19,69 +19,78 @@ std::optional<Cubin> CubinFrom(const CacheEntry& entry, const Arch& arch) {
   return Cubin{.image = entry.cubin, .log = record->log, .usage = record->usage, .compile_us = record->compile_us};
 }
 
-std::optional<Cubin> Fetch(CubinStore* disk, const PlannedKernel& planned) {
+std::optional<Cubin> Fetch(CubinStore* disk, const PlannedModule& module, const Arch& arch) {
   if (disk == nullptr) return std::nullopt;
-  const auto entry = disk->Get(planned.cubin_key);
-  return entry.ok() ? CubinFrom(**entry, planned.plan.arch) : std::nullopt;
+  const auto entry = disk->Get(module.cubin_key);
+  return entry.ok() ? CubinFrom(**entry, arch) : std::nullopt;
 }
 
 // A store that can't take the entry costs a compile at the next start, not this one.
-void Keep(CubinStore* disk, const PlannedKernel& planned, const Cubin& cubin) {
+void Keep(CubinStore* disk, const PlannedSpec& planned, std::size_t index, const Cubin& cubin) {
   if (disk == nullptr) return;
   const CubinRecord record{.arch = Name(planned.plan.arch),
                            .spec_id = planned.spec_id,
                            .plan_id = planned.plan.plan_id,
                            .summary = Summary(planned.canonical.graph),
-                           .schedule = ScheduleOf(planned.plan),
+                           .schedule = ScheduleOf(planned.plan.kernels[index].config),
                            .compile_us = cubin.compile_us,
                            .usage = cubin.usage,
                            .log = cubin.log,
                            .verified = Verified::kUnverified};
   auto entry = std::make_shared<CacheEntry>(CacheEntry{.cubin = cubin.image, .metadata = RecordToJson(record)});
-  const absl::Status kept = disk->Put(planned.cubin_key, std::move(entry));
-  if (!kept.ok()) spdlog::warn("{} is compiled but not cached: {}", planned.cubin_key, MessageOf(kept));
+  const std::string& key = planned.modules[index].cubin_key;
+  const absl::Status kept = disk->Put(key, std::move(entry));
+  if (!kept.ok()) spdlog::warn("{} is compiled but not cached: {}", key, MessageOf(kept));
 }
 
 }  // namespace
 
-absl::StatusOr<PlannedKernel> PlanCandidate(const CanonicalSpec& canonical, const KernelConfig& config,
-                                            const DeviceLimits& limits, const Assumptions& assumptions,
-                                            std::string_view compiler_identity) {
-  PlannedKernel planned{.canonical = canonical,
-                        .spec_id = SpecId(canonical.graph),
-                        .plan = PlanWith(canonical.graph, config, limits, assumptions),
-                        .generated = {},
-                        .cubin_key = {}};
-  GEMMD_ASSIGN_OR_RETURN(planned.generated, Generate(canonical.graph, planned.plan.kernels.front()));
-  if (compiler_identity.empty()) return planned;
-  const std::string library = DeviceLibraryDigest(DeviceLibrary());
-  planned.cubin_key = CubinKey({.source = planned.generated.source,
-                                .device_library = library,
-                                .options = StandardOptions(),
-                                .compiler = compiler_identity,
-                                .arch = limits.arch});
+absl::StatusOr<PlannedSpec> PlanCandidate(const CanonicalSpec& canonical, Plan plan,
+                                          std::string_view compiler_identity) {
+  PlannedSpec planned{
+      .canonical = canonical, .spec_id = SpecId(canonical.graph), .plan = std::move(plan), .modules = {}};
+  const std::string library = compiler_identity.empty() ? "" : DeviceLibraryDigest(DeviceLibrary());
+  for (const KernelPlan& kernel : planned.plan.kernels) {
+    PlannedModule module;
+    GEMMD_ASSIGN_OR_RETURN(module.generated, Generate(canonical.graph, kernel));
+    if (!compiler_identity.empty()) {
+      module.cubin_key = CubinKey({.source = module.generated.source,
+                                   .device_library = library,
+                                   .options = StandardOptions(),
+                                   .compiler = compiler_identity,
+                                   .arch = planned.plan.arch});
+    }
+    planned.modules.push_back(std::move(module));
+  }
   return planned;
 }
 
-absl::StatusOr<BuiltCandidate> BuildCandidate(PlannedKernel planned, const Compiler& compiler, CubinStore* disk,
+absl::StatusOr<BuiltCandidate> BuildCandidate(PlannedSpec planned, const Compiler& compiler, CubinStore* disk,
                                               absl::Time deadline) {
-  std::optional<Cubin> cubin = Fetch(disk, planned);
-  const bool from_disk = cubin.has_value();
-  if (!from_disk) {
-    const CompileRequest request{
-        .source = planned.generated.source, .arch = planned.plan.arch, .options = StandardOptions()};
-    GEMMD_ASSIGN_OR_RETURN(cubin, compiler.Compile(request, deadline));
-    Keep(disk, planned, *cubin);
+  BuiltCandidate built;
+  CompiledSpec compiled;
+  const Arch& arch = planned.plan.arch;
+  for (std::size_t i = 0; i < planned.modules.size(); ++i) {
+    const PlannedModule& module = planned.modules[i];
+    std::optional<Cubin> cubin = Fetch(disk, module, arch);
+    if (cubin) {
+      ++built.disk_hits;
+    } else {
+      const CompileRequest request{.source = module.generated.source, .arch = arch, .options = StandardOptions()};
+      GEMMD_ASSIGN_OR_RETURN(cubin, compiler.Compile(request, deadline));
+      Keep(disk, planned, i, *cubin);
+      ++built.compiles;
+    }
+    GEMMD_RETURN_IF_ERROR(CheckServable(*cubin));
+    compiled.modules.push_back({.cubin = std::make_shared<const std::string>(std::move(cubin->image)),
+                                .usage = std::move(cubin->usage),
+                                .log = std::move(cubin->log),
+                                .compile_us = cubin->compile_us});
   }
-  GEMMD_RETURN_IF_ERROR(CheckServable(*cubin));
-  CompiledKernel kernel;
-  kernel.manifest = MakeManifest(planned.canonical.graph, planned.plan, {planned.cubin_key});
-  kernel.planned = std::move(planned);
-  kernel.cubin = std::make_shared<const std::string>(std::move(cubin->image));
-  kernel.usage = std::move(cubin->usage);
-  kernel.log = std::move(cubin->log);
-  kernel.compile_us = cubin->compile_us;
-  return BuiltCandidate{.kernel = std::make_shared<const CompiledKernel>(std::move(kernel)), .from_disk = from_disk};
+  compiled.manifest = MakeManifest(planned.canonical.graph, planned.plan, CubinKeys(planned));
+  compiled.planned = std::move(planned);
+  built.compiled = std::make_shared<const CompiledSpec>(std::move(compiled));
+  return built;
 }
 
 }  // namespace gemmd

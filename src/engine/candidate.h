@@ -1,4 +1,4 @@
-// One candidate config on its way to a cubin: planned, keyed, fetched or compiled, judged.
+// One candidate plan on its way to cubins: generated, keyed, fetched or compiled, judged.
 #pragma once
 
 #include <memory>
@@ -9,25 +9,25 @@
 #include "absl/time/time.h"
 #include "cache/cubin_store.h"
 #include "compile/compiler.h"
-#include "engine/compiled_kernel.h"
+#include "engine/compiled_spec.h"
 #include "spec/arch.h"
 
 namespace gemmd {
 
-// Plans and generates `config`. `compiler_identity` empty: no cubin_key. Errors: Internal (Generate's).
-absl::StatusOr<PlannedKernel> PlanCandidate(const CanonicalSpec& canonical, const KernelConfig& config,
-                                            const DeviceLimits& limits, const Assumptions& assumptions,
-                                            std::string_view compiler_identity);
+// Generates the kernels of `plan`. `compiler_identity` empty: no cubin keys. Errors: Internal (Generate's).
+absl::StatusOr<PlannedSpec> PlanCandidate(const CanonicalSpec& canonical, Plan plan,
+                                          std::string_view compiler_identity);
 
 struct BuiltCandidate {
-  std::shared_ptr<const CompiledKernel> kernel;
-  bool from_disk = false;
+  std::shared_ptr<const CompiledSpec> compiled;
+  int compiles = 0;   // kernels that were compiled
+  int disk_hits = 0;  // kernels that `disk` had
 };
 
-// The kernel of a planned candidate, from `disk` (may be null) or compiled and then put there. A bad or unreachable
+// The kernels of a planned candidate, from `disk` (may be null) or compiled and then put there. A bad or unreachable
 // disk counts as a miss. What compiled but may not serve is stored all the same, so that it is not compiled again only
 // to be rejected again. Errors: FailedPrecondition (it may not serve: try the next candidate), Compiler's.
-absl::StatusOr<BuiltCandidate> BuildCandidate(PlannedKernel planned, const Compiler& compiler, CubinStore* disk,
+absl::StatusOr<BuiltCandidate> BuildCandidate(PlannedSpec planned, const Compiler& compiler, CubinStore* disk,
                                               absl::Time deadline);
 
 }  // namespace gemmd

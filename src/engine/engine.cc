@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -10,15 +11,34 @@
 #include "cache/single_flight.h"
 #include "engine/candidate.h"
 #include "engine/lookup_key.h"
+#include "plan/m_ranges.h"
 #include "spec/validate.h"
 
 namespace gemmd {
 namespace {
 
 struct Built {
-  std::shared_ptr<const CompiledKernel> kernel;
+  std::shared_ptr<const CompiledSpec> compiled;
   CacheTier tier = CacheTier::kNone;
 };
+
+// A question as the tiers see it.
+struct Question {
+  CanonicalSpec canonical;
+  std::string lookup_key;
+  DeviceLimits limits;
+  Assumptions assumptions;
+};
+
+CacheTier TierOf(const BuiltCandidate& built) { return built.compiles > 0 ? CacheTier::kNone : CacheTier::kDisk; }
+
+// The tier of what came from both: the slower one.
+CacheTier Slower(CacheTier a, CacheTier b) {
+  for (const CacheTier tier : {CacheTier::kNone, CacheTier::kDisk}) {
+    if (a == tier || b == tier) return tier;
+  }
+  return CacheTier::kMemory;
+}
 
 absl::StatusOr<CanonicalSpec> CanonicalizeValid(const KernelSpec& spec) {
   GEMMD_RETURN_IF_ERROR(ToStatus(Validate(spec)));
@@ -45,8 +65,10 @@ struct Engine::State {
   State(const Compiler* compiler_in, CubinStore* disk_in, std::int64_t memory_bytes)
       : compiler(compiler_in), disk(disk_in), memory(memory_bytes) {}
 
-  absl::StatusOr<Built> Build(const CanonicalSpec& canonical, const std::string& lookup_key, const ConfigPin& pin,
-                              const DeviceLimits& limits, const Assumptions& assumptions, absl::Time deadline);
+  absl::StatusOr<Built> Build(const Question& question, const RangeConfigs& range, absl::Time deadline);
+  absl::StatusOr<Built> BuildOnce(const Question& question, const RangeConfigs& range, absl::Time deadline);
+  absl::StatusOr<Built> BuildAll(const Question& question, const std::vector<RangeConfigs>& ranges,
+                                 absl::Time deadline);
 
   const CountingCompiler compiler;
   CubinStore* const disk;
@@ -55,31 +77,62 @@ struct Engine::State {
   std::atomic<std::int64_t> memory_hits{0}, disk_hits{0}, rejected_candidates{0}, joined_flights{0};
 };
 
-// The first candidate that builds cleanly, in the order of their rank; then kept in memory.
-absl::StatusOr<Built> Engine::State::Build(const CanonicalSpec& canonical, const std::string& lookup_key,
-                                           const ConfigPin& pin, const DeviceLimits& limits,
-                                           const Assumptions& assumptions, absl::Time deadline) {
-  if (auto kernel = memory.Find(lookup_key)) return Built{.kernel = std::move(kernel), .tier = CacheTier::kMemory};
-  GEMMD_ASSIGN_OR_RETURN(const std::vector<KernelConfig> configs,
-                         RankConfigs(canonical.graph, limits, pin, assumptions));
+// The first candidate for a range that builds cleanly, in the order of their rank; then kept in memory.
+absl::StatusOr<Built> Engine::State::Build(const Question& question, const RangeConfigs& range, absl::Time deadline) {
+  if (auto compiled = memory.Find(question.lookup_key, range.m.min)) {
+    return Built{.compiled = std::move(compiled), .tier = CacheTier::kMemory};
+  }
   GEMMD_ASSIGN_OR_RETURN(const std::string identity, compiler.Identity());
   std::vector<std::string> rejections;
-  for (const KernelConfig& config : configs) {
+  for (const KernelConfig& config : range.configs) {
     if (absl::Now() >= deadline) return DeadlineExceeded("no candidate was built in time");
-    GEMMD_ASSIGN_OR_RETURN(PlannedKernel planned, PlanCandidate(canonical, config, limits, assumptions, identity));
-    planned.plan.reasons.insert(planned.plan.reasons.end(), rejections.begin(), rejections.end());
+    gemmd::Plan plan = PlanWith(question.canonical.graph, config, question.limits, question.assumptions, range.m);
+    plan.reasons.insert(plan.reasons.end(), rejections.begin(), rejections.end());
+    GEMMD_ASSIGN_OR_RETURN(PlannedSpec planned, PlanCandidate(question.canonical, std::move(plan), identity));
     absl::StatusOr<BuiltCandidate> built = BuildCandidate(std::move(planned), compiler, disk, deadline);
     if (built.ok()) {
-      memory.Insert(lookup_key, built->kernel);
-      if (built->from_disk) ++disk_hits;
-      return Built{.kernel = built->kernel, .tier = built->from_disk ? CacheTier::kDisk : CacheTier::kNone};
+      memory.Insert(question.lookup_key, built->compiled);
+      disk_hits += built->disk_hits;
+      return Built{.compiled = built->compiled, .tier = TierOf(*built)};
     }
     if (!absl::IsFailedPrecondition(built.status())) return built.status();
     ++rejected_candidates;
     rejections.push_back(fmt::format("passed over {} {}x{}x{}: {}", Name(config.family), config.tile_m, config.tile_n,
                                      config.tile_k, MessageOf(built.status())));
   }
-  return Internal("none of {} candidates builds cleanly; {}", configs.size(), rejections.back());
+  return Internal("none of {} candidates builds cleanly; {}", range.configs.size(), rejections.back());
+}
+
+// Build, once however many ask.
+absl::StatusOr<Built> Engine::State::BuildOnce(const Question& question, const RangeConfigs& range,
+                                               absl::Time deadline) {
+  const std::string flight = fmt::format("{} {}", question.lookup_key, range.m.min);
+  auto landing = flights.Do(flight, deadline, [&] { return Build(question, range, deadline); });
+  if (landing.joined) ++joined_flights;
+  return std::move(landing.result);
+}
+
+// Every range at once, joined; then kept in memory as a whole too. The compiler says how many compile side by side.
+absl::StatusOr<Built> Engine::State::BuildAll(const Question& question, const std::vector<RangeConfigs>& ranges,
+                                              absl::Time deadline) {
+  std::vector<absl::StatusOr<Built>> built(ranges.size());
+  std::vector<std::thread> others;
+  for (std::size_t i = 1; i < ranges.size(); ++i) {
+    others.emplace_back([&, i] { built[i] = BuildOnce(question, ranges[i], deadline); });
+  }
+  built[0] = BuildOnce(question, ranges[0], deadline);
+  for (std::thread& thread : others) thread.join();
+  std::vector<std::shared_ptr<const CompiledSpec>> parts;
+  CacheTier tier = CacheTier::kMemory;
+  for (const absl::StatusOr<Built>& part : built) {
+    if (!part.ok()) return part.status();
+    parts.push_back(part->compiled);
+    tier = Slower(tier, part->tier);
+  }
+  if (parts.size() == 1) return Built{.compiled = parts.front(), .tier = tier};
+  auto whole = std::make_shared<const CompiledSpec>(Joined(parts));
+  memory.Insert(question.lookup_key, whole);
+  return Built{.compiled = std::move(whole), .tier = tier};
 }
 
 Engine::Engine(const Compiler* compiler, CubinStore* disk, std::int64_t memory_bytes)
@@ -87,36 +140,42 @@ Engine::Engine(const Compiler* compiler, CubinStore* disk, std::int64_t memory_b
 
 Engine::~Engine() = default;
 
-absl::StatusOr<PlannedKernel> Engine::Plan(const KernelSpec& spec, const DeviceLimits& limits,
-                                           const Assumptions& assumptions) const {
+absl::StatusOr<PlannedSpec> Engine::Plan(const KernelSpec& spec, const DeviceLimits& limits,
+                                         const Assumptions& assumptions) const {
   GEMMD_ASSIGN_OR_RETURN(const CanonicalSpec canonical, CanonicalizeValid(spec));
-  GEMMD_ASSIGN_OR_RETURN(const std::vector<KernelConfig> configs,
-                         RankConfigs(canonical.graph, limits, spec.config, assumptions));
+  GEMMD_ASSIGN_OR_RETURN(const std::vector<RangeConfigs> ranges,
+                         RankRanges(canonical.graph, limits, spec.config, assumptions));
+  std::vector<gemmd::Plan> plans;
+  for (const RangeConfigs& range : ranges) {
+    plans.push_back(PlanWith(canonical.graph, range.configs.front(), limits, assumptions, range.m));
+  }
   const absl::StatusOr<std::string> identity = state_->compiler.Identity();
-  return PlanCandidate(canonical, configs.front(), limits, assumptions, identity.ok() ? *identity : std::string());
+  return PlanCandidate(canonical, Joined(canonical.graph, plans), identity.ok() ? *identity : std::string());
 }
 
 absl::StatusOr<CompileOutcome> Engine::Compile(const KernelSpec& spec, const DeviceLimits& limits,
-                                               const Assumptions& assumptions, absl::Time deadline) {
+                                               const Assumptions& assumptions, std::optional<std::int64_t> m,
+                                               absl::Time deadline) {
   GEMMD_ASSIGN_OR_RETURN(CanonicalSpec canonical, CanonicalizeValid(spec));
   const std::string key = LookupKey(SpecId(canonical.graph), limits, assumptions, spec.config);
-  if (auto kernel = state_->memory.Find(key)) {
+  if (auto compiled = state_->memory.Find(key, m)) {
     ++state_->memory_hits;
-    return CompileOutcome{
-        .kernel = std::move(kernel), .canonical = std::move(canonical), .tier = CacheTier::kMemory, .uncompiled = {}};
+    return CompileOutcome{.compiled = std::move(compiled),
+                          .canonical = std::move(canonical),
+                          .tier = CacheTier::kMemory,
+                          .uncompiled = {}};
   }
-  auto landing = state_->flights.Do(
-      key, deadline, [&] { return state_->Build(canonical, key, spec.config, limits, assumptions, deadline); });
-  if (landing.joined) ++state_->joined_flights;
-  if (!landing.result.ok()) return landing.result.status();
-  return CompileOutcome{.kernel = landing.result->kernel,
-                        .canonical = std::move(canonical),
-                        .tier = landing.result->tier,
-                        .uncompiled = {}};
+  GEMMD_ASSIGN_OR_RETURN(std::vector<RangeConfigs> ranges,
+                         RankRanges(canonical.graph, limits, spec.config, assumptions));
+  if (m) std::erase_if(ranges, [&](const RangeConfigs& range) { return !range.m.Contains(*m); });
+  const Question question{.canonical = canonical, .lookup_key = key, .limits = limits, .assumptions = assumptions};
+  GEMMD_ASSIGN_OR_RETURN(Built built, state_->BuildAll(question, ranges, deadline));
+  return CompileOutcome{
+      .compiled = std::move(built.compiled), .canonical = std::move(canonical), .tier = built.tier, .uncompiled = {}};
 }
 
-absl::StatusOr<std::shared_ptr<const CompiledKernel>> Engine::Find(std::string_view plan_id) const {
-  if (auto kernel = state_->memory.FindPlan(plan_id)) return kernel;
+absl::StatusOr<std::shared_ptr<const CompiledSpec>> Engine::Find(std::string_view plan_id) const {
+  if (auto compiled = state_->memory.FindPlan(plan_id)) return compiled;
   return NotFound("plan_id {}: not compiled by this daemon, or evicted; compile its spec again", Quote(plan_id));
 }
 

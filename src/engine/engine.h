@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +14,7 @@
 #include "cache/cubin_store.h"
 #include "compile/compiler.h"
 #include "compile/counting_compiler.h"
-#include "engine/compiled_kernel.h"
+#include "engine/compiled_spec.h"
 #include "engine/kernel_memory.h"
 #include "spec/kernel_spec.h"
 
@@ -29,12 +30,13 @@ enum class CacheTier {
 std::string_view Name(CacheTier tier);  // "compiled", "memory", "disk", "uncompiled"
 
 struct CompileOutcome {
-  std::shared_ptr<const CompiledKernel> kernel;
+  std::shared_ptr<const CompiledSpec> compiled;
   CanonicalSpec canonical;  // of the request: this request's names
   CacheTier tier = CacheTier::kNone;
   std::string uncompiled;  // why, where the tier is kUncompiled
 };
 
+// Kernels compiled and found, each kernel of a spec by itself.
 struct EngineStats {
   CompilerStats compiler;  // of candidates that were then rejected, too
   std::int64_t memory_hits = 0, disk_hits = 0, rejected_candidates = 0, joined_flights = 0;
@@ -48,19 +50,22 @@ class Engine {
   Engine(const Compiler* compiler, CubinStore* disk, std::int64_t memory_bytes);
   ~Engine();
 
-  // Validate, canonicalise, rank and generate for the first-ranked config. Compiles nothing; without a compiler the
-  // cubin_key is empty. Errors: Validate's, RankConfigs'.
-  absl::StatusOr<PlannedKernel> Plan(const KernelSpec& spec, const DeviceLimits& limits,
-                                     const Assumptions& assumptions) const;
+  // Validate, canonicalise, rank and generate for the first-ranked config of every range of M. Compiles nothing;
+  // without a compiler the cubin keys are empty. Errors: Validate's, RankConfigs'.
+  absl::StatusOr<PlannedSpec> Plan(const KernelSpec& spec, const DeviceLimits& limits,
+                                   const Assumptions& assumptions) const;
 
-  // The kernel of a spec: from memory, from disk, or compiled, once however many ask (single flight).
-  // A candidate that does not build cleanly is passed over, and Plan::reasons says so.
-  // Errors: Validate's, RankConfigs', Compiler's; Internal when no candidate builds cleanly.
+  // The kernels of a spec: from memory, from disk, or compiled, once however many ask (single flight). With `m` (at
+  // least 0), those for a launch of that M: where M is dynamic the plan is of the range around it alone, so that a
+  // first launch waits for no other range's kernels. Without, those for every M, all ranges at once. A candidate that
+  // does not build cleanly is passed over, and Plan::reasons says so. Errors: Validate's, RankConfigs', Compiler's;
+  // Internal when no candidate builds cleanly.
   absl::StatusOr<CompileOutcome> Compile(const KernelSpec& spec, const DeviceLimits& limits,
-                                         const Assumptions& assumptions, absl::Time deadline);
+                                         const Assumptions& assumptions, std::optional<std::int64_t> m,
+                                         absl::Time deadline);
 
-  // A kernel that the memory tier holds, by its plan_id. Errors: NotFound.
-  absl::StatusOr<std::shared_ptr<const CompiledKernel>> Find(std::string_view plan_id) const;
+  // What the memory tier holds, by its plan_id. Errors: NotFound.
+  absl::StatusOr<std::shared_ptr<const CompiledSpec>> Find(std::string_view plan_id) const;
 
   // What the memory tier holds, the most recently used first.
   std::vector<KernelUse> KernelsInMemory() const;

@@ -5,27 +5,45 @@
 #include "absl/time/clock.h"
 
 namespace gemmd {
+namespace {
 
-std::shared_ptr<const CompiledKernel> KernelMemory::Find(std::string_view lookup_key) {
-  const std::lock_guard lock(mutex_);
-  const auto found = by_lookup_.find(std::string(lookup_key));
-  if (found == by_lookup_.end()) return nullptr;
-  entries_.splice(entries_.begin(), entries_, found->second);
-  KernelUse& use = found->second->use;
-  ++use.hits;
-  use.last_used = absl::Now();
-  return use.kernel;
+// The M that a spec's variants cover.
+MRange CoveredBy(const CompiledSpec& compiled) {
+  const std::vector<PlanVariant>& variants = compiled.planned.plan.variants;
+  return {variants.front().m.min, variants.back().m.max};
 }
 
-std::shared_ptr<const CompiledKernel> KernelMemory::FindPlan(std::string_view plan_id) const {
+}  // namespace
+
+std::shared_ptr<const CompiledSpec> KernelMemory::Find(std::string_view lookup_key, std::optional<std::int64_t> m) {
+  const MRange wanted = m ? MRange{*m, *m} : MRange{};
+  const std::lock_guard lock(mutex_);
+  const auto [first, last] = by_lookup_.equal_range(std::string(lookup_key));
+  for (auto found = first; found != last; ++found) {
+    KernelUse& use = found->second->use;
+    if (!CoveredBy(*use.kernel).Contains(wanted)) continue;
+    entries_.splice(entries_.begin(), entries_, found->second);
+    ++use.hits;
+    use.last_used = absl::Now();
+    return use.kernel;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const CompiledSpec> KernelMemory::FindPlan(std::string_view plan_id) const {
   const std::lock_guard lock(mutex_);
   const auto found = by_plan_.find(std::string(plan_id));
   return found == by_plan_.end() ? nullptr : found->second->use.kernel;
 }
 
-void KernelMemory::Insert(const std::string& lookup_key, std::shared_ptr<const CompiledKernel> kernel) {
+void KernelMemory::Insert(const std::string& lookup_key, std::shared_ptr<const CompiledSpec> kernel) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = by_lookup_.find(lookup_key); found != by_lookup_.end()) Erase(found->second);
+  const auto [first, last] = by_lookup_.equal_range(lookup_key);
+  for (auto found = first; found != last; ++found) {
+    if (CoveredBy(*found->second->use.kernel) != CoveredBy(*kernel)) continue;
+    Erase(found->second);
+    break;
+  }
   const std::int64_t footprint = FootprintBytes(*kernel);
   if (footprint > max_bytes_) return;
   for (; bytes_ + footprint > max_bytes_; ++evicted_) Erase(std::prev(entries_.end()));
@@ -62,20 +80,30 @@ KernelMemoryStats KernelMemory::stats() const {
 }
 
 void KernelMemory::Erase(Entries::iterator entry) {
+  const auto remove = [&](Index& index, const std::string& key) {
+    const auto [first, last] = index.equal_range(key);
+    for (auto position = first; position != last; ++position) {
+      if (position->second != entry) continue;
+      index.erase(position);
+      return;
+    }
+  };
   bytes_ -= FootprintBytes(*entry->use.kernel);
-  const auto [first, last] = by_plan_.equal_range(entry->use.kernel->planned.plan.plan_id);
-  for (auto position = first; position != last; ++position) {
-    if (position->second != entry) continue;
-    by_plan_.erase(position);
-    break;
-  }
-  by_lookup_.erase(entry->lookup_key);
+  remove(by_plan_, entry->use.kernel->planned.plan.plan_id);
+  remove(by_lookup_, entry->lookup_key);
   entries_.erase(entry);
 }
 
-std::int64_t FootprintBytes(const CompiledKernel& kernel) {
-  const std::size_t bytes = kernel.cubin->size() + kernel.planned.generated.source.size() + kernel.log.size();
-  return static_cast<std::int64_t>(bytes);
+std::int64_t FootprintBytes(const CompiledSpec& kernel) {
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < kernel.modules.size(); ++i) bytes += FootprintBytes(kernel, i);
+  return bytes;
+}
+
+std::int64_t FootprintBytes(const CompiledSpec& kernel, std::size_t module) {
+  const CompiledModule& compiled = kernel.modules[module];
+  const std::size_t source_bytes = kernel.planned.modules[module].generated.source.size();
+  return static_cast<std::int64_t>(compiled.cubin->size() + compiled.log.size() + source_bytes);
 }
 
 }  // namespace gemmd

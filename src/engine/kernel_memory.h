@@ -6,19 +6,20 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "absl/time/time.h"
-#include "engine/compiled_kernel.h"
+#include "engine/compiled_spec.h"
 
 namespace gemmd {
 
 // A kernel as one question of a user's leads to it.
 struct KernelUse {
-  std::shared_ptr<const CompiledKernel> kernel;
+  std::shared_ptr<const CompiledSpec> kernel;
   std::int64_t hits = 0;  // since it came into memory
   absl::Time last_used;
 };
@@ -29,18 +30,19 @@ struct KernelMemoryStats {
   std::int64_t evicted = 0;
 };
 
-// Thread-safe. A kernel that is handed out stays valid after its eviction.
+// Thread-safe. What is handed out stays valid after its eviction.
 class KernelMemory {
  public:
   // `max_bytes` bounds the sum of FootprintBytes.
   explicit KernelMemory(std::int64_t max_bytes) : max_bytes_(max_bytes) {}
 
-  // Null when absent. A hit makes the kernel the most recently used.
-  std::shared_ptr<const CompiledKernel> Find(std::string_view lookup_key);
+  // What serves a launch of that M, or, without one, every M. Null when absent. A hit makes it the most recently used.
+  std::shared_ptr<const CompiledSpec> Find(std::string_view lookup_key, std::optional<std::int64_t> m);
   // A kernel with this plan_id, whatever it was looked up by; null when absent.
-  std::shared_ptr<const CompiledKernel> FindPlan(std::string_view plan_id) const;
-  // Replaces what `lookup_key` had. A kernel larger than the bound is not kept.
-  void Insert(const std::string& lookup_key, std::shared_ptr<const CompiledKernel> kernel);
+  std::shared_ptr<const CompiledSpec> FindPlan(std::string_view plan_id) const;
+  // Replaces what `lookup_key` had for the very range of M that `kernel` serves. A kernel larger than the bound is not
+  // kept.
+  void Insert(const std::string& lookup_key, std::shared_ptr<const CompiledSpec> kernel);
 
   // The most recently used first.
   std::vector<KernelUse> List() const;
@@ -55,17 +57,18 @@ class KernelMemory {
     KernelUse use;
   };
   using Entries = std::list<Entry>;  // most recently used first
+  using Index = std::unordered_multimap<std::string, Entries::iterator>;
   void Erase(Entries::iterator entry);
 
   const std::int64_t max_bytes_;
   mutable std::mutex mutex_;
   std::int64_t bytes_ = 0, evicted_ = 0;
   Entries entries_;
-  std::unordered_map<std::string, Entries::iterator> by_lookup_;
-  std::unordered_multimap<std::string, Entries::iterator> by_plan_;
+  Index by_lookup_, by_plan_;
 };
 
-// The bytes of a kernel's cubin and texts.
-std::int64_t FootprintBytes(const CompiledKernel& kernel);
+// The bytes of the cubins and texts, or of one module's. A cubin that another spec shares counts for both.
+std::int64_t FootprintBytes(const CompiledSpec& kernel);
+std::int64_t FootprintBytes(const CompiledSpec& kernel, std::size_t module);
 
 }  // namespace gemmd

@@ -10,13 +10,12 @@ namespace {
 
 constexpr std::size_t kLoadedKernels = 512;
 
-// What stands for a compiled kernel where nothing can be compiled and nothing needs to be.
-std::shared_ptr<const CompiledKernel> WithoutCubin(PlannedKernel planned) {
-  CompiledKernel kernel;
-  kernel.manifest = MakeManifest(planned.canonical.graph, planned.plan, {planned.cubin_key});
-  kernel.planned = std::move(planned);
-  kernel.cubin = std::make_shared<const std::string>();
-  return std::make_shared<const CompiledKernel>(std::move(kernel));
+// What stands for compiled kernels where nothing can be compiled and nothing needs to be.
+std::shared_ptr<const CompiledSpec> WithoutCubins(PlannedSpec planned) {
+  CompiledSpec compiled;
+  compiled.manifest = MakeManifest(planned.canonical.graph, planned.plan, CubinKeys(planned));
+  compiled.planned = std::move(planned);
+  return std::make_shared<const CompiledSpec>(std::move(compiled));
 }
 
 }  // namespace
@@ -49,7 +48,7 @@ absl::StatusOr<std::shared_ptr<Device>> KernelService::FindDevice(std::string_vi
   return id.empty() ? devices_->Default() : devices_->Find(id);
 }
 
-absl::StatusOr<PlannedKernel> KernelService::Plan(const KernelSpec& spec, const KernelTarget& target) const {
+absl::StatusOr<PlannedSpec> KernelService::Plan(const KernelSpec& spec, const KernelTarget& target) const {
   GEMMD_ASSIGN_OR_RETURN(const DeviceLimits limits, LimitsFor(target));
   return engine_->Plan(spec, limits, Assumptions{});
 }
@@ -57,20 +56,21 @@ absl::StatusOr<PlannedKernel> KernelService::Plan(const KernelSpec& spec, const 
 absl::StatusOr<CompileOutcome> KernelService::Compile(const KernelSpec& spec, const KernelTarget& target,
                                                       absl::Time deadline) {
   GEMMD_ASSIGN_OR_RETURN(const DeviceLimits limits, LimitsFor(target));
-  return engine_->Compile(spec, limits, Assumptions{}, deadline);
+  return engine_->Compile(spec, limits, Assumptions{}, std::nullopt, deadline);
 }
 
 absl::StatusOr<CompileOutcome> KernelService::Prepare(const KernelSpec& spec, const DeviceInfo& device,
-                                                      const Assumptions& assumptions, absl::Time deadline) {
+                                                      const Assumptions& assumptions, std::int64_t m,
+                                                      absl::Time deadline) {
   const DeviceLimits& limits = LimitsOfDevice(device);
-  absl::StatusOr<CompileOutcome> compiled = engine_->Compile(spec, limits, assumptions, deadline);
+  absl::StatusOr<CompileOutcome> compiled = engine_->Compile(spec, limits, assumptions, m, deadline);
   if (device.kind == DeviceKind::kCuda || !absl::IsUnavailable(compiled.status())) return compiled;
-  GEMMD_ASSIGN_OR_RETURN(PlannedKernel planned, engine_->Plan(spec, limits, assumptions));
-  CompileOutcome outcome{.kernel = nullptr,
+  GEMMD_ASSIGN_OR_RETURN(PlannedSpec planned, engine_->Plan(spec, limits, assumptions));
+  CompileOutcome outcome{.compiled = nullptr,
                          .canonical = planned.canonical,
                          .tier = CacheTier::kUncompiled,
                          .uncompiled = std::string(MessageOf(compiled.status()))};
-  outcome.kernel = WithoutCubin(std::move(planned));
+  outcome.compiled = WithoutCubins(std::move(planned));
   return outcome;
 }
 
@@ -79,8 +79,8 @@ absl::StatusOr<LaunchOutcome> KernelService::LaunchPrepared(const CompileOutcome
                                                             const LaunchSignature& signature,
                                                             const TensorArguments& arguments, absl::Time deadline) {
   GEMMD_ASSIGN_OR_RETURN(LaunchRequest request, BindLaunch(signature, arguments));
-  GEMMD_RETURN_IF_ERROR(CheckLaunch(prepared.kernel->manifest, prepared.canonical, request, arguments));
-  GEMMD_ASSIGN_OR_RETURN(const auto loaded, loaded_.Get(device, *prepared.kernel, deadline));
+  GEMMD_RETURN_IF_ERROR(CheckLaunch(prepared.compiled->manifest, prepared.canonical, request, arguments));
+  GEMMD_ASSIGN_OR_RETURN(const auto loaded, loaded_.Get(device, *prepared.compiled, deadline));
   request.kernel = loaded->id();
   GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, device->Launch(request, deadline));
   const std::lock_guard lock(launches_mutex_);

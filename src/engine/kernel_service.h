@@ -39,23 +39,23 @@ class KernelService {
   KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits);
 
   // Errors: Engine::Plan's; InvalidArgument (an unknown arch), NotFound (no such device).
-  absl::StatusOr<PlannedKernel> Plan(const KernelSpec& spec, const KernelTarget& target) const;
+  absl::StatusOr<PlannedSpec> Plan(const KernelSpec& spec, const KernelTarget& target) const;
   // Errors: Engine::Compile's; as Plan's.
   absl::StatusOr<CompileOutcome> Compile(const KernelSpec& spec, const KernelTarget& target, absl::Time deadline);
   // Errors: Engine::Find's.
-  absl::StatusOr<std::shared_ptr<const CompiledKernel>> Find(std::string_view plan_id) const {
+  absl::StatusOr<std::shared_ptr<const CompiledSpec>> Find(std::string_view plan_id) const {
     return engine_->Find(plan_id);
   }
 
   // Empty: the first GPU, else the host. Errors: NotFound.
   absl::StatusOr<std::shared_ptr<Device>> FindDevice(std::string_view id) const;
 
-  // Compiles for a launch on `device`. The host computes without cubins, so there a missing compiler is no error: the
-  // outcome's tier is kUncompiled then. Errors: Engine::Compile's.
+  // Compiles for a launch of that M on `device`. The host computes without cubins, so there a missing compiler is no
+  // error: the outcome's tier is kUncompiled then. Errors: Engine::Compile's.
   absl::StatusOr<CompileOutcome> Prepare(const KernelSpec& spec, const DeviceInfo& device,
-                                         const Assumptions& assumptions, absl::Time deadline);
+                                         const Assumptions& assumptions, std::int64_t m, absl::Time deadline);
 
-  // Loads what Prepare made and runs it; for the same signature's spec and arguments that keep its assumptions.
+  // Loads what Prepare made and runs it; for the same signature's spec and M, and arguments that keep its assumptions.
   // Errors: BindLaunch's, CheckLaunch's, Device::Load's and Device::Launch's.
   absl::StatusOr<LaunchOutcome> LaunchPrepared(const CompileOutcome& prepared, const std::shared_ptr<Device>& device,
                                                const LaunchSignature& signature, const TensorArguments& arguments,

@@ -63,16 +63,6 @@ std::vector<MemoryRange> StandInRanges(const std::vector<std::string>& names, co
   return ranges;
 }
 
-// Whether the epilogue reads `input` after it stored `output`.
-bool ReadAfterStore(const Graph& graph, int input, int output) {
-  bool stored = false;
-  for (const Node& node : graph.epilogue) {
-    if (stored && node.Reads(input)) return true;
-    if (node.kind == OpKind::kStore && node.output == output) stored = true;
-  }
-  return false;
-}
-
 }  // namespace
 
 absl::StatusOr<LaunchRequest> BindLaunch(const LaunchSignature& signature, const TensorArguments& arguments) {
@@ -115,17 +105,7 @@ absl::Status CheckLaunch(const Manifest& manifest, const CanonicalSpec& canonica
   std::vector<BufferId> seen;
   const std::vector<MemoryRange> inputs = StandInRanges(canonical.bindings.inputs, arguments, seen);
   const std::vector<MemoryRange> outputs = StandInRanges(canonical.bindings.outputs, arguments, seen);
-  GEMMD_RETURN_IF_ERROR(PlanLaunch(WithNames(manifest, canonical.bindings), request, inputs, outputs).status());
-  for (std::size_t out = 0; out < request.outputs.size(); ++out) {
-    for (std::size_t in = 0; in < request.inputs.size(); ++in) {
-      const bool in_place = request.inputs[in].buffer == request.outputs[out].buffer &&
-                            request.inputs[in].offset_bytes == request.outputs[out].offset_bytes;
-      if (!in_place || !ReadAfterStore(canonical.graph, static_cast<int>(in), static_cast<int>(out))) continue;
-      return InvalidArgument("tensors.{}: lies on the operand \"{}\", which is read after the store",
-                             canonical.bindings.outputs[out], canonical.bindings.inputs[in]);
-    }
-  }
-  return absl::OkStatus();
+  return PlanLaunch(WithNames(manifest, canonical.bindings), request, inputs, outputs).status();
 }
 
 Manifest WithNames(Manifest manifest, const Bindings& bindings) {

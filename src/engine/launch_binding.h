@@ -28,8 +28,7 @@ absl::StatusOr<LaunchRequest> BindLaunch(const LaunchSignature& signature, const
 // The strongest promises that the arguments keep. Requires what BindLaunch checks.
 Assumptions AssumptionsOf(const LaunchSignature& signature, const TensorArguments& arguments);
 
-// What every device checks (PlanLaunch), with the user's names in the message, and one thing more: no operation reads
-// an operand after an output that lies on it was stored. Errors: PlanLaunch's; InvalidArgument.
+// What every device checks (PlanLaunch), with the user's names in the message. Errors: PlanLaunch's.
 absl::Status CheckLaunch(const Manifest& manifest, const CanonicalSpec& canonical, const LaunchRequest& request,
                          const TensorArguments& arguments);
 

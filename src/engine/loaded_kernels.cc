@@ -11,9 +11,10 @@ namespace {
 constexpr absl::Duration kUnloadTimeout = absl::Seconds(30);
 
 // A GPU takes cubins; the host interpreter takes none.
-KernelImage ImageFor(const DeviceInfo& device, const CompiledKernel& kernel) {
-  KernelImage image{.manifest = kernel.manifest, .graph = kernel.planned.canonical.graph, .cubins = {}};
-  if (device.kind == DeviceKind::kCuda) image.cubins.push_back(kernel.cubin);
+KernelImage ImageFor(const DeviceInfo& device, const CompiledSpec& compiled) {
+  KernelImage image{.manifest = compiled.manifest, .graph = compiled.planned.canonical.graph, .cubins = {}};
+  if (device.kind == DeviceKind::kHost) return image;
+  for (const CompiledModule& module : compiled.modules) image.cubins.push_back(module.cubin);
   return image;
 }
 
@@ -23,19 +24,19 @@ KernelImage ImageFor(const DeviceInfo& device, const CompiledKernel& kernel) {
 LoadedKernel::~LoadedKernel() { device_->Unload(id_, absl::Now() + kUnloadTimeout).IgnoreError(); }
 
 absl::StatusOr<std::shared_ptr<const LoadedKernel>> LoadedKernels::Get(const std::shared_ptr<Device>& device,
-                                                                       const CompiledKernel& kernel,
+                                                                       const CompiledSpec& compiled,
                                                                        absl::Time deadline) {
   // An entry holds its device, so no other one has the same address meanwhile.
-  const std::string key = fmt::format("{} {}", static_cast<const void*>(device.get()), kernel.planned.plan.plan_id);
+  const std::string key = fmt::format("{} {}", static_cast<const void*>(device.get()), compiled.planned.plan.plan_id);
   if (auto loaded = Find(key)) return loaded;
   using Result = absl::StatusOr<std::shared_ptr<const LoadedKernel>>;
   return flights_
       .Do(key, deadline,
           [&]() -> Result {
             if (auto loaded = Find(key)) return loaded;
-            GEMMD_ASSIGN_OR_RETURN(const LoadedKernelId id, device->Load(ImageFor(device->info(), kernel), deadline));
+            GEMMD_ASSIGN_OR_RETURN(const LoadedKernelId id, device->Load(ImageFor(device->info(), compiled), deadline));
             auto loaded = std::make_shared<const LoadedKernel>(device, id);
-            Insert({.key = key, .plan_id = kernel.planned.plan.plan_id, .kernel = loaded});
+            Insert({.key = key, .plan_id = compiled.planned.plan.plan_id, .kernel = loaded});
             return loaded;
           })
       .result;

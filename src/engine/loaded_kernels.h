@@ -15,12 +15,12 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cache/single_flight.h"
-#include "engine/compiled_kernel.h"
+#include "engine/compiled_spec.h"
 #include "runtime/device.h"
 
 namespace gemmd {
 
-// A kernel on a device; unloaded with the last user.
+// A compiled spec on a device; unloaded with the last user.
 class LoadedKernel {
  public:
   LoadedKernel(std::shared_ptr<Device> device, LoadedKernelId id) : device_(std::move(device)), id_(id) {}
@@ -41,9 +41,9 @@ class LoadedKernels {
  public:
   explicit LoadedKernels(std::size_t capacity) : capacity_(capacity) {}
 
-  // Loads the kernel unless it is there; once however many ask. Errors: Device::Load's.
+  // Loads it unless it is there; once however many ask. Errors: Device::Load's.
   absl::StatusOr<std::shared_ptr<const LoadedKernel>> Get(const std::shared_ptr<Device>& device,
-                                                          const CompiledKernel& kernel, absl::Time deadline);
+                                                          const CompiledSpec& compiled, absl::Time deadline);
 
   // The ids of the devices that have a kernel loaded, by its plan_id.
   std::map<std::string, std::vector<std::string>> Devices() const;

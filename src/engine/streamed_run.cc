@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "spec/diagnostic.h"
+#include "spec/validate.h"
 
 namespace gemmd {
 namespace {
@@ -24,9 +25,11 @@ std::string UnknownInput(std::string_view name, const LaunchSignature& signature
 absl::StatusOr<StreamedRun> StreamedRun::Start(KernelService* service, RunRequest request, absl::Time deadline) {
   StreamedRun run(service, deadline);
   GEMMD_ASSIGN_OR_RETURN(run.device_, service->FindDevice(request.device));
-  GEMMD_ASSIGN_OR_RETURN(run.compile_, service->Prepare(request.spec, run.device_->info(), Assumptions{}, deadline));
+  GEMMD_RETURN_IF_ERROR(ToStatus(Validate(request.spec)));
   GEMMD_ASSIGN_OR_RETURN(run.signature_,
-                         ResolveSignature(request.spec, run.compile_.canonical, request.dims, request.scalars));
+                         ResolveSignature(request.spec, Canonicalize(request.spec), request.dims, request.scalars));
+  GEMMD_ASSIGN_OR_RETURN(run.compile_, service->Prepare(request.spec, run.device_->info(), Assumptions{},
+                                                        run.signature_.shape.m, deadline));
   GEMMD_RETURN_IF_ERROR(run.AllocateTensors());
   return run;
 }

@@ -34,11 +34,13 @@ Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::str
   for (const GraphOutput& output : graph.outputs) {
     manifest.outputs.push_back({"", output.dtype, Layout::kRowMajor, Name(output.axes)});
   }
-  Variant variant;
-  for (std::size_t i = 0; i < plan.kernels.size(); ++i) {
-    variant.launches.push_back(StepOf(graph, plan.kernels[i].config, static_cast<int>(i)));
+  for (const PlanVariant& planned : plan.variants) {
+    Variant variant{planned.m.min, planned.m.max, {}};
+    for (const int kernel : planned.kernels) {
+      variant.launches.push_back(StepOf(graph, plan.kernels[kernel].config, kernel));
+    }
+    manifest.variants.push_back(std::move(variant));
   }
-  manifest.variants.push_back(std::move(variant));
   return manifest;
 }
 

@@ -94,7 +94,7 @@ struct ManifestTensor {
 struct Manifest {
   int version = kManifestVersion;
   std::string spec_id, plan_id;
-  std::vector<std::string> cubin_keys;
+  std::vector<std::string> cubin_keys;  // of the plan's kernels
   Arch arch;
   Assumptions assumptions;
   std::optional<std::int64_t> m, n, k;  // absent: dynamic
@@ -106,7 +106,7 @@ struct Manifest {
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
 
-// The manifest of a plan whose kernels compiled to `cubin_keys`.
+// The manifest of a plan whose kernels compiled to `cubin_keys`, in the plan's order.
 Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::string> cubin_keys);
 
 // Deterministic JSON. ManifestFromJson(ManifestToJson(m)) == m. Errors: DataLoss (malformed, another version).

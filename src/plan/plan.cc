@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/digest.h"
 
 namespace gemmd {
@@ -55,6 +57,12 @@ std::string PlanId(const Graph& graph, const Plan& plan) {
   digest.Add("spec_id", SpecId(graph)).Add("arch", Name(plan.arch));
   digest.Add("pointer_alignment_bytes", std::int64_t{plan.assumptions.pointer_alignment_bytes});
   digest.Add("contiguous", std::int64_t{plan.assumptions.contiguous});
+  digest.Add("variants", static_cast<std::int64_t>(plan.variants.size()));
+  for (const PlanVariant& variant : plan.variants) {
+    digest.Add("m_min", variant.m.min).Add("m_max", variant.m.max);
+    digest.Add("launches", static_cast<std::int64_t>(variant.kernels.size()));
+    for (const int kernel : variant.kernels) digest.Add("kernel", std::int64_t{kernel});
+  }
   digest.Add("kernels", static_cast<std::int64_t>(plan.kernels.size()));
   for (const KernelPlan& kernel : plan.kernels) {
     AddConfig(digest, kernel.config);
@@ -64,16 +72,19 @@ std::string PlanId(const Graph& graph, const Plan& plan) {
   return digest.FinishHex();
 }
 
+// Where `value` is in `list`, at whose end it is added if it was not there.
+template <typename T>
+int IndexOf(std::vector<T>& list, const T& value) {
+  const auto found = std::find(list.begin(), list.end(), value);
+  const auto index = static_cast<int>(found - list.begin());
+  if (found == list.end()) list.push_back(value);
+  return index;
+}
+
 }  // namespace
 
-std::string ScheduleOf(const Plan& plan) {
-  std::string text;
-  for (const KernelPlan& kernel : plan.kernels) {
-    const KernelConfig& config = kernel.config;
-    text += fmt::format("{}{} {}x{}x{}", text.empty() ? "" : "; ", Name(config.family), config.tile_m, config.tile_n,
-                        config.tile_k);
-  }
-  return text;
+std::string ScheduleOf(const KernelConfig& config) {
+  return fmt::format("{} {}x{}x{}", Name(config.family), config.tile_m, config.tile_n, config.tile_k);
 }
 
 AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions) {
@@ -86,13 +97,34 @@ AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions) {
 }
 
 Plan PlanWith(const Graph& graph, const KernelConfig& config, const DeviceLimits& limits,
-              const Assumptions& assumptions) {
+              const Assumptions& assumptions, const MRange& m) {
   Plan plan;
   plan.arch = limits.arch;
   plan.assumptions = assumptions;
   plan.kernels.push_back({config, WidthsOf(graph, assumptions)});
+  plan.variants.push_back({m, {0}});
   plan.plan_id = PlanId(graph, plan);
   return plan;
+}
+
+Plan Joined(const Graph& graph, const std::vector<Plan>& plans) {
+  Plan joined;
+  joined.arch = plans.front().arch;
+  joined.assumptions = plans.front().assumptions;
+  for (const Plan& plan : plans) {
+    for (const PlanVariant& variant : plan.variants) {
+      PlanVariant added{variant.m, {}};
+      for (const int kernel : variant.kernels) added.kernels.push_back(IndexOf(joined.kernels, plan.kernels[kernel]));
+      if (!joined.variants.empty() && joined.variants.back().kernels == added.kernels) {
+        joined.variants.back().m.max = added.m.max;
+      } else {
+        joined.variants.push_back(std::move(added));
+      }
+    }
+    for (const std::string& reason : plan.reasons) IndexOf(joined.reasons, reason);
+  }
+  joined.plan_id = PlanId(graph, joined);
+  return joined;
 }
 
 }  // namespace gemmd

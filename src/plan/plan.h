@@ -51,17 +51,34 @@ struct KernelPlan {
   friend bool operator==(const KernelPlan&, const KernelPlan&) = default;
 };
 
+// M from `min` to `max`, both included.
+struct MRange {
+  std::int64_t min = 0;
+  std::int64_t max = INT64_MAX;
+  bool Contains(std::int64_t m) const { return min <= m && m <= max; }
+  bool Contains(const MRange& other) const { return min <= other.min && other.max <= max; }
+  friend bool operator==(const MRange&, const MRange&) = default;
+};
+
+// What runs for a range of M.
+struct PlanVariant {
+  MRange m;
+  std::vector<int> kernels;  // indices into Plan::kernels, in the order of their launches
+  friend bool operator==(const PlanVariant&, const PlanVariant&) = default;
+};
+
 struct Plan {
-  std::string plan_id;  // SHA-256 of the graph, the ordered kernels with their configs, assumptions and arch
+  std::string plan_id;  // SHA-256 of the graph, the variants, their kernels with their configs, assumptions and arch
   Arch arch;
-  Assumptions assumptions;           // what the access widths rest on
-  std::vector<KernelPlan> kernels;   // ordered; today one
-  std::vector<std::string> reasons;  // why each operation that was not fused was not
+  Assumptions assumptions;            // what the access widths rest on
+  std::vector<KernelPlan> kernels;    // each once, whichever variants launch it
+  std::vector<PlanVariant> variants;  // by ascending M, without gaps; one, over every M, where M is literal
+  std::vector<std::string> reasons;   // why each operation that was not fused was not
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
-// For people: "wgmma 128x128x64", by "; " where there are several kernels.
-std::string ScheduleOf(const Plan& plan);
+// For people: "wgmma 128x128x64".
+std::string ScheduleOf(const KernelConfig& config);
 
 // The planned dynamic shared memory of a config, in bytes.
 std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph);
@@ -80,8 +97,12 @@ absl::StatusOr<std::vector<KernelConfig>> RankConfigs(const Graph& graph, const 
 // How wide each tensor may be accessed, from its contiguous extent and what the launch promises.
 AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions);
 
-// The plan that uses `config`. Requires CheckConfig to be OK.
+// The plan that uses `config` for that range of M. Requires CheckConfig to be OK.
 Plan PlanWith(const Graph& graph, const KernelConfig& config, const DeviceLimits& limits,
-              const Assumptions& assumptions);
+              const Assumptions& assumptions, const MRange& m = {});
+
+// One plan of the variants of several, which are of one graph, device and assumptions, by ascending M and without gaps.
+// Neighbours that launch the same kernels become one variant. Requires at least one plan.
+Plan Joined(const Graph& graph, const std::vector<Plan>& plans);
 
 }  // namespace gemmd

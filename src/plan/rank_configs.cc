@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "plan/config_space.h"
 #include "plan/cost_model.h"
+#include "plan/ranking.h"
 
 namespace gemmd {
 namespace {
@@ -49,13 +50,17 @@ bool IsBetter(const Estimated& left, const Estimated& right) {
   return order(left) < order(right);
 }
 
-// A family's best, best first, with few variations of one tile.
-std::vector<Estimated> BestOf(Family family, const Graph& graph, const DeviceLimits& limits, const ConfigPin& pin,
-                              const Assumptions& assumptions) {
+std::vector<Estimated> Estimate(const std::vector<KernelConfig>& configs, const Graph& graph,
+                                const DeviceLimits& limits) {
   std::vector<Estimated> estimated;
-  for (const KernelConfig& config : LegalConfigs(family, graph, limits, assumptions)) {
-    if (Matches(config, pin)) estimated.push_back({EstimateCycles(config, graph, limits), config});
-  }
+  for (const KernelConfig& config : configs) estimated.push_back({EstimateCycles(config, graph, limits), config});
+  return estimated;
+}
+
+// The best, best first, with few variations of one tile.
+std::vector<Estimated> BestOf(const std::vector<KernelConfig>& configs, const Graph& graph,
+                              const DeviceLimits& limits) {
+  std::vector<Estimated> estimated = Estimate(configs, graph, limits);
   std::stable_sort(estimated.begin(), estimated.end(), IsBetter);
   std::vector<Estimated> best;
   std::map<std::tuple<int, int, int, int>, int> siblings;
@@ -90,22 +95,21 @@ std::string Describe(const ConfigPin& pin) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<KernelConfig>> RankConfigs(const Graph& graph, const DeviceLimits& limits,
-                                                      const ConfigPin& pin, const Assumptions& assumptions) {
+absl::StatusOr<Ranking> Ranking::Create(const Graph& graph, const DeviceLimits& limits, const ConfigPin& pin,
+                                        const Assumptions& assumptions) {
   GEMMD_RETURN_IF_ERROR(CheckComputable(graph));
-  // The tensor-core families compete; simt follows them.
-  std::vector<Estimated> ranked = BestOf(Family::kWgmma, graph, limits, pin, assumptions);
-  for (const Estimated& entry : BestOf(Family::kMma, graph, limits, pin, assumptions)) ranked.push_back(entry);
-  std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
-  for (const Estimated& entry : BestOf(Family::kSimt, graph, limits, pin, assumptions)) ranked.push_back(entry);
-  std::vector<KernelConfig> configs;
-  for (const Estimated& entry : ranked) configs.push_back(entry.config);
+  Ranking ranking(graph, limits);
+  const auto legal = [&](Family family) {
+    std::vector<KernelConfig> configs = LegalConfigs(family, graph, limits, assumptions);
+    std::erase_if(configs, [&](const KernelConfig& config) { return !Matches(config, pin); });
+    return configs;
+  };
+  ranking.wgmma_ = legal(Family::kWgmma);
+  ranking.mma_ = legal(Family::kMma);
+  ranking.simt_ = legal(Family::kSimt);
   const KernelConfig portable = PortableConfig(graph);
-  if (Matches(portable, pin)) {
-    std::erase(configs, portable);
-    configs.push_back(portable);
-  }
-  if (configs.empty()) {
+  if (Matches(portable, pin)) ranking.portable_ = portable;
+  if (ranking.wgmma_.empty() && ranking.mma_.empty() && ranking.simt_.empty() && !ranking.portable_) {
     return InvalidArgument(
         "config: {} is not legal for {} on {}; simt takes tiles of multiples of 32 by 8, 16 or 32 "
         "along K and 1 or 2 stages, mma (f16 and bf16) tiles of powers of two from 32 to 256 by 32 "
@@ -113,7 +117,44 @@ absl::StatusOr<std::vector<KernelConfig>> RankConfigs(const Graph& graph, const 
         "64, 128 or 256 by 64, 128, 192 or 256 by 64 and 2 to 8 stages, within {} bytes of shared memory",
         Describe(pin), Name(graph.inputs[graph.a].dtype), Name(limits.arch), limits.shared_bytes_per_block);
   }
+  return ranking;
+}
+
+std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
+  const Graph graph = At(m);
+  // The tensor-core families compete; simt follows them.
+  std::vector<Estimated> ranked = BestOf(wgmma_, graph, limits_);
+  for (const Estimated& entry : BestOf(mma_, graph, limits_)) ranked.push_back(entry);
+  std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
+  for (const Estimated& entry : BestOf(simt_, graph, limits_)) ranked.push_back(entry);
+  std::vector<KernelConfig> configs;
+  for (const Estimated& entry : ranked) configs.push_back(entry.config);
+  if (portable_) {
+    std::erase(configs, *portable_);
+    configs.push_back(*portable_);
+  }
   return configs;
+}
+
+KernelConfig Ranking::Best(std::int64_t m) const {
+  const Graph graph = At(m);
+  std::vector<Estimated> estimated = Estimate(wgmma_, graph, limits_);
+  for (const Estimated& entry : Estimate(mma_, graph, limits_)) estimated.push_back(entry);
+  if (estimated.empty()) estimated = Estimate(simt_, graph, limits_);
+  if (estimated.empty()) return *portable_;
+  return std::min_element(estimated.begin(), estimated.end(), IsBetter)->config;
+}
+
+Graph Ranking::At(std::optional<std::int64_t> m) const {
+  Graph graph = graph_;
+  if (m) graph.m = m;
+  return graph;
+}
+
+absl::StatusOr<std::vector<KernelConfig>> RankConfigs(const Graph& graph, const DeviceLimits& limits,
+                                                      const ConfigPin& pin, const Assumptions& assumptions) {
+  GEMMD_ASSIGN_OR_RETURN(const Ranking ranking, Ranking::Create(graph, limits, pin, assumptions));
+  return ranking.Ranked(graph.m);
 }
 
 }  // namespace gemmd

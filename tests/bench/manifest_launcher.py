@@ -28,11 +28,14 @@ class ManifestLauncher:
         self._driver, self._sm_count = driver, sm_count
         directory = pathlib.Path(directory)
         self.manifest = json.loads((directory / "manifest.json").read_text())
-        cubin = (directory / "kernel.cubin").read_bytes()
+        modules = len(self.manifest["cubin_keys"])
+        names = ["kernel.cubin"] if modules == 1 else [f"kernel_{i}.cubin" for i in range(modules)]
+        cubins = [(directory / name).read_bytes() for name in names]
         self._kernels = {}
         for variant in self.manifest["variants"]:
             for step in variant["launches"]:
-                self._kernels[step["entry"]] = Kernel(driver, cubin, step["entry"], step["shared_bytes"])
+                self._kernels[step["module"]] = Kernel(driver, cubins[step["module"]], step["entry"],
+                                                       step["shared_bytes"])
 
     def prepare(self, shape, pointers, scalars=None):
         """A function of a stream (an integer) that launches on contiguous tensors.
@@ -66,7 +69,7 @@ class ManifestLauncher:
         if grid["ctas_per_sm"]:
             tiles = min(tiles, grid["ctas_per_sm"] * self._sm_count)
         block = step["block"]
-        return self._kernels[step["entry"]], (tiles, 1, 1), (block["x"], block["y"], block["z"]), bytes(parameters)
+        return self._kernels[step["module"]], (tiles, 1, 1), (block["x"], block["y"], block["z"]), bytes(parameters)
 
     def _value(self, field, shape, pointers, scalars):
         kind = field["kind"]

@@ -13,7 +13,7 @@ from gemmd_daemon import DaemonTest, pb
 class CacheTest(DaemonTest):
     def compile(self, name, value):
         """A kernel of its own for each value."""
-        spec = specs.linear_spec(name)
+        spec = specs.linear_spec(name, dims={"M": 8, "K": 40, "N": 24})
         spec["epilogue"][0]["value"] = value
         return self.stub.Compile(pb.CompileRequest(spec=specs.source_of(spec)))
 
@@ -35,7 +35,7 @@ class CacheTest(DaemonTest):
             self.compile("listed under another name", 1.5)
         kernel = self.kernels()[compiled.plan_id]
         self.assertEqual((kernel.tier, kernel.hits, kernel.arch), ("memory", 3, "sm_90a"))
-        self.assertEqual((kernel.spec_id, kernel.cubin_key), (compiled.spec_id, compiled.cubin_key))
+        self.assertEqual((kernel.spec_id, kernel.cubin_key), (compiled.spec_id, compiled.cubin_keys[0]))
         self.assertIn("mul 1.5", kernel.summary)
         self.assertTrue(kernel.schedule.startswith(compiled.kernels[0].family))
         self.assertLess(abs(time.time() * 1000 - kernel.last_used_unix_ms), 60_000)
@@ -54,15 +54,15 @@ class CacheTest(DaemonTest):
 
     def test_an_entry_on_disk_tells_what_made_it(self):
         compiled = self.compile("on disk", 2.5)
-        entry, = self.entries(compiled.cubin_key[:16])
-        self.assertEqual((entry.cubin_key, entry.plan_id, entry.spec_id), (compiled.cubin_key, compiled.plan_id, compiled.spec_id))
+        entry, = self.entries(compiled.cubin_keys[0][:16])
+        self.assertEqual((entry.cubin_key, entry.plan_id, entry.spec_id), (compiled.cubin_keys[0], compiled.plan_id, compiled.spec_id))
         self.assertEqual((entry.compile_us, entry.registers), (compiled.compile_us, compiled.registers))
         self.assertEqual((entry.arch, entry.damage, entry.verified), ("sm_90a", "", "unverified"))
         self.assertGreater(entry.bytes, compiled.cubin_bytes)
 
     def test_what_is_purged_is_compiled_again_and_nothing_else(self):
         kept, gone = self.compile("kept", 3.5), self.compile("gone", 4.5)
-        purged = self.purge(cubin_key=gone.cubin_key[:16])
+        purged = self.purge(cubin_key=gone.cubin_keys[0][:16])
         self.assertEqual((purged.disk_entries, purged.memory_kernels), (1, 1))
         self.assertNotIn(gone.plan_id, self.kernels())
         self.assertIn(kept.plan_id, self.kernels())

@@ -56,12 +56,14 @@ class SpecTest(DaemonTest):
 
     def test_plan_gives_ids_config_and_source_and_compiles_nothing(self):
         plan = self.stub.Plan(pb.PlanRequest(spec=specs.source_of(specs.gelu_aux_spec()), target=pb.Target(arch="sm_80")))
-        for digest in (plan.spec_id, plan.plan_id, plan.cubin_key):
+        for digest in (plan.spec_id, plan.plan_id, *plan.cubin_keys):
             self.assertRegex(digest, "^[0-9a-f]{64}$")
         self.assertEqual(plan.arch, "sm_80")
-        self.assertEqual(len(plan.kernels), 1)
-        self.assertIn('extern "C"', plan.source)
-        self.assertNotIn("residual", plan.source)
+        self.assertEqual(len(plan.kernels), len(plan.cubin_keys))
+        self.assertEqual(len(plan.kernels), len(plan.sources))
+        for source in plan.sources:
+            self.assertIn('extern "C"', source)
+            self.assertNotIn("residual", source)
         compiled = self.stub.GetKernel
         self.assert_status(grpc.StatusCode.NOT_FOUND, lambda: compiled(pb.GetKernelRequest(plan_id=plan.plan_id)))
 

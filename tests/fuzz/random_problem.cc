@@ -64,16 +64,7 @@ absl::Status DrawPlacements(const CanonicalSpec& canonical, RandomSource& random
   return absl::OkStatus();
 }
 
-// Whether the chain reads `input` after it stored `output`.
-bool ReadAfterStore(const std::vector<Operation>& chain, const std::string& input, const std::string& output) {
-  const auto store =
-      std::find_if(chain.begin(), chain.end(), [&](const Operation& operation) { return operation.output == output; });
-  return std::any_of(store, chain.end(), [&](const Operation& operation) {
-    return operation.operand == input || operation.condition == input;
-  });
-}
-
-// Lets an output lie on a full operand of its own dtype that is not read any more, and on no other's.
+// Lets an output lie on a full operand of its own dtype, and on no other's. The operand may still be read after that.
 void DrawInPlace(const CanonicalSpec& canonical, RandomSource& random, DeviceProblem& problem) {
   std::vector<std::string> free = canonical.bindings.inputs;
   for (std::size_t o = 0; o < canonical.bindings.outputs.size(); ++o) {
@@ -85,7 +76,7 @@ void DrawInPlace(const CanonicalSpec& canonical, RandomSource& random, DevicePro
       const GraphInput& input = canonical.graph.inputs[index];
       const bool factor = name == problem.spec.matmul_a || name == problem.spec.matmul_b;
       return !factor && input.axes == canonical.graph.outputs[o].axes && input.layout == Layout::kRowMajor &&
-             input.dtype == canonical.graph.outputs[o].dtype && !ReadAfterStore(problem.spec.epilogue, name, output);
+             input.dtype == canonical.graph.outputs[o].dtype;
     };
     const auto operand = std::find_if(free.begin(), free.end(), fits);
     if (operand == free.end() || random.Chance(0.4)) continue;

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "client/tensor/parallel.h"
 #include "engine/candidate.h"
+#include "plan/m_ranges.h"
 #include "spec/spec_json.h"
 
 namespace gemmd {
@@ -37,7 +38,7 @@ std::int64_t RowsWorth(const DeviceProblem& problem, const GemmShape& shape) {
 
 struct Candidate {
   CanonicalSpec canonical;
-  std::shared_ptr<const CompiledKernel> kernel;
+  std::shared_ptr<const CompiledSpec> compiled;
   std::vector<std::string> passed_over;  // what did not build cleanly, and why
 };
 
@@ -46,27 +47,35 @@ std::string Describe(const KernelConfig& config) {
                      config.tile_k, config.micro_m, config.micro_n, config.stages);
 }
 
+// The configs for the launch's M.
+absl::StatusOr<RangeConfigs> RangeOf(const RandomProblem& drawn, const Graph& graph, const DeviceLimits& limits) {
+  GEMMD_ASSIGN_OR_RETURN(const GemmShape shape, ResolveShape(drawn.problem.spec, drawn.problem.dims));
+  GEMMD_ASSIGN_OR_RETURN(const std::vector<RangeConfigs> ranges,
+                         RankRanges(graph, limits, drawn.problem.spec.config, drawn.assumptions));
+  return *std::ranges::find_if(ranges, [&](const RangeConfigs& range) { return range.m.Contains(shape.m); });
+}
+
 // The kernel that an engine would serve: the first candidate that builds cleanly.
 absl::StatusOr<Candidate> Build(const RandomProblem& drawn, const DeviceLimits& limits, const Compiler* compiler) {
   const KernelSpec& spec = drawn.problem.spec;
-  Candidate candidate{.canonical = Canonicalize(spec), .kernel = nullptr, .passed_over = {}};
-  GEMMD_ASSIGN_OR_RETURN(const std::vector<KernelConfig> configs,
-                         RankConfigs(candidate.canonical.graph, limits, spec.config, drawn.assumptions));
+  Candidate candidate{.canonical = Canonicalize(spec), .compiled = nullptr, .passed_over = {}};
+  const Graph& graph = candidate.canonical.graph;
+  GEMMD_ASSIGN_OR_RETURN(const RangeConfigs range, RangeOf(drawn, graph, limits));
   absl::Status last;
-  for (const KernelConfig& config : configs) {
-    GEMMD_ASSIGN_OR_RETURN(PlannedKernel planned,
-                           PlanCandidate(candidate.canonical, config, limits, drawn.assumptions, ""));
+  for (const KernelConfig& config : range.configs) {
+    GEMMD_ASSIGN_OR_RETURN(
+        PlannedSpec planned,
+        PlanCandidate(candidate.canonical, PlanWith(graph, config, limits, drawn.assumptions, range.m), ""));
     if (compiler == nullptr) {
-      CompiledKernel kernel;
-      kernel.manifest = MakeManifest(candidate.canonical.graph, planned.plan, {planned.cubin_key});
-      kernel.planned = std::move(planned);
-      kernel.cubin = std::make_shared<const std::string>();
-      candidate.kernel = std::make_shared<const CompiledKernel>(std::move(kernel));
+      CompiledSpec compiled;
+      compiled.manifest = MakeManifest(graph, planned.plan, CubinKeys(planned));
+      compiled.planned = std::move(planned);
+      candidate.compiled = std::make_shared<const CompiledSpec>(std::move(compiled));
       return candidate;
     }
     const auto built = BuildCandidate(std::move(planned), *compiler, nullptr, absl::InfiniteFuture());
     if (built.ok()) {
-      candidate.kernel = built->kernel;
+      candidate.compiled = built->compiled;
       return candidate;
     }
     last = built.status();
@@ -88,7 +97,7 @@ absl::StatusOr<std::string> Run(const RandomProblem& drawn, const Candidate& can
                          ResolveSignature(problem.spec, candidate.canonical, problem.dims, problem.scalars));
   const DeviceRunOptions options{.rows = RowsWorth(problem, signature.shape), .threads = 1};
   GEMMD_ASSIGN_OR_RETURN(const DeviceRunOutcome outcome,
-                         RunProblem(device, *candidate.kernel, candidate.canonical, problem, options));
+                         RunProblem(device, *candidate.compiled, candidate.canonical, problem, options));
   if (!outcome.damage.empty()) return outcome.damage;
   if (outcome.report.verified) return std::string();
   return fmt::format("{} elements of {} rows differ, worst {}", outcome.report.mismatches, outcome.report.rows,
@@ -117,7 +126,7 @@ absl::StatusOr<Candidate> BuildFor(const RandomProblem& drawn, const DeviceLimit
                                    Verdict& verdict) {
   absl::StatusOr<Candidate> candidate = Build(drawn, limits, compiler);
   if (!candidate.ok()) return candidate;
-  verdict.family = Name(candidate->kernel->planned.plan.kernels.front().config.family);
+  verdict.family = Name(candidate->compiled->planned.plan.kernels.front().config.family);
   verdict.passed_over = candidate->passed_over;
   return candidate;
 }

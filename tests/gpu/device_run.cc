@@ -26,7 +26,7 @@ class Launching {
       : device_(device), canonical_(canonical), problem_(problem) {}
 
   // `in_place`: by output, the operand that it lies on.
-  absl::Status Run(const CompiledKernel& kernel, LoadedKernelId loaded,
+  absl::Status Run(const CompiledSpec& compiled, LoadedKernelId loaded,
                    const std::map<std::string, std::string>& in_place) {
     GEMMD_ASSIGN_OR_RETURN(const LaunchSignature signature,
                            ResolveSignature(problem_.spec, canonical_, problem_.dims, problem_.scalars));
@@ -45,7 +45,7 @@ class Launching {
       place_of_[output.name] = output.name;
     }
     GEMMD_ASSIGN_OR_RETURN(LaunchRequest request, BindLaunch(signature, arguments_));
-    GEMMD_RETURN_IF_ERROR(CheckLaunch(kernel.manifest, canonical_, request, arguments_));
+    GEMMD_RETURN_IF_ERROR(CheckLaunch(compiled.manifest, canonical_, request, arguments_));
     request.kernel = loaded;
     GEMMD_RETURN_IF_ERROR(device_.Launch(request, absl::InfiniteFuture()).status());
     for (auto& [name, tensor] : tensors_) GEMMD_RETURN_IF_ERROR(tensor.Receive(device_));
@@ -96,11 +96,11 @@ absl::StatusOr<VerifyReport> VerifyOutputs(const DeviceProblem& problem, const s
   return Verify(problem.spec, subject, {.rows = options.rows, .seed = options.seed, .threads = options.threads});
 }
 
-absl::StatusOr<DeviceRunOutcome> RunLoaded(Device& device, const CompiledKernel& kernel, LoadedKernelId loaded,
+absl::StatusOr<DeviceRunOutcome> RunLoaded(Device& device, const CompiledSpec& compiled, LoadedKernelId loaded,
                                            const CanonicalSpec& canonical, const DeviceProblem& problem,
                                            const DeviceRunOptions& options) {
   Launching apart(device, canonical, problem);
-  GEMMD_RETURN_IF_ERROR(apart.Run(kernel, loaded, {}));
+  GEMMD_RETURN_IF_ERROR(apart.Run(compiled, loaded, {}));
   DeviceRunOutcome outcome;
   outcome.damage = apart.Damage();
   std::map<std::string, Tensor> outputs;
@@ -112,7 +112,7 @@ absl::StatusOr<DeviceRunOutcome> RunLoaded(Device& device, const CompiledKernel&
   const bool wrong = !outcome.damage.empty() || !outcome.report.verified;
   if (problem.in_place.empty() || wrong) return outcome;
   Launching in_place(device, canonical, problem);
-  GEMMD_RETURN_IF_ERROR(in_place.Run(kernel, loaded, problem.in_place));
+  GEMMD_RETURN_IF_ERROR(in_place.Run(compiled, loaded, problem.in_place));
   outcome.damage = in_place.Damage();
   for (const auto& [name, output] : outputs) {
     if (!outcome.damage.empty() || in_place.Output(name).bytes == output.bytes) continue;
@@ -154,18 +154,19 @@ absl::StatusOr<Assumptions> AssumptionsFor(const DeviceProblem& problem, const C
   return AssumptionsOf(signature, arguments);
 }
 
-absl::StatusOr<DeviceRunOutcome> RunProblem(Device& device, const CompiledKernel& kernel,
+absl::StatusOr<DeviceRunOutcome> RunProblem(Device& device, const CompiledSpec& compiled,
                                             const CanonicalSpec& canonical, const DeviceProblem& problem,
                                             const DeviceRunOptions& options) {
-  const KernelImage image{kernel.manifest, canonical.graph, {kernel.cubin}};
+  KernelImage image{compiled.manifest, canonical.graph, {}};
+  for (const CompiledModule& module : compiled.modules) image.cubins.push_back(module.cubin);
   GEMMD_ASSIGN_OR_RETURN(const LoadedKernelId loaded, device.Load(image, absl::InfiniteFuture()));
-  auto outcome = RunLoaded(device, kernel, loaded, canonical, problem, options);
+  auto outcome = RunLoaded(device, compiled, loaded, canonical, problem, options);
   GEMMD_RETURN_IF_ERROR(outcome.status());
   GEMMD_RETURN_IF_ERROR(device.Unload(loaded, absl::InfiniteFuture()));
   return outcome;
 }
 
-absl::StatusOr<DeviceRunOutcome> RunOnDevice(Device& device, const CompiledKernel& kernel, const KernelSpec& spec,
+absl::StatusOr<DeviceRunOutcome> RunOnDevice(Device& device, const CompiledSpec& compiled, const KernelSpec& spec,
                                              const CanonicalSpec& canonical, const DimValues& dims,
                                              const DeviceRunOptions& options) {
   DeviceProblem problem{.spec = spec, .dims = dims, .inputs = {}, .scalars = {}, .placements = {}, .in_place = {}};
@@ -176,7 +177,7 @@ absl::StatusOr<DeviceRunOutcome> RunOnDevice(Device& device, const CompiledKerne
     }
     GEMMD_ASSIGN_OR_RETURN(problem.inputs[name], RandomInput(spec, name, dims, options.seed));
   }
-  return RunProblem(device, kernel, canonical, problem, options);
+  return RunProblem(device, compiled, canonical, problem, options);
 }
 
 }  // namespace gemmd

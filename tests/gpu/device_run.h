@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "client/tensor/tensor.h"
 #include "client/verify/verify.h"
-#include "engine/compiled_kernel.h"
+#include "engine/compiled_spec.h"
 #include "engine/launch_signature.h"
 #include "runtime/device.h"
 #include "spec/kernel_spec.h"
@@ -49,14 +49,14 @@ absl::StatusOr<Tensor> RandomInput(const KernelSpec& spec, const std::string& na
 // What a launch of the problem promises. Requires a valid spec and its canonical form. Errors: ResolveSignature's.
 absl::StatusOr<Assumptions> AssumptionsFor(const DeviceProblem& problem, const CanonicalSpec& canonical);
 
-// Loads `kernel`, made for `canonical`, launches it and unloads it. Where an output lies on an operand it is launched
+// Loads `compiled`, made for `canonical`, launches it and unloads it. Where an output lies on an operand it is launched
 // again that way, and has to give the same bits. Errors: BindLaunch's, CheckLaunch's, the device's.
-absl::StatusOr<DeviceRunOutcome> RunProblem(Device& device, const CompiledKernel& kernel,
+absl::StatusOr<DeviceRunOutcome> RunProblem(Device& device, const CompiledSpec& compiled,
                                             const CanonicalSpec& canonical, const DeviceProblem& problem,
                                             const DeviceRunOptions& options);
 
 // RunProblem on random inputs, aligned and contiguous.
-absl::StatusOr<DeviceRunOutcome> RunOnDevice(Device& device, const CompiledKernel& kernel, const KernelSpec& spec,
+absl::StatusOr<DeviceRunOutcome> RunOnDevice(Device& device, const CompiledSpec& compiled, const KernelSpec& spec,
                                              const CanonicalSpec& canonical, const DimValues& dims,
                                              const DeviceRunOptions& options);
 

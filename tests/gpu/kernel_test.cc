@@ -114,16 +114,16 @@ class KernelTest : public GpuTest, public testing::WithParamInterface<Case> {
   void CheckSpec(const KernelSpec& spec, const GemmShape& shape) {
     Engine engine(compiler_.get(), cubins_.get(), std::int64_t{1} << 30);
     const absl::StatusOr<CompileOutcome> compiled =
-        engine.Compile(spec, device_->info().limits, Assumptions{}, absl::InfiniteFuture());
+        engine.Compile(spec, device_->info().limits, Assumptions{}, std::nullopt, absl::InfiniteFuture());
     const bool needs_aligned_lines = GetParam().schedule == "wgmma";
     if (needs_aligned_lines && (shape.m % 8 != 0 || shape.n % 8 != 0 || shape.k % 8 != 0)) {
       // The pin is refused where a line of A or B does not start on 16 bytes.
       if (absl::IsInvalidArgument(compiled.status())) return;
     }
     ASSERT_TRUE(compiled.ok()) << compiled.status();
-    ASSERT_EQ(Name(compiled->kernel->planned.plan.kernels[0].config.family), GetParam().schedule);
+    ASSERT_EQ(Name(compiled->compiled->planned.plan.kernels[0].config.family), GetParam().schedule);
     const absl::StatusOr<DeviceRunOutcome> outcome =
-        RunOnDevice(*device_, *compiled->kernel, spec, compiled->canonical, {}, {});
+        RunOnDevice(*device_, *compiled->compiled, spec, compiled->canonical, {}, {});
     ASSERT_TRUE(outcome.ok()) << outcome.status();
     const ElementCheck& worst = outcome->report.worst;
     EXPECT_TRUE(outcome->report.verified)
@@ -259,10 +259,10 @@ TEST_F(InfinityTest, ActivationsTakeInfinitiesAsTheirFormulasDo) {
   const KernelSpec spec = SpecFromText(kInfinities);
   Engine engine(compiler_.get(), cubins_.get(), std::int64_t{1} << 30);
   const absl::StatusOr<CompileOutcome> compiled =
-      engine.Compile(spec, device_->info().limits, Assumptions{}, absl::InfiniteFuture());
+      engine.Compile(spec, device_->info().limits, Assumptions{}, std::nullopt, absl::InfiniteFuture());
   ASSERT_TRUE(compiled.ok()) << compiled.status();
   const absl::StatusOr<DeviceRunOutcome> outcome =
-      RunOnDevice(*device_, *compiled->kernel, spec, compiled->canonical, {}, {});
+      RunOnDevice(*device_, *compiled->compiled, spec, compiled->canonical, {}, {});
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_TRUE(outcome->report.verified) << outcome->report.mismatches << " wrong, worst in "
                                         << outcome->report.worst.output;

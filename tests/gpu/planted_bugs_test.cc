@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "codegen/generate.h"
-#include "engine/compiled_kernel.h"
+#include "engine/compiled_spec.h"
 #include "tests/gpu/device_run.h"
 #include "tests/gpu/gpu_fixture.h"
 
@@ -31,7 +31,7 @@ class BuggyKernel {
     if (bug != nullptr) Plant(*bug);
   }
 
-  absl::StatusOr<CompiledKernel> Compile(const NvrtcLibrary& nvrtc, const DeviceLimits& limits) {
+  absl::StatusOr<CompiledSpec> Compile(const NvrtcLibrary& nvrtc, const DeviceLimits& limits) {
     std::vector<EmbeddedFile> headers(DeviceLibrary().begin(), DeviceLibrary().end());
     for (std::size_t i = 0; i < headers.size(); ++i) headers[i].text = texts_[i];
     const NvrtcCompiler compiler(nvrtc, headers);
@@ -44,10 +44,11 @@ class BuggyKernel {
     }
     GEMMD_ASSIGN_OR_RETURN(const Cubin cubin, compiler.Compile({generated.source, limits.arch, StandardOptions()},
                                                                absl::InfiniteFuture()));
-    CompiledKernel kernel;
-    kernel.manifest = MakeManifest(canonical.graph, plan, {std::string(64, '0')});
-    kernel.cubin = std::make_shared<const std::string>(cubin.image);
-    return kernel;
+    CompiledSpec compiled;
+    compiled.manifest = MakeManifest(canonical.graph, plan, {std::string(64, '0')});
+    compiled.modules.resize(1);
+    compiled.modules[0].cubin = std::make_shared<const std::string>(cubin.image);
+    return compiled;
   }
 
   const KernelSpec spec;

@@ -89,11 +89,11 @@ class PrologueTest : public GpuTest, public testing::WithParamInterface<Case> {
     }
     Engine engine(compiler_.get(), cubins_.get(), std::int64_t{1} << 30);
     const absl::StatusOr<CompileOutcome> compiled =
-        engine.Compile(spec, device_->info().limits, Assumptions{}, absl::InfiniteFuture());
+        engine.Compile(spec, device_->info().limits, Assumptions{}, std::nullopt, absl::InfiniteFuture());
     ASSERT_TRUE(compiled.ok()) << compiled.status();
-    ASSERT_EQ(Name(compiled->kernel->planned.plan.kernels[0].config.family), GetParam().schedule);
+    ASSERT_EQ(Name(compiled->compiled->planned.plan.kernels[0].config.family), GetParam().schedule);
     const absl::StatusOr<DeviceRunOutcome> outcome =
-        RunOnDevice(*device_, *compiled->kernel, spec, compiled->canonical, {}, {});
+        RunOnDevice(*device_, *compiled->compiled, spec, compiled->canonical, {}, {});
     ASSERT_TRUE(outcome.ok()) << outcome.status();
     const ElementCheck& worst = outcome->report.worst;
     EXPECT_TRUE(outcome->report.verified)

@@ -60,7 +60,12 @@ TEST_F(ClientTest, SendsTheTargetAndReadsThePlan) {
   daemon_.plan = [&](const v1::PlanRequest& request, v1::PlanResponse& response) {
     seen = request;
     response.set_plan_id("p");
-    response.set_source("__global__");
+    response.add_sources("__global__");
+    response.add_cubin_keys("key");
+    v1::PlannedVariant& variant = *response.add_variants();
+    variant.set_m_min(17);
+    variant.set_m_max(64);
+    variant.add_kernels(0);
     v1::PlannedKernel& kernel = *response.add_kernels();
     kernel.set_family("mma");
     for (const int extent : {128, 64, 32}) kernel.add_tile(extent);
@@ -72,7 +77,12 @@ TEST_F(ClientTest, SendsTheTargetAndReadsThePlan) {
   EXPECT_EQ(seen.spec().json(), "{\"version\":1}");
   EXPECT_EQ(seen.target().arch(), "sm_80");
   EXPECT_EQ(report->plan_id, "p");
-  EXPECT_EQ(report->source, "__global__");
+  EXPECT_THAT(report->sources, ElementsAre("__global__"));
+  EXPECT_THAT(report->cubin_keys, ElementsAre("key"));
+  ASSERT_EQ(report->variants.size(), 1u);
+  EXPECT_EQ(report->variants[0].m_min, 17);
+  EXPECT_EQ(report->variants[0].m_max, 64);
+  EXPECT_THAT(report->variants[0].kernels, ElementsAre(0));
   ASSERT_EQ(report->kernels.size(), 1u);
   EXPECT_EQ(report->kernels[0].family, "mma");
   EXPECT_THAT(report->kernels[0].tile, ElementsAre(128, 64, 32));

@@ -109,6 +109,23 @@ TEST(EpilogueStatementsTest, LetsAnAuxStorePassItsValueThrough) {
                   "const auto v3 = Round<BFloat16>(v2);", "Store<4>(p.out1, p.ld_out1, cell, v3);"));
 }
 
+TEST(EpilogueStatementsTest, LoadsBeforeAStoreWhatItMayOverwriteInPlace) {
+  Graph graph = OperandGraph();
+  graph.inputs[5].dtype = DType::kF32;  // too large to be fetched ahead
+  graph.inputs[6].dtype = DType::kF32;  // column-major: no output lies on it
+  graph.epilogue = {
+      Binary(OpKind::kAdd, 0, 5), Store(1, 0), Store(1, 1), Binary(OpKind::kMul, 3, 5), Binary(OpKind::kSub, 4, 6),
+      Binary(OpKind::kAdd, 5, 5)};
+  EXPECT_THAT(
+      EpilogueStatements(graph, {{8, 8, 1, 8, 1, 4, 1}, {8, 4}}),
+      ElementsAre("const auto v1 = Zip<Add>(v0, Widen(LoadRowMajor<4>(p.in5, p.ld_in5, cell)));",
+                  "Store<8>(p.out0, p.ld_out0, cell, v1);",  // f16: cannot lie on in5
+                  "const auto in5 = LoadRowMajor<4>(p.in5, p.ld_in5, cell);", "Store<4>(p.out1, p.ld_out1, cell, v1);",
+                  "const auto& v3 = v1;", "const auto v4 = Zip<Mul>(v3, Widen(in5));",
+                  "const auto v5 = Zip<Sub>(v4, Widen(LoadColumnMajor(p.in6, p.ld_in6, cell)));",
+                  "const auto v6 = Zip<Add>(v5, Widen(in5));"));
+}
+
 TEST(EpilogueStatementsTest, PassesParametersToTheirFunctor) {
   Graph graph = OperandGraph();
   graph.epilogue = {Node{.kind = OpKind::kElu, .input = 0, .params = {0.5f}},

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <set>
 
 #include "absl/time/clock.h"
 #include "base/status.h"
@@ -22,8 +23,15 @@ using testing::HasSubstr;
 constexpr std::int64_t kBytes = 64 << 20;
 constexpr std::size_t kMany = 1000;
 
-KernelSpec OtherSpec() {
+// SampleSpec with an M of 64: one kernel.
+KernelSpec LiteralSpec() {
   KernelSpec spec = SampleSpec();
+  spec.dims["M"] = {64};
+  return spec;
+}
+
+KernelSpec OtherSpec() {
+  KernelSpec spec = LiteralSpec();
   spec.epilogue.front().value = 2.5;
   return spec;
 }
@@ -45,8 +53,10 @@ class CacheInventoryTest : public NvrtcTest {
     inventory_ = std::make_unique<CacheInventory>(engine_.get(), disk_.get(), kernels_.get());
   }
 
-  std::shared_ptr<const CompiledKernel> Compile(const KernelSpec& spec) {
-    return engine_->Compile(spec, limits_, Assumptions{}, absl::Now() + absl::Minutes(2)).value().kernel;
+  std::shared_ptr<const CompiledSpec> Compile(const KernelSpec& spec) {
+    return engine_->Compile(spec, limits_, Assumptions{}, std::nullopt, absl::Now() + absl::Minutes(2))
+        .value()
+        .compiled;
   }
 
   std::filesystem::path PathOf(const std::string& key) const {
@@ -66,7 +76,7 @@ class CacheInventoryTest : public NvrtcTest {
 };
 
 TEST_F(CacheInventoryTest, NamesAKernelInItsFastestTier) {
-  const auto first = Compile(SampleSpec());
+  const auto first = Compile(LiteralSpec());
   Start();
   const auto second = Compile(OtherSpec());
   Compile(OtherSpec());
@@ -79,15 +89,28 @@ TEST_F(CacheInventoryTest, NamesAKernelInItsFastestTier) {
   EXPECT_EQ(held[1].tier, CacheTier::kDisk);
   EXPECT_EQ(held[1].plan_id, first->planned.plan.plan_id);
   EXPECT_EQ(held[1].spec_id, first->planned.spec_id);
-  EXPECT_EQ(held[1].cubin_key, first->planned.cubin_key);
+  EXPECT_EQ(held[1].cubin_key, first->planned.modules[0].cubin_key);
   EXPECT_EQ(held[1].summary, Summary(first->planned.canonical.graph));
-  EXPECT_EQ(held[1].schedule, ScheduleOf(first->planned.plan));
+  EXPECT_EQ(held[1].schedule, ScheduleOf(first->planned.plan.kernels[0].config));
   EXPECT_EQ(held[1].arch, "sm_90a");
   EXPECT_EQ(inventory_->Kernels(0).size(), 1u);
 }
 
+TEST_F(CacheInventoryTest, NamesEveryKernelOfADynamicM) {
+  const auto compiled = Compile(SampleSpec());
+  ASSERT_GE(compiled->modules.size(), 2u);
+  std::set<std::string> keys;
+  for (const HeldKernel& kernel : inventory_->Kernels(kMany)) keys.insert(kernel.cubin_key);
+  const std::vector<std::string> expected = CubinKeys(compiled->planned);
+  EXPECT_EQ(keys, std::set<std::string>(expected.begin(), expected.end()));
+  const auto purged = inventory_->Purge(PurgeKey{expected.back()});
+  ASSERT_TRUE(purged.ok()) << purged.status();
+  EXPECT_EQ(purged->disk_entries, 1);
+  EXPECT_EQ(purged->memory_kernels, 2);  // its range's, and all ranges'
+}
+
 TEST_F(CacheInventoryTest, TellsADamagedEntryFromAKernel) {
-  const std::string key = Compile(SampleSpec())->planned.cubin_key;
+  const std::string key = Compile(LiteralSpec())->planned.modules[0].cubin_key;
   std::filesystem::resize_file(PathOf(key), 100);
   const CachedCubins cubins = inventory_->Cubins(key.substr(0, 5), kMany);
   ASSERT_EQ(cubins.cubins.size(), 1u);
@@ -98,7 +121,7 @@ TEST_F(CacheInventoryTest, TellsADamagedEntryFromAKernel) {
 }
 
 TEST_F(CacheInventoryTest, CountsBeyondTheLimit) {
-  Compile(SampleSpec());
+  Compile(LiteralSpec());
   Compile(OtherSpec());
   const CachedCubins cubins = inventory_->Cubins("", 1);
   EXPECT_EQ(cubins.cubins.size(), 1u);
@@ -107,7 +130,7 @@ TEST_F(CacheInventoryTest, CountsBeyondTheLimit) {
 }
 
 TEST_F(CacheInventoryTest, APurgedKernelIsCompiledAgain) {
-  const std::string key = Compile(SampleSpec())->planned.cubin_key;
+  const std::string key = Compile(LiteralSpec())->planned.modules[0].cubin_key;
   Compile(OtherSpec());
   const auto purged = inventory_->Purge(PurgeKey{key.substr(0, 12)});
   ASSERT_TRUE(purged.ok()) << purged.status();
@@ -116,12 +139,12 @@ TEST_F(CacheInventoryTest, APurgedKernelIsCompiledAgain) {
   EXPECT_EQ(purged->memory_kernels, 1);
   Compile(OtherSpec());
   EXPECT_EQ(engine_->stats().compiler.compiles, 2);
-  Compile(SampleSpec());
+  Compile(LiteralSpec());
   EXPECT_EQ(engine_->stats().compiler.compiles, 3);
 }
 
 TEST_F(CacheInventoryTest, AKeyMustNameOneEntry) {
-  Compile(SampleSpec());
+  Compile(LiteralSpec());
   Compile(OtherSpec());
   const auto several = inventory_->Purge(PurgeKey{""});
   EXPECT_TRUE(absl::IsInvalidArgument(several.status())) << several.status();
@@ -131,9 +154,9 @@ TEST_F(CacheInventoryTest, AKeyMustNameOneEntry) {
 }
 
 TEST_F(CacheInventoryTest, WhatMemoryAnswersIsInUseOnDiskToo) {
-  const std::string old_key = Compile(SampleSpec())->planned.cubin_key;
+  const std::string old_key = Compile(LiteralSpec())->planned.modules[0].cubin_key;
   Start();
-  const std::string hot_key = Compile(OtherSpec())->planned.cubin_key;
+  const std::string hot_key = Compile(OtherSpec())->planned.modules[0].cubin_key;
   Age(old_key, std::chrono::hours(5));
   Age(hot_key, std::chrono::hours(5));
   const auto purged = inventory_->Purge(PurgeUnusedSince{absl::Now() - absl::Hours(4)});
@@ -144,7 +167,7 @@ TEST_F(CacheInventoryTest, WhatMemoryAnswersIsInUseOnDiskToo) {
 }
 
 TEST_F(CacheInventoryTest, EverythingGoesAtOnce) {
-  Compile(SampleSpec());
+  Compile(LiteralSpec());
   Compile(OtherSpec());
   const auto purged = inventory_->Purge(PurgeAll{});
   ASSERT_TRUE(purged.ok()) << purged.status();

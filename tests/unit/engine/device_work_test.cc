@@ -123,6 +123,23 @@ TEST_F(DeviceWorkTest, ALaunchComputesOnBuffers) {
   EXPECT_EQ(*ReadBuffer(launch.tensors.at("out").handle), kExpected);
 }
 
+// aux = x * w + residual, out = aux * residual, where aux lies on residual: both see it as it was.
+TEST_F(DeviceWorkTest, ALaunchInPlaceReadsAnOperandAsItWas) {
+  BufferLaunch launch = SmallLaunch();
+  launch.spec.inputs.erase("bias");
+  launch.spec.inputs["residual"] = {DType::kF32, {2, 2}, Layout::kRowMajor};
+  launch.spec.epilogue = {{.kind = OpKind::kAdd, .operand = "residual"},
+                          Store("aux", DType::kF32),
+                          {.kind = OpKind::kMul, .operand = "residual"},
+                          Store("out", DType::kF32)};
+  launch.tensors.erase("bias");
+  launch.tensors["residual"].handle = launch.tensors["aux"].handle = MakeBuffer({1, 2, 3, 4});
+  const auto outcome = LaunchOnBuffers(*kernels_, buffers_, launch, Soon());
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(*ReadBuffer(launch.tensors.at("aux").handle), (std::vector<float>{20, 24, 46, 54}));
+  EXPECT_EQ(*ReadBuffer(launch.tensors.at("out").handle), (std::vector<float>{20, 48, 138, 216}));
+}
+
 TEST_F(DeviceWorkTest, ALaunchNamesTheTensorWhoseBufferIsUnknown) {
   BufferLaunch launch = SmallLaunch();
   launch.tensors["bias"].handle = "0123";

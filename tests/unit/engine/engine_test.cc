@@ -24,6 +24,13 @@ using testing::HasSubstr;
 constexpr std::int64_t kMemoryBytes = 64 << 20;
 constexpr std::int64_t kDiskBytes = 64 << 20;
 
+// SampleSpec with an M of 64: one kernel.
+KernelSpec LiteralSpec() {
+  KernelSpec spec = SampleSpec();
+  spec.dims["M"] = {64};
+  return spec;
+}
+
 absl::Time Soon() { return absl::Now() + absl::Minutes(2); }
 
 // More values alive at the barrier than the launch bounds leave registers for: ptxas must spill.
@@ -63,8 +70,9 @@ class EngineTest : public NvrtcTest {
     disk_ = *DiskStore::Open(directory_.path() / "cache", kDiskBytes);
   }
 
-  absl::StatusOr<CompileOutcome> Compile(Engine& engine, const KernelSpec& spec) {
-    return engine.Compile(spec, limits_, Assumptions{}, Soon());
+  absl::StatusOr<CompileOutcome> Compile(Engine& engine, const KernelSpec& spec,
+                                         std::optional<std::int64_t> m = std::nullopt) {
+    return engine.Compile(spec, limits_, Assumptions{}, m, Soon());
   }
 
   const DeviceLimits limits_ = *LimitsOf({.major = 9, .minor = 0, .specific = true});
@@ -75,24 +83,24 @@ class EngineTest : public NvrtcTest {
 
 TEST_F(EngineTest, CompilesOnceThenAnswersFromMemory) {
   Engine engine(compiler_.get(), disk_.get(), kMemoryBytes);
-  const auto first = Compile(engine, SampleSpec());
+  const auto first = Compile(engine, LiteralSpec());
   ASSERT_TRUE(first.ok()) << first.status();
-  const auto second = Compile(engine, SampleSpec());
+  const auto second = Compile(engine, LiteralSpec());
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ(first->tier, CacheTier::kNone);
   EXPECT_EQ(second->tier, CacheTier::kMemory);
-  EXPECT_EQ(first->kernel, second->kernel);
-  EXPECT_THAT(*first->kernel->cubin, testing::StartsWith("\x7f"
-                                                         "ELF"));
-  EXPECT_EQ(first->kernel->manifest.cubin_keys, std::vector{first->kernel->planned.cubin_key});
+  EXPECT_EQ(first->compiled, second->compiled);
+  EXPECT_THAT(*first->compiled->modules[0].cubin, testing::StartsWith("\x7f"
+                                                                      "ELF"));
+  EXPECT_EQ(first->compiled->manifest.cubin_keys, CubinKeys(first->compiled->planned));
   EXPECT_EQ(engine.stats().compiler.compiles, 1);
   EXPECT_EQ(engine.stats().memory_hits, 1);
 }
 
 TEST_F(EngineTest, OneKernelServesEveryNamingOfASpec) {
   Engine engine(compiler_.get(), disk_.get(), kMemoryBytes);
-  ASSERT_TRUE(Compile(engine, SampleSpec()).ok());
-  KernelSpec renamed = SampleSpec();
+  ASSERT_TRUE(Compile(engine, LiteralSpec()).ok());
+  KernelSpec renamed = LiteralSpec();
   renamed.name = "renamed";
   renamed.inputs["activations"] = renamed.inputs.extract("x").mapped();
   renamed.matmul_a = "activations";
@@ -104,27 +112,27 @@ TEST_F(EngineTest, OneKernelServesEveryNamingOfASpec) {
 
 TEST_F(EngineTest, ServesFromDiskAfterARestart) {
   const auto before = [&] {
-    return Compile(*std::make_unique<Engine>(compiler_.get(), disk_.get(), 0), SampleSpec());
+    return Compile(*std::make_unique<Engine>(compiler_.get(), disk_.get(), 0), LiteralSpec());
   }();
   ASSERT_TRUE(before.ok()) << before.status();
   Engine restarted(compiler_.get(), disk_.get(), kMemoryBytes);
-  const auto after = Compile(restarted, SampleSpec());
+  const auto after = Compile(restarted, LiteralSpec());
   ASSERT_TRUE(after.ok()) << after.status();
   EXPECT_EQ(after->tier, CacheTier::kDisk);
   EXPECT_EQ(restarted.stats().compiler.compiles, 0);
-  EXPECT_EQ(*after->kernel->cubin, *before->kernel->cubin);
-  EXPECT_EQ(after->kernel->compile_us, before->kernel->compile_us);
-  EXPECT_EQ(after->kernel->usage.size(), before->kernel->usage.size());
+  EXPECT_EQ(*after->compiled->modules[0].cubin, *before->compiled->modules[0].cubin);
+  EXPECT_EQ(after->compiled->modules[0].compile_us, before->compiled->modules[0].compile_us);
+  EXPECT_EQ(after->compiled->modules[0].usage.size(), before->compiled->modules[0].usage.size());
 }
 
 TEST_F(EngineTest, ADamagedEntryIsCompiledAgain) {
   Engine first(compiler_.get(), disk_.get(), kMemoryBytes);
-  ASSERT_TRUE(Compile(first, SampleSpec()).ok());
+  ASSERT_TRUE(Compile(first, LiteralSpec()).ok());
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_.path() / "cache")) {
     if (entry.is_regular_file()) std::filesystem::resize_file(entry.path(), entry.file_size() / 2);
   }
   Engine restarted(compiler_.get(), disk_.get(), kMemoryBytes);
-  const auto outcome = Compile(restarted, SampleSpec());
+  const auto outcome = Compile(restarted, LiteralSpec());
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_EQ(outcome->tier, CacheTier::kNone);
 }
@@ -132,19 +140,18 @@ TEST_F(EngineTest, ADamagedEntryIsCompiledAgain) {
 TEST_F(EngineTest, PassesOverACandidateThatSpillsAndNeverCompilesItAgain) {
   const SpillingOnce spilling(compiler_.get());
   Engine engine(&spilling, disk_.get(), kMemoryBytes);
-  const auto planned = engine.Plan(SampleSpec(), limits_, Assumptions{});
+  const auto planned = engine.Plan(LiteralSpec(), limits_, Assumptions{});
   ASSERT_TRUE(planned.ok()) << planned.status();
-  const auto outcome = Compile(engine, SampleSpec());
+  const auto outcome = Compile(engine, LiteralSpec());
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_EQ(engine.stats().rejected_candidates, 1);
-  EXPECT_EQ(engine.stats().compiler.compiles, 2);
-  EXPECT_NE(outcome->kernel->planned.plan.plan_id, planned->plan.plan_id);
-  EXPECT_THAT(outcome->kernel->planned.plan.reasons, testing::Contains(HasSubstr("passed over")));
+  EXPECT_NE(outcome->compiled->planned.plan.plan_id, planned->plan.plan_id);
+  EXPECT_THAT(outcome->compiled->planned.plan.reasons, testing::Contains(HasSubstr("passed over")));
   Engine restarted(compiler_.get(), disk_.get(), kMemoryBytes);
-  const auto after = Compile(restarted, SampleSpec());
+  const auto after = Compile(restarted, LiteralSpec());
   ASSERT_TRUE(after.ok()) << after.status();
   EXPECT_EQ(restarted.stats().compiler.compiles, 0);
-  EXPECT_EQ(after->kernel->planned.plan.plan_id, outcome->kernel->planned.plan.plan_id);
+  EXPECT_EQ(after->compiled->planned.plan.plan_id, outcome->compiled->planned.plan.plan_id);
 }
 
 TEST_F(EngineTest, SixtyFourCallersCompileOnce) {
@@ -152,7 +159,7 @@ TEST_F(EngineTest, SixtyFourCallersCompileOnce) {
   std::atomic<int> served{0};
   std::vector<std::thread> callers;
   for (int i = 0; i < 64; ++i) {
-    callers.emplace_back([&] { served += Compile(engine, SampleSpec()).ok() ? 1 : 0; });
+    callers.emplace_back([&] { served += Compile(engine, LiteralSpec()).ok() ? 1 : 0; });
   }
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(served, 64);
@@ -161,35 +168,70 @@ TEST_F(EngineTest, SixtyFourCallersCompileOnce) {
 
 TEST_F(EngineTest, AMissedDeadlineIsNotRemembered) {
   Engine engine(compiler_.get(), disk_.get(), kMemoryBytes);
-  const auto late = engine.Compile(SampleSpec(), limits_, Assumptions{}, absl::Now() - absl::Seconds(1));
+  const auto late = engine.Compile(LiteralSpec(), limits_, Assumptions{}, std::nullopt, absl::Now() - absl::Seconds(1));
   EXPECT_EQ(late.status().code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_TRUE(Compile(engine, SampleSpec()).ok());
+  EXPECT_TRUE(Compile(engine, LiteralSpec()).ok());
 }
 
 TEST_F(EngineTest, FindsAKernelByItsPlan) {
   Engine engine(compiler_.get(), nullptr, kMemoryBytes);
-  const auto outcome = Compile(engine, SampleSpec());
+  const auto outcome = Compile(engine, LiteralSpec());
   ASSERT_TRUE(outcome.ok()) << outcome.status();
-  const auto found = engine.Find(outcome->kernel->planned.plan.plan_id);
+  const auto found = engine.Find(outcome->compiled->planned.plan.plan_id);
   ASSERT_TRUE(found.ok()) << found.status();
-  EXPECT_EQ(*found, outcome->kernel);
+  EXPECT_EQ(*found, outcome->compiled);
   EXPECT_EQ(engine.Find("nothing").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(EngineTest, PlanAgreesWithWhatIsCompiled) {
   Engine engine(compiler_.get(), nullptr, kMemoryBytes);
+  const auto planned = engine.Plan(LiteralSpec(), limits_, Assumptions{});
+  ASSERT_TRUE(planned.ok()) << planned.status();
+  const auto outcome = Compile(engine, LiteralSpec());
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(CubinKeys(*planned), CubinKeys(outcome->compiled->planned));
+  EXPECT_EQ(planned->modules[0].generated.source, outcome->compiled->planned.modules[0].generated.source);
+  EXPECT_EQ(engine.stats().compiler.compiles, 1);
+}
+
+TEST_F(EngineTest, ALaunchOfADynamicMWaitsForItsOwnRangeOnly) {
+  Engine engine(compiler_.get(), disk_.get(), kMemoryBytes);
+  const auto small = Compile(engine, SampleSpec(), 1);
+  ASSERT_TRUE(small.ok()) << small.status();
+  EXPECT_EQ(engine.stats().compiler.compiles, 1);
+  const MRange range = small->compiled->planned.plan.variants[0].m;
+  EXPECT_EQ(small->compiled->manifest.variants[0].m_max, range.max);
+  EXPECT_TRUE(range.Contains(1));
+  EXPECT_EQ(Compile(engine, SampleSpec(), range.max)->tier, CacheTier::kMemory);
+  const auto next = Compile(engine, SampleSpec(), range.max + 1);
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ(next->tier, CacheTier::kNone);
+  EXPECT_NE(next->compiled->planned.plan.plan_id, small->compiled->planned.plan.plan_id);
+}
+
+TEST_F(EngineTest, ADynamicMCompilesAsManyKernelsAsItsPlanHas) {
+  Engine engine(compiler_.get(), disk_.get(), kMemoryBytes);
   const auto planned = engine.Plan(SampleSpec(), limits_, Assumptions{});
   ASSERT_TRUE(planned.ok()) << planned.status();
-  const auto outcome = Compile(engine, SampleSpec());
-  ASSERT_TRUE(outcome.ok()) << outcome.status();
-  EXPECT_EQ(planned->cubin_key, outcome->kernel->planned.cubin_key);
-  EXPECT_EQ(planned->generated.source, outcome->kernel->planned.generated.source);
-  EXPECT_EQ(engine.stats().compiler.compiles, 1);
+  const auto whole = Compile(engine, SampleSpec());
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  const CompiledSpec& compiled = *whole->compiled;
+  EXPECT_EQ(compiled.planned.plan, planned->plan);
+  EXPECT_EQ(CubinKeys(compiled.planned), CubinKeys(*planned));
+  EXPECT_EQ(compiled.manifest.cubin_keys, CubinKeys(*planned));
+  ASSERT_GE(compiled.planned.plan.variants.size(), 2u);
+  ASSERT_LE(compiled.planned.plan.variants.size(), 6u);
+  ASSERT_EQ(compiled.modules.size(), compiled.planned.plan.kernels.size());
+  EXPECT_EQ(engine.stats().compiler.compiles, static_cast<std::int64_t>(compiled.modules.size()));
+  for (const std::int64_t m : {0, 1, 100, 100'000})
+    EXPECT_EQ(Compile(engine, SampleSpec(), m)->tier, CacheTier::kMemory);
+  EXPECT_EQ(Compile(engine, SampleSpec())->compiled, whole->compiled);
+  EXPECT_TRUE(engine.Find(planned->plan.plan_id).ok());
 }
 
 TEST_F(EngineTest, AnInvalidSpecNeverReachesTheCompiler) {
   Engine engine(compiler_.get(), nullptr, kMemoryBytes);
-  KernelSpec spec = SampleSpec();
+  KernelSpec spec = LiteralSpec();
   spec.epilogue[1].operand = "resid";
   const auto outcome = Compile(engine, spec);
   EXPECT_EQ(outcome.status().code(), absl::StatusCode::kInvalidArgument);

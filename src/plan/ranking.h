@@ -1,0 +1,36 @@
+// The legal configs of a graph, found once and ranked for any M.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "plan/plan.h"
+
+namespace gemmd {
+
+class Ranking {
+ public:
+  // Errors: RankConfigs'.
+  static absl::StatusOr<Ranking> Create(const Graph& graph, const DeviceLimits& limits, const ConfigPin& pin,
+                                        const Assumptions& assumptions);
+
+  // A handful of configs, the best guess first, as RankConfigs has them; `m`: of the launch, absent: the graph's.
+  std::vector<KernelConfig> Ranked(std::optional<std::int64_t> m) const;
+  // Ranked(m).front(), sooner.
+  KernelConfig Best(std::int64_t m) const;
+  // The graph with that M.
+  Graph At(std::optional<std::int64_t> m) const;
+  const DeviceLimits& limits() const { return limits_; }
+
+ private:
+  Ranking(const Graph& graph, const DeviceLimits& limits) : graph_(graph), limits_(limits) {}
+
+  Graph graph_;
+  DeviceLimits limits_;
+  std::vector<KernelConfig> wgmma_, mma_, simt_;  // that the pin allows
+  std::optional<KernelConfig> portable_;          // unless the pin rules it out
+};
+
+}  // namespace gemmd
