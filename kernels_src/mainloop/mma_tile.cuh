@@ -29,7 +29,7 @@ struct SwizzledTile {
 // memory and stays so in shared memory.
 //
 // kWidth is 8 where every line starts on 16 bytes and the contiguous extent is a multiple of 8 (asynchronous copies),
-// else 1 (element by element). What lies outside reads as zero.
+// else less (element by element). What lies outside reads as zero.
 template <Factor kFactor, typename Along, typename T, int kExtent, int kTileK, bool kContiguousInK, int kWidth,
           int kThreads>
 class Operand {

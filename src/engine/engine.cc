@@ -157,7 +157,8 @@ absl::StatusOr<CompileOutcome> Engine::Compile(const KernelSpec& spec, const Dev
                                                const Assumptions& assumptions, std::optional<std::int64_t> m,
                                                absl::Time deadline) {
   GEMMD_ASSIGN_OR_RETURN(CanonicalSpec canonical, CanonicalizeValid(spec));
-  const std::string key = LookupKey(SpecId(canonical.graph), limits, assumptions, spec.config);
+  const Assumptions completed = Completed(canonical.graph, assumptions);
+  const std::string key = LookupKey(SpecId(canonical.graph), limits, completed, spec.config);
   if (auto compiled = state_->memory.Find(key, m)) {
     ++state_->memory_hits;
     return CompileOutcome{.compiled = std::move(compiled),
@@ -165,10 +166,9 @@ absl::StatusOr<CompileOutcome> Engine::Compile(const KernelSpec& spec, const Dev
                           .tier = CacheTier::kMemory,
                           .uncompiled = {}};
   }
-  GEMMD_ASSIGN_OR_RETURN(std::vector<RangeConfigs> ranges,
-                         RankRanges(canonical.graph, limits, spec.config, assumptions));
+  GEMMD_ASSIGN_OR_RETURN(std::vector<RangeConfigs> ranges, RankRanges(canonical.graph, limits, spec.config, completed));
   if (m) std::erase_if(ranges, [&](const RangeConfigs& range) { return !range.m.Contains(*m); });
-  const Question question{.canonical = canonical, .lookup_key = key, .limits = limits, .assumptions = assumptions};
+  const Question question{.canonical = canonical, .lookup_key = key, .limits = limits, .assumptions = completed};
   GEMMD_ASSIGN_OR_RETURN(Built built, state_->BuildAll(question, ranges, deadline));
   return CompileOutcome{
       .compiled = std::move(built.compiled), .canonical = std::move(canonical), .tier = built.tier, .uncompiled = {}};

@@ -10,8 +10,6 @@
 namespace gemmd {
 namespace {
 
-constexpr std::int64_t kAccessBytes = 16;  // of the widest global access
-
 absl::Status CheckNames(const LaunchSignature& signature, const TensorArguments& arguments) {
   std::vector<std::string> names;
   for (const SignatureTensor& input : signature.inputs) {
@@ -85,18 +83,16 @@ absl::StatusOr<LaunchRequest> BindLaunch(const LaunchSignature& signature, const
 }
 
 Assumptions AssumptionsOf(const LaunchSignature& signature, const TensorArguments& arguments) {
-  Assumptions assumptions;
-  const auto weaken = [&](const SignatureTensor& tensor) {
-    if (IsScalar(tensor)) return;
+  const auto alignment = [&](const SignatureTensor& tensor) {
+    if (IsScalar(tensor)) return kAccessBytes;
     const TensorBinding& binding = arguments.at(tensor.name).binding;
-    if (binding.leading_dimension != 0 && binding.leading_dimension != LineExtent(tensor)) {
-      assumptions.contiguous = false;
-    }
-    if (binding.offset_bytes % kAccessBytes != 0)
-      assumptions.pointer_alignment_bytes = 1;  // no more than its element's
+    if (tensor.extents.size() == 1) return AlignmentOf(binding.offset_bytes, 0);
+    const std::int64_t pitch = binding.leading_dimension != 0 ? binding.leading_dimension : LineExtent(tensor);
+    return AlignmentOf(binding.offset_bytes, pitch % kAccessBytes * SizeBytes(tensor.dtype));
   };
-  std::for_each(signature.inputs.begin(), signature.inputs.end(), weaken);
-  std::for_each(signature.outputs.begin(), signature.outputs.end(), weaken);
+  Assumptions assumptions;
+  for (const SignatureTensor& input : signature.inputs) assumptions.inputs.push_back(alignment(input));
+  for (const SignatureTensor& output : signature.outputs) assumptions.outputs.push_back(alignment(output));
   return assumptions;
 }
 

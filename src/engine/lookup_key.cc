@@ -16,8 +16,10 @@ std::string LookupKey(std::string_view spec_id, const DeviceLimits& limits, cons
   digest.Add("shared_bytes_per_sm", limits.shared_bytes_per_sm);
   digest.Add("registers_per_sm", limits.registers_per_sm);
   digest.Add("l2_bytes", limits.l2_bytes);
-  digest.Add("pointer_alignment_bytes", std::int64_t{assumptions.pointer_alignment_bytes});
-  digest.Add("contiguous", std::int64_t{assumptions.contiguous});
+  for (const auto* alignments : {&assumptions.inputs, &assumptions.outputs}) {
+    digest.Add("aligned_tensors", static_cast<std::int64_t>(alignments->size()));
+    for (const int bytes : *alignments) digest.Add("alignment_bytes", std::int64_t{bytes});
+  }
   digest.Add("schedule", pin.schedule);
   digest.Add("tile", static_cast<std::int64_t>(pin.tile.size()));
   for (const std::int64_t extent : pin.tile) digest.Add("extent", extent);

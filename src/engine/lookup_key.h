@@ -10,7 +10,7 @@
 
 namespace gemmd {
 
-// SHA-256 over all that planning depends on.
+// SHA-256 over all that planning depends on. Two spellings of one promise are two questions: it wants Completed ones.
 std::string LookupKey(std::string_view spec_id, const DeviceLimits& limits, const Assumptions& assumptions,
                       const ConfigPin& pin);
 

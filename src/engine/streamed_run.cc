@@ -20,6 +20,14 @@ std::string UnknownInput(std::string_view name, const LaunchSignature& signature
                      nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest));
 }
 
+// Every tensor at the start of a buffer, without gaps.
+TensorArguments WholeBuffers(const LaunchSignature& signature) {
+  TensorArguments arguments;
+  for (const SignatureTensor& input : signature.inputs) arguments[input.name] = {};
+  for (const SignatureTensor& output : signature.outputs) arguments[output.name] = {};
+  return arguments;
+}
+
 }  // namespace
 
 absl::StatusOr<StreamedRun> StreamedRun::Start(KernelService* service, RunRequest request, absl::Time deadline) {
@@ -28,8 +36,9 @@ absl::StatusOr<StreamedRun> StreamedRun::Start(KernelService* service, RunReques
   GEMMD_RETURN_IF_ERROR(ToStatus(Validate(request.spec)));
   GEMMD_ASSIGN_OR_RETURN(run.signature_,
                          ResolveSignature(request.spec, Canonicalize(request.spec), request.dims, request.scalars));
-  GEMMD_ASSIGN_OR_RETURN(run.compile_, service->Prepare(request.spec, run.device_->info(), Assumptions{},
-                                                        run.signature_.shape.m, deadline));
+  const Assumptions assumptions = AssumptionsOf(run.signature_, WholeBuffers(run.signature_));
+  GEMMD_ASSIGN_OR_RETURN(
+      run.compile_, service->Prepare(request.spec, run.device_->info(), assumptions, run.signature_.shape.m, deadline));
   GEMMD_RETURN_IF_ERROR(run.AllocateTensors());
   return run;
 }

@@ -118,7 +118,7 @@ absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const Devi
 
 // Whether the copy engine can fetch a matrix: its lines start on 16 bytes (CUDA driver API, cuTensorMapEncodeTiled).
 bool Mappable(const Graph& graph, int input, const Assumptions& assumptions) {
-  return WidthsOf(graph, assumptions).inputs[input] * SizeBytes(graph.inputs[input].dtype) == 16;
+  return Completed(graph, assumptions).inputs[input] == kAccessBytes;
 }
 
 absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,

@@ -24,15 +24,16 @@ Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::str
   manifest.plan_id = plan.plan_id;
   manifest.cubin_keys = std::move(cubin_keys);
   manifest.arch = plan.arch;
-  manifest.assumptions = plan.assumptions;
   manifest.m = graph.m;
   manifest.n = graph.n;
   manifest.k = graph.k;
-  for (const GraphInput& input : graph.inputs) {
-    manifest.inputs.push_back({"", input.dtype, input.layout, Name(input.axes)});
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    const GraphInput& input = graph.inputs[i];
+    manifest.inputs.push_back({"", input.dtype, input.layout, Name(input.axes), plan.assumptions.inputs[i]});
   }
-  for (const GraphOutput& output : graph.outputs) {
-    manifest.outputs.push_back({"", output.dtype, Layout::kRowMajor, Name(output.axes)});
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    const GraphOutput& output = graph.outputs[i];
+    manifest.outputs.push_back({"", output.dtype, Layout::kRowMajor, Name(output.axes), plan.assumptions.outputs[i]});
   }
   for (const PlanVariant& planned : plan.variants) {
     Variant variant{planned.m.min, planned.m.max, {}};

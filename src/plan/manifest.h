@@ -88,6 +88,9 @@ struct ManifestTensor {
   DType dtype = DType::kF32;
   Layout layout = Layout::kRowMajor;
   std::string extents;  // "M,K", "K,N", "M,N", "M,N/2", "M", "N", "N/2", "K" or "" for a scalar
+  // Every line (a row, a column of a column-major matrix, a whole vector) starts on a multiple of it: a power of two up
+  // to 16. Of no matter for a scalar, or where the tensor has no elements.
+  int alignment_bytes = 1;
   friend bool operator==(const ManifestTensor&, const ManifestTensor&) = default;
 };
 
@@ -96,7 +99,6 @@ struct Manifest {
   std::string spec_id, plan_id;
   std::vector<std::string> cubin_keys;  // of the plan's kernels
   Arch arch;
-  Assumptions assumptions;
   std::optional<std::int64_t> m, n, k;  // absent: dynamic
   std::vector<ManifestTensor> inputs, outputs;
   std::vector<ManifestTensor>

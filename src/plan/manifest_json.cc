@@ -55,7 +55,8 @@ json ToJson(const std::vector<ManifestTensor>& tensors) {
     list.push_back({{"name", tensor.name},
                     {"dtype", Name(tensor.dtype)},
                     {"layout", Name(tensor.layout)},
-                    {"extents", tensor.extents}});
+                    {"extents", tensor.extents},
+                    {"alignment_bytes", tensor.alignment_bytes}});
   }
   return list;
 }
@@ -77,7 +78,8 @@ std::vector<ManifestTensor> ReadTensors(ArtifactReader& reader, const json& list
   for (const json& entry : list) {
     tensors.push_back({reader.Text(entry, "name"), reader.Named<DType>(entry, "dtype", DTypeFromName),
                        reader.Named<Layout>(entry, "layout", LayoutFromName),
-                       reader.Named<std::string>(entry, "extents", KnownExtents)});
+                       reader.Named<std::string>(entry, "extents", KnownExtents),
+                       reader.Int(entry, "alignment_bytes", 1, kAccessBytes)});
   }
   return tensors;
 }
@@ -167,9 +169,6 @@ std::string ManifestToJson(const Manifest& manifest) {
                      {"plan_id", manifest.plan_id},
                      {"cubin_keys", manifest.cubin_keys},
                      {"arch", Name(manifest.arch)},
-                     {"assumptions",
-                      {{"pointer_alignment_bytes", manifest.assumptions.pointer_alignment_bytes},
-                       {"contiguous", manifest.assumptions.contiguous}}},
                      {"m", OrNull(manifest.m)},
                      {"n", OrNull(manifest.n)},
                      {"k", OrNull(manifest.k)},
@@ -193,9 +192,6 @@ absl::StatusOr<Manifest> ManifestFromJson(std::string_view text) {
     manifest.cubin_keys.push_back(key.is_string() ? key.get<std::string>() : "");
   }
   manifest.arch = reader.Named<Arch>(root, "arch", ArchFromName);
-  const json& assumptions = reader.Object(root, "assumptions");
-  manifest.assumptions.pointer_alignment_bytes = reader.Int(assumptions, "pointer_alignment_bytes", 1);
-  manifest.assumptions.contiguous = reader.Bool(assumptions, "contiguous");
   manifest.m = reader.OptionalInteger(root, "m");
   manifest.n = reader.OptionalInteger(root, "n");
   manifest.k = reader.OptionalInteger(root, "k");

@@ -9,32 +9,37 @@
 namespace gemmd {
 namespace {
 
-constexpr int kAccessBytes = 16;
-
-int FullWidth(DType dtype) { return kAccessBytes / static_cast<int>(SizeBytes(dtype)); }
-
-// `contiguous_extent`: of the tensor's lines; every line must start on 16 bytes when the first one does.
-int MatrixWidth(DType dtype, const std::optional<std::int64_t>& contiguous_extent, const Assumptions& assumptions) {
-  const int width = FullWidth(dtype);
-  const bool aligned = assumptions.contiguous && assumptions.pointer_alignment_bytes >= kAccessBytes;
-  return aligned && contiguous_extent && *contiguous_extent % width == 0 ? width : 1;
+Axis ContiguousAxis(const GraphInput& matrix) {
+  return matrix.layout == Layout::kRowMajor ? matrix.axes[1] : matrix.axes[0];
 }
 
-// In the chain of a gate both halves of N are begun at once: the second must start on 16 bytes too.
-std::optional<std::int64_t> AlignedExtent(const Graph& graph, Axis axis) {
-  return graph.ExtentOf(axis == Axis::kN && graph.IsGated() ? Axis::kHalfN : axis);
+// Of a matrix without gaps.
+int ContiguousAlignment(DType dtype, const std::optional<std::int64_t>& line_elements) {
+  return AlignmentOf(0, SizeBytes(dtype) * line_elements.value_or(1));
 }
 
-int InputWidth(const Graph& graph, const GraphInput& input, const Assumptions& assumptions) {
+// In the chain of a gate both halves of N are begun at once: the second must start there too. 1: not known.
+std::int64_t AlignedExtent(const Graph& graph, Axis axis) {
+  return graph.ExtentOf(axis == Axis::kN && graph.IsGated() ? Axis::kHalfN : axis).value_or(1);
+}
+
+// Of a tensor whose lines run along `axis`.
+int LineWidth(const Graph& graph, DType dtype, Axis axis, int alignment_bytes) {
+  const std::int64_t element_bytes = SizeBytes(dtype);
+  const bool halves = axis == Axis::kN && graph.IsGated();
+  const std::int64_t second_half_bytes = halves ? AlignedExtent(graph, axis) * element_bytes : 0;
+  return AlignmentOf(alignment_bytes, second_half_bytes) / static_cast<int>(element_bytes);
+}
+
+// The schedules load A and B in accesses that lie wholly inside or outside of them.
+int InputWidth(const Graph& graph, std::size_t index, int alignment_bytes) {
+  const GraphInput& input = graph.inputs[index];
   if (input.axes.empty()) return 1;
-  if (input.axes.size() == 1) {
-    const int width = FullWidth(input.dtype);
-    const bool halves = input.axes[0] == Axis::kN && graph.IsGated();
-    if (halves && *AlignedExtent(graph, Axis::kN) % width != 0) return 1;
-    return assumptions.pointer_alignment_bytes >= kAccessBytes ? width : 1;
-  }
-  const Axis contiguous = input.layout == Layout::kRowMajor ? input.axes[1] : input.axes[0];
-  return MatrixWidth(input.dtype, AlignedExtent(graph, contiguous), assumptions);
+  const Axis axis = input.axes.size() == 1 ? input.axes[0] : ContiguousAxis(input);
+  int width = LineWidth(graph, input.dtype, axis, alignment_bytes);
+  const bool is_factor = static_cast<int>(index) == graph.a || static_cast<int>(index) == graph.b;
+  while (is_factor && AlignedExtent(graph, axis) % width != 0) width /= 2;
+  return width;
 }
 
 void AddConfig(Digest& digest, const KernelConfig& config) {
@@ -47,16 +52,16 @@ void AddConfig(Digest& digest, const KernelConfig& config) {
   digest.Add("shared_bytes", config.shared_bytes);
 }
 
-void AddWidths(Digest& digest, std::string_view tag, const std::vector<int>& widths) {
-  digest.Add(tag, static_cast<std::int64_t>(widths.size()));
-  for (int width : widths) digest.Add("width", std::int64_t{width});
+void AddNumbers(Digest& digest, std::string_view tag, const std::vector<int>& numbers) {
+  digest.Add(tag, static_cast<std::int64_t>(numbers.size()));
+  for (int number : numbers) digest.Add("number", std::int64_t{number});
 }
 
 std::string PlanId(const Graph& graph, const Plan& plan) {
   Digest digest("plan_id");
   digest.Add("spec_id", SpecId(graph)).Add("arch", Name(plan.arch));
-  digest.Add("pointer_alignment_bytes", std::int64_t{plan.assumptions.pointer_alignment_bytes});
-  digest.Add("contiguous", std::int64_t{plan.assumptions.contiguous});
+  AddNumbers(digest, "aligned_inputs", plan.assumptions.inputs);
+  AddNumbers(digest, "aligned_outputs", plan.assumptions.outputs);
   digest.Add("variants", static_cast<std::int64_t>(plan.variants.size()));
   for (const PlanVariant& variant : plan.variants) {
     digest.Add("m_min", variant.m.min).Add("m_max", variant.m.max);
@@ -66,8 +71,8 @@ std::string PlanId(const Graph& graph, const Plan& plan) {
   digest.Add("kernels", static_cast<std::int64_t>(plan.kernels.size()));
   for (const KernelPlan& kernel : plan.kernels) {
     AddConfig(digest, kernel.config);
-    AddWidths(digest, "inputs", kernel.widths.inputs);
-    AddWidths(digest, "outputs", kernel.widths.outputs);
+    AddNumbers(digest, "inputs", kernel.widths.inputs);
+    AddNumbers(digest, "outputs", kernel.widths.outputs);
   }
   return digest.FinishHex();
 }
@@ -87,11 +92,36 @@ std::string ScheduleOf(const KernelConfig& config) {
   return fmt::format("{} {}x{}x{}", Name(config.family), config.tile_m, config.tile_n, config.tile_k);
 }
 
+int AlignmentOf(std::int64_t offset_bytes, std::int64_t pitch_bytes) {
+  const std::int64_t all = offset_bytes | pitch_bytes | kAccessBytes;
+  return static_cast<int>(all & -all);
+}
+
+Assumptions Completed(const Graph& graph, Assumptions assumptions) {
+  if (assumptions.inputs.empty()) {
+    for (const GraphInput& input : graph.inputs) {
+      const bool is_matrix = input.axes.size() == 2;
+      assumptions.inputs.push_back(is_matrix ? ContiguousAlignment(input.dtype, graph.ExtentOf(ContiguousAxis(input)))
+                                             : kAccessBytes);
+    }
+  }
+  if (assumptions.outputs.empty()) {
+    for (const GraphOutput& output : graph.outputs) {
+      assumptions.outputs.push_back(ContiguousAlignment(output.dtype, graph.ExtentOf(output.axes[1])));
+    }
+  }
+  return assumptions;
+}
+
 AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions) {
+  const Assumptions aligned = Completed(graph, assumptions);
   AccessWidths widths;
-  for (const GraphInput& input : graph.inputs) widths.inputs.push_back(InputWidth(graph, input, assumptions));
-  for (const GraphOutput& output : graph.outputs) {
-    widths.outputs.push_back(MatrixWidth(output.dtype, AlignedExtent(graph, output.axes[1]), assumptions));
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    widths.inputs.push_back(InputWidth(graph, i, aligned.inputs[i]));
+  }
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    const GraphOutput& output = graph.outputs[i];
+    widths.outputs.push_back(LineWidth(graph, output.dtype, output.axes[1], aligned.outputs[i]));
   }
   return widths;
 }
@@ -100,7 +130,7 @@ Plan PlanWith(const Graph& graph, const KernelConfig& config, const DeviceLimits
               const Assumptions& assumptions, const MRange& m) {
   Plan plan;
   plan.arch = limits.arch;
-  plan.assumptions = assumptions;
+  plan.assumptions = Completed(graph, assumptions);
   plan.kernels.push_back({config, WidthsOf(graph, assumptions)});
   plan.variants.push_back({m, {0}});
   plan.plan_id = PlanId(graph, plan);

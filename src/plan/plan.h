@@ -17,12 +17,22 @@ enum class Family { kSimt, kMma, kWgmma };
 std::string_view Name(Family family);  // "simt", "mma", "wgmma"
 std::optional<Family> FamilyFromName(std::string_view name);
 
+inline constexpr int kAccessBytes = 16;  // of the widest global access, and of what the copy engine wants
+
 // What a launch promises about its tensors beyond the spec. The plan is good for launches that keep it.
 struct Assumptions {
-  int pointer_alignment_bytes = 16;  // of every tensor's first element: 16, or that of its element
-  bool contiguous = true;            // every leading dimension equals its extent
+  // By graph index, in bytes, a power of two up to kAccessBytes: every line of the tensor starts on a multiple of it. A
+  // row of a row-major matrix is a line, a column of a column-major one, a whole vector. A scalar has kAccessBytes.
+  // Empty: what tensors without gaps keep that start on kAccessBytes, whatever the dynamic dims are (see Completed).
+  std::vector<int> inputs, outputs;
   friend bool operator==(const Assumptions&, const Assumptions&) = default;
 };
+
+// The greatest power of two, up to kAccessBytes, that divides both.
+int AlignmentOf(std::int64_t offset_bytes, std::int64_t pitch_bytes);
+
+// With nothing left empty.
+Assumptions Completed(const Graph& graph, Assumptions assumptions);
 
 // The numbers of one kernel. Every field is legal for its family (CheckConfig).
 struct KernelConfig {
@@ -38,7 +48,8 @@ struct KernelConfig {
   friend bool operator==(const KernelConfig&, const KernelConfig&) = default;
 };
 
-// Elements of one global access of each tensor: 16 bytes' worth where alignment allows, else 1.
+// Elements of one global access of each tensor: as many as the alignment of its lines allows. Those of A and B divide
+// their contiguous extents.
 struct AccessWidths {
   std::vector<int> inputs;
   std::vector<int> outputs;
@@ -94,7 +105,7 @@ absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const D
 absl::StatusOr<std::vector<KernelConfig>> RankConfigs(const Graph& graph, const DeviceLimits& limits,
                                                       const ConfigPin& pin, const Assumptions& assumptions = {});
 
-// How wide each tensor may be accessed, from its contiguous extent and what the launch promises.
+// How wide each tensor may be accessed, from what the launch promises.
 AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions);
 
 // The plan that uses `config` for that range of M. Requires CheckConfig to be OK.

@@ -122,14 +122,14 @@ absl::Status PlaceTensors(const Manifest& manifest, const LaunchRequest& request
                           std::span<const MemoryRange> outputs, LaunchPlan* plan) {
   std::vector<CheckedTensor> checked_inputs, checked_outputs;
   for (std::size_t i = 0; i < manifest.inputs.size(); ++i) {
-    GEMMD_ASSIGN_OR_RETURN(CheckedTensor tensor, PlaceTensor(manifest.inputs[i], "input", i, request.shape,
-                                                             manifest.assumptions, request.inputs[i], inputs[i]));
+    GEMMD_ASSIGN_OR_RETURN(CheckedTensor tensor,
+                           PlaceTensor(manifest.inputs[i], "input", i, request.shape, request.inputs[i], inputs[i]));
     plan->inputs.push_back(tensor.placed);
     checked_inputs.push_back(std::move(tensor));
   }
   for (std::size_t i = 0; i < manifest.outputs.size(); ++i) {
     GEMMD_ASSIGN_OR_RETURN(CheckedTensor tensor, PlaceTensor(manifest.outputs[i], "output", i, request.shape,
-                                                             manifest.assumptions, request.outputs[i], outputs[i]));
+                                                             request.outputs[i], outputs[i]));
     plan->outputs.push_back(tensor.placed);
     checked_outputs.push_back(std::move(tensor));
   }

@@ -47,18 +47,30 @@ std::optional<std::int64_t> SpanBytes(const PlacedTensor& placed, std::int64_t e
 
 // The leading dimension that a binding means: its own, or the contiguous one.
 absl::StatusOr<std::int64_t> LeadingDimension(const std::string& label, const Lines& lines,
-                                              const TensorBinding& binding, const Assumptions& assumptions) {
+                                              const TensorBinding& binding) {
   const std::int64_t given = binding.leading_dimension;
   if (given == 0 || given == lines.elements) return std::max<std::int64_t>(lines.elements, 1);
   if (!lines.matrix) return InvalidArgument("{}: a vector has no leading dimension, found {}", label, given);
   if (given < lines.elements) {
     return InvalidArgument("{}: leading dimension {} is less than its extent {}", label, given, lines.elements);
   }
-  if (assumptions.contiguous) {
-    return InvalidArgument("{}: leading dimension {}, but the kernel was planned for contiguous tensors (expected {})",
-                           label, given, lines.elements);
-  }
   return given;
+}
+
+// Whether every line starts where the kernel was planned for, in a matrix, and the first one in a vector.
+absl::Status CheckAlignment(const CheckedTensor& checked, const Lines& lines, std::int64_t alignment_bytes,
+                            const TensorBinding& binding) {
+  const std::int64_t element_bytes = SizeBytes(checked.dtype);
+  const std::int64_t alignment = std::max(alignment_bytes, element_bytes);
+  if (checked.placed.address % static_cast<std::uint64_t>(alignment) != 0) {
+    return InvalidArgument("{}: offset {} is not aligned to {} bytes, as the kernel was planned for", checked.label,
+                           binding.offset_bytes, alignment);
+  }
+  if (lines.matrix && checked.placed.leading_dimension % (alignment / element_bytes) != 0) {
+    return InvalidArgument("{}: leading dimension {} is not a multiple of {} ({} bytes), as the kernel was planned for",
+                           checked.label, checked.placed.leading_dimension, alignment / element_bytes, alignment);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckExtent(const std::string& label, const PlacedTensor& placed, std::int64_t element_bytes,
@@ -112,8 +124,8 @@ bool SamePlace(const CheckedTensor& a, const CheckedTensor& b) {
 }  // namespace
 
 absl::StatusOr<CheckedTensor> PlaceTensor(const ManifestTensor& tensor, std::string_view role, std::size_t index,
-                                          const GemmShape& shape, const Assumptions& assumptions,
-                                          const TensorBinding& binding, const MemoryRange& buffer) {
+                                          const GemmShape& shape, const TensorBinding& binding,
+                                          const MemoryRange& buffer) {
   CheckedTensor checked;
   checked.label = tensor.name.empty() ? fmt::format("{} {}", role, index) : fmt::format("{} \"{}\"", role, tensor.name);
   checked.dtype = tensor.dtype;
@@ -122,17 +134,12 @@ absl::StatusOr<CheckedTensor> PlaceTensor(const ManifestTensor& tensor, std::str
   if (tensor.extents.empty()) return checked;  // a scalar travels by value
   checked.placed.lines = lines.count;
   checked.placed.line_elements = lines.elements;
-  GEMMD_ASSIGN_OR_RETURN(checked.placed.leading_dimension,
-                         LeadingDimension(checked.label, lines, binding, assumptions));
+  GEMMD_ASSIGN_OR_RETURN(checked.placed.leading_dimension, LeadingDimension(checked.label, lines, binding));
   if (!HasElements(checked)) return checked;
   const std::int64_t element_bytes = SizeBytes(tensor.dtype);
   GEMMD_RETURN_IF_ERROR(CheckExtent(checked.label, checked.placed, element_bytes, binding, buffer));
   checked.placed.address = buffer.address + static_cast<std::uint64_t>(binding.offset_bytes);
-  const std::int64_t alignment = std::max<std::int64_t>(assumptions.pointer_alignment_bytes, element_bytes);
-  if (checked.placed.address % static_cast<std::uint64_t>(alignment) != 0) {
-    return InvalidArgument("{}: offset {} is not aligned to {} bytes, as the kernel was planned for", checked.label,
-                           binding.offset_bytes, alignment);
-  }
+  GEMMD_RETURN_IF_ERROR(CheckAlignment(checked, lines, tensor.alignment_bytes, binding));
   return checked;
 }
 

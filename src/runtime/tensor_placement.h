@@ -21,8 +21,8 @@ struct CheckedTensor {
 
 // Checks one tensor against its buffer. `role` is "input" or "output". Errors: see PlanLaunch.
 absl::StatusOr<CheckedTensor> PlaceTensor(const ManifestTensor& tensor, std::string_view role, std::size_t index,
-                                          const GemmShape& shape, const Assumptions& assumptions,
-                                          const TensorBinding& binding, const MemoryRange& buffer);
+                                          const GemmShape& shape, const TensorBinding& binding,
+                                          const MemoryRange& buffer);
 
 // Errors: InvalidArgument for an output that overlaps another, or an input other than in place.
 absl::Status CheckOverlaps(const std::vector<CheckedTensor>& inputs, const std::vector<CheckedTensor>& outputs);

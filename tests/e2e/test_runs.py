@@ -203,6 +203,34 @@ class RunTest(DaemonTest):
         np.testing.assert_allclose(result[:, :24], self.expected(), rtol=1e-5, atol=1e-5)
         self.assertFalse(result[:, 24:].any(), "wrote past the output's columns")
 
+    def test_launch_in_place_reads_an_operand_as_it_was(self):
+        spec = specs.linear_spec("in place")
+        spec["inputs"] = {**spec["inputs"], "residual": {"dtype": "f32", "shape": ["M", "N"]}}
+        spec["epilogue"] = [{"op": "mul", "operand": "alpha"}, {"op": "add", "operand": "bias"},
+                            {"op": "add", "operand": "residual"}, {"op": "store", "output": "aux", "dtype": "f32"},
+                            {"op": "mul", "operand": "residual"}, {"op": "store", "output": "out", "dtype": "f32"}]
+        residual = np.linspace(-1, 1, 37 * 24, dtype=np.float32).reshape(37, 24)
+        buffers = {name: self.create(array) for name, array in {**self.linear, "residual": residual}.items()}
+        out = self.create(bytes(37 * 24 * 4))
+        self.launch({**buffers, "aux": buffers["residual"], "out": out}, spec)
+        aux = (self.linear["x"].astype(np.float64) @ self.linear["w"] * self.scalars["alpha"] + self.linear["bias"] +
+               residual)
+        for handle, expected in ((buffers["residual"], aux), (out, aux * residual)):
+            result = np.frombuffer(self.read(handle, 0, 37 * 24 * 4), np.float32).reshape(37, 24)
+            np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-5)
+        both = {**buffers, "aux": buffers["residual"], "out": buffers["residual"]}
+        self.assert_status(grpc.StatusCode.INVALID_ARGUMENT, lambda: self.launch(both, spec), '"out"', '"aux"')
+
+    def test_a_dynamic_n_and_k_are_those_of_the_launch(self):
+        spec = specs.linear_spec("all dynamic", dims={"M": "dynamic", "K": "dynamic", "N": "dynamic"})
+        for k, n in ((40, 24), (39, 23), (1, 1), (0, 5)):
+            tensors = {"x": self.linear["x"][:, :k], "w": self.linear["w"][:k, :n], "bias": self.linear["bias"][:n]}
+            tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+            dims = {"M": 37, "K": k, "N": n}
+            _, outputs = specs.collect_outputs(self.stub.Run(specs.run_requests(spec, tensors, dims, self.scalars)))
+            expected = specs.linear_reference(**tensors, alpha=self.scalars["alpha"])
+            np.testing.assert_allclose(outputs["out"], expected, rtol=1e-5, atol=1e-5)
+
     def test_launch_names_the_tensor_that_is_wrong(self):
         buffers = {name: self.create(array) for name, array in self.linear.items()}
         buffers["out"] = self.create(bytes(37 * 24 * 4))

@@ -11,6 +11,7 @@
 #include "engine/candidate.h"
 #include "plan/m_ranges.h"
 #include "spec/spec_json.h"
+#include "spec/validate.h"
 
 namespace gemmd {
 namespace {

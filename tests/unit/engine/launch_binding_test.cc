@@ -78,16 +78,17 @@ TEST_F(LaunchBindingTest, RefusesAnOffsetInsideAnElement) {
   ExpectInvalid("tensors.x: offset_bytes");
 }
 
-TEST_F(LaunchBindingTest, OnlyPromisesWhatTheArgumentsKeep) {
-  EXPECT_EQ(AssumptionsOf(Signature(), arguments_), Assumptions{});
+TEST_F(LaunchBindingTest, PromisesForEachTensorWhatItsArgumentKeeps) {
+  const Assumptions aligned = Completed(canonical().graph, {});
+  EXPECT_EQ(AssumptionsOf(Signature(), arguments_), aligned);
   arguments_["x"].binding.offset_bytes = 16;
-  EXPECT_EQ(AssumptionsOf(Signature(), arguments_), Assumptions{});
-  arguments_["w"].binding.offset_bytes = 4;
-  EXPECT_EQ(AssumptionsOf(Signature(), arguments_).pointer_alignment_bytes, 1);
   arguments_["out"].binding.leading_dimension = 8;
-  EXPECT_TRUE(AssumptionsOf(Signature(), arguments_).contiguous);
+  arguments_["aux"].binding.leading_dimension = 12;
+  EXPECT_EQ(AssumptionsOf(Signature(), arguments_), aligned);
+  arguments_["w"].binding.offset_bytes = 4;
+  arguments_["residual"].binding.leading_dimension = 10;
   arguments_["out"].binding.leading_dimension = 9;
-  EXPECT_FALSE(AssumptionsOf(Signature(), arguments_).contiguous);
+  EXPECT_EQ(AssumptionsOf(Signature(), arguments_), (Assumptions{{16, 4, 8}, {16, 4}}));
 }
 
 TEST_F(LaunchBindingTest, RefusesAnOutputOnAMatmulInputByName) {

@@ -13,7 +13,8 @@ using ::testing::ElementsAre;
 
 Manifest SampleManifest() {
   const Graph graph = ChainGraph();
-  return MakeManifest(graph, PlanWith(graph, PortableConfig(graph), HopperLimits(), {16, false}), {"abc"});
+  return MakeManifest(graph, PlanWith(graph, PortableConfig(graph), HopperLimits(), {{16, 16, 16, 8, 16, 16}, {}}),
+                      {"abc"});
 }
 
 TEST(ParamLayoutTest, OrdersPointersLeadingDimensionsExtentsAndScalars) {
@@ -61,7 +62,7 @@ TEST(MakeManifestTest, DescribesTheTensorsWithoutNames) {
   }
   EXPECT_THAT(extents, ElementsAre("M,K", "K,N", "", "M,N", "N", "M"));
   ASSERT_EQ(manifest.outputs.size(), 4u);
-  EXPECT_EQ(manifest.outputs[1], (ManifestTensor{"", DType::kF32, Layout::kRowMajor, "M,N"}));
+  EXPECT_EQ(manifest.outputs[1], (ManifestTensor{"", DType::kF32, Layout::kRowMajor, "M,N", 16}));
   EXPECT_EQ(manifest.inputs[1].layout, Layout::kColumnMajor);
 }
 
@@ -78,13 +79,14 @@ TEST(MakeManifestTest, SaysWhichTensorsHaveHalfOfN) {
   EXPECT_EQ(*read, manifest);
 }
 
-TEST(MakeManifestTest, CarriesTheIdsAndAssumptionsOfThePlan) {
+TEST(MakeManifestTest, CarriesTheIdsAndAlignmentsOfThePlan) {
   const Manifest manifest = SampleManifest();
   EXPECT_EQ(manifest.spec_id, SpecId(ChainGraph()));
   EXPECT_EQ(manifest.plan_id.size(), 64u);
   EXPECT_THAT(manifest.cubin_keys, ElementsAre("abc"));
   EXPECT_EQ(manifest.arch, HopperLimits().arch);
-  EXPECT_EQ(manifest.assumptions, (Assumptions{16, false}));
+  EXPECT_EQ(manifest.inputs[3].alignment_bytes, 8);
+  EXPECT_EQ(manifest.outputs[3].alignment_bytes, 16);
   EXPECT_EQ(manifest.m, std::nullopt);
   EXPECT_EQ(manifest.n, 256);
 }
@@ -132,7 +134,7 @@ TEST(ManifestJsonTest, RefusesDamage) {
            {"\"kind\": \"scalar\"", "\"kind\": \"vector\""},
            {"\"extents\": \"K,N\"", "\"extents\": \"N,K\""},
            {"\"plan_id\"", "\"plan\""},
-           {"\"contiguous\": false", "\"contiguous\": 0"},
+           {"\"alignment_bytes\": 8", "\"alignment_bytes\": 0"},
            {"\"m_max\": 9223372036854775807", "\"m_max\": 9223372036854775808"}}) {
     std::string damaged = text;
     const std::size_t at = damaged.find(from);

@@ -19,14 +19,16 @@ TEST(WidthsTest, AreSixteenBytesWhereLinesAreAligned) {
   EXPECT_THAT(widths.outputs, ElementsAre(8, 4, 8, 8));
 }
 
-TEST(WidthsTest, AreOneElementWhereAnExtentIsRagged) {
+TEST(WidthsTest, AreAsWideAsARaggedExtentAllows) {
   Graph graph = ChainGraph();
   graph.k = 508;
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(4, 4, 1, 8, 8, 4));
+  graph.k = 511;
   EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(1, 1, 1, 8, 8, 4));
   graph.k = 512;
-  graph.n = 252;
-  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 8, 1, 1, 8, 4));
-  EXPECT_THAT(WidthsOf(graph, {}).outputs, ElementsAre(1, 4, 1, 1));
+  graph.n = 254;
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 8, 1, 2, 8, 4));
+  EXPECT_THAT(WidthsOf(graph, {}).outputs, ElementsAre(2, 2, 2, 2));
 }
 
 TEST(WidthsTest, TakeADynamicExtentAsRagged) {
@@ -46,29 +48,47 @@ TEST(WidthsTest, FollowTheLayoutOfEachFactor) {
   EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 1));
 }
 
-TEST(WidthsTest, AreOneElementWhereAGatesSecondHalfIsNotAligned) {
+TEST(WidthsTest, AreThoseOfAGatesSecondHalf) {
   Graph graph = GatedGraph();
   EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 8, 8, 4, 8));
   EXPECT_THAT(WidthsOf(graph, {}).outputs, ElementsAre(8, 8));
-  graph.n = 264;  // halves of 132: bias, residual and both outputs
+  graph.n = 264;  // halves of 132, 264 bytes: bias, residual and both outputs
   graph.inputs[1].layout = Layout::kRowMajor;
-  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 1, 1, 4, 1));
-  EXPECT_THAT(WidthsOf(graph, {}).outputs, ElementsAre(1, 1));
+  EXPECT_THAT(WidthsOf(graph, {}).inputs, ElementsAre(8, 4, 4, 4, 4));
+  EXPECT_THAT(WidthsOf(graph, {}).outputs, ElementsAre(4, 4));
 }
 
-TEST(WidthsTest, AreOneElementForUnalignedPointers) {
-  const AccessWidths widths = WidthsOf(ChainGraph(), {2, true});
-  EXPECT_THAT(widths.inputs, ElementsAre(1, 1, 1, 1, 1, 1));
-  EXPECT_THAT(widths.outputs, ElementsAre(1, 1, 1, 1));
+TEST(WidthsTest, FollowThePromiseOfEachTensor) {
+  const AccessWidths widths = WidthsOf(ChainGraph(), {{2, 16, 16, 4, 2, 4}, {16, 4, 8, 16}});
+  EXPECT_THAT(widths.inputs, ElementsAre(1, 8, 1, 2, 1, 1));
+  EXPECT_THAT(widths.outputs, ElementsAre(8, 1, 4, 8));
 }
 
-TEST(WidthsTest, LeaveVectorsWideUnderAnyLeadingDimension) {
-  EXPECT_THAT(WidthsOf(ChainGraph(), {16, false}).inputs, ElementsAre(1, 1, 1, 1, 8, 4));
+TEST(WidthsTest, OfAFactorDivideItsExtentWhateverItsLinesStartOn) {
+  EXPECT_THAT(WidthsOf(ProductGraph(DType::kBf16, 8, 20, 6), {{16, 16}, {16}}).inputs, ElementsAre(2, 4));
+  EXPECT_THAT(WidthsOf(ProductGraph(DType::kBf16, 8, std::nullopt, 6), {{16, 16}, {16}}).inputs, ElementsAre(2, 1));
+}
+
+TEST(AlignmentTest, IsTheGreatestPowerOfTwoUpToSixteen) {
+  EXPECT_EQ(AlignmentOf(0, 0), 16);
+  EXPECT_EQ(AlignmentOf(64, 96), 16);
+  EXPECT_EQ(AlignmentOf(8, 96), 8);
+  EXPECT_EQ(AlignmentOf(64, 4), 4);
+  EXPECT_EQ(AlignmentOf(6, 4), 2);
+}
+
+TEST(AssumptionsTest, AreCompletedFromTheLiteralDims) {
+  Graph graph = ChainGraph();  // M is dynamic
+  EXPECT_EQ(Completed(graph, {}), (Assumptions{{16, 16, 16, 16, 16, 16}, {16, 16, 16, 16}}));
+  graph.k = 510;
+  graph.n.reset();
+  EXPECT_EQ(Completed(graph, {}), (Assumptions{{4, 4, 16, 2, 16, 16}, {2, 4, 2, 2}}));
+  EXPECT_EQ(Completed(graph, {{}, {8, 8, 8, 8}}).outputs, (std::vector<int>{8, 8, 8, 8}));
 }
 
 TEST(PlanWithTest, HoldsOneKernelOfTheConfig) {
   const Graph graph = ChainGraph();
-  const Assumptions assumptions{16, false};
+  const Assumptions assumptions{{16, 16, 16, 2, 16, 16}, {16, 16, 16, 16}};
   const Plan plan = PlanWith(graph, PortableConfig(graph), HopperLimits(), assumptions);
   ASSERT_EQ(plan.kernels.size(), 1u);
   EXPECT_EQ(plan.kernels[0].config, PortableConfig(graph));
@@ -83,10 +103,34 @@ struct PlanInput {
   KernelConfig config = PortableConfig(ChainGraph());
   DeviceLimits limits = HopperLimits();
   Assumptions assumptions;
-  std::string Id() const { return PlanWith(graph, config, limits, assumptions).plan_id; }
+  MRange m;
+  std::string Id() const { return PlanWith(graph, config, limits, assumptions, m).plan_id; }
 };
 
 TEST(PlanIdTest, IsTheSameForTheSamePlan) { EXPECT_EQ(PlanInput().Id(), PlanInput().Id()); }
+
+TEST(PlanIdTest, IsTheSameForAPromiseSpelledOut) {
+  PlanInput input;
+  input.assumptions = Completed(input.graph, {});
+  EXPECT_EQ(input.Id(), PlanInput().Id());
+}
+
+TEST(JoinedTest, HoldsEachKernelOnceAndMergesNeighbours) {
+  const Graph graph = ChainGraph();
+  KernelConfig other = PortableConfig(graph);
+  other.group_m = 4;
+  const auto plan = [&](const KernelConfig& config, const MRange& m) {
+    return PlanWith(graph, config, HopperLimits(), {}, m);
+  };
+  const Plan joined = Joined(graph, {plan(other, {0, 16}), plan(PortableConfig(graph), {17, 64}),
+                                     plan(other, {65, 128}), plan(other, {129, INT64_MAX})});
+  ASSERT_EQ(joined.kernels.size(), 2u);
+  EXPECT_EQ(joined.kernels[0].config, other);
+  EXPECT_THAT(joined.variants,
+              ElementsAre(PlanVariant{{0, 16}, {0}}, PlanVariant{{17, 64}, {1}}, PlanVariant{{65, INT64_MAX}, {0}}));
+  EXPECT_NE(joined.plan_id, plan(other, {}).plan_id);
+  EXPECT_EQ(Joined(graph, {plan(other, {})}), plan(other, {}));
+}
 
 TEST(PlanIdTest, IgnoresLimitsThatDoNotReachTheKernel) {
   PlanInput input;
@@ -114,8 +158,12 @@ const Ingredient kIngredients[] = {
     {"GroupM", [](PlanInput& p) { p.config.group_m++; }},
     {"Threads", [](PlanInput& p) { p.config.threads++; }},
     {"SharedBytes", [](PlanInput& p) { p.config.shared_bytes++; }},
-    {"Alignment", [](PlanInput& p) { p.assumptions.pointer_alignment_bytes = 2; }},
-    {"Contiguous", [](PlanInput& p) { p.assumptions.contiguous = false; }},
+    {"RangeOfM", [](PlanInput& p) { p.m.max = 64; }},
+    {"AlignmentOfAnInput", [](PlanInput& p) { p.assumptions.inputs = {16, 16, 16, 2, 16, 16}; }},
+    {"AlignmentOfAnOutput",
+     [](PlanInput& p) {
+       p.assumptions.outputs = {16, 16, 16, 2};
+     }},
 };
 
 class PlanIdIngredientTest : public ::testing::TestWithParam<Ingredient> {};

@@ -42,9 +42,22 @@ TEST(RankConfigsTest, LeavesTheCopyEngineOutWhereItCantReachLines) {
   for (const KernelConfig& config : Rank(ProductGraph(DType::kF16, 4096, 4096, 4095))) {
     EXPECT_NE(config.family, Family::kWgmma);
   }
-  const auto unaligned = RankConfigs(ProductGraph(DType::kF16, 4096, 4096, 4096), HopperLimits(), {}, {2, true});
+  const auto unaligned = RankConfigs(ProductGraph(DType::kF16, 4096, 4096, 4096), HopperLimits(), {}, {{2, 2}, {2}});
   ASSERT_TRUE(unaligned.ok()) << unaligned.status();
   for (const KernelConfig& config : *unaligned) EXPECT_NE(config.family, Family::kWgmma);
+}
+
+TEST(RankConfigsTest, LinesOfAAndBOnSixteenBytesAreEnoughForWgmma) {
+  const auto first = [](const Graph& graph, const Assumptions& assumptions) {
+    return RankConfigs(graph, HopperLimits(), {}, assumptions)->front().family;
+  };
+  const Graph aligned = ProductGraph(DType::kF16, 4096, 4096, 4096);
+  EXPECT_EQ(first(aligned, {{16, 16}, {2}}), Family::kWgmma);
+  EXPECT_NE(first(aligned, {{16, 8}, {16}}), Family::kWgmma);
+  // Slices of wider matrices, and dims that only the launch knows.
+  EXPECT_EQ(first(ProductGraph(DType::kF16, 4096, 4090, 4093), {{16, 16}, {4}}), Family::kWgmma);
+  EXPECT_EQ(first(ProductGraph(DType::kF16, 4096, std::nullopt, std::nullopt), {{16, 16}, {16}}), Family::kWgmma);
+  EXPECT_NE(first(ProductGraph(DType::kF16, 4096, std::nullopt, std::nullopt), {}), Family::kWgmma);
 }
 
 TEST(RankConfigsTest, GivesSmallHalfProductsTilesThatFillTheDevice) {

@@ -66,7 +66,6 @@ Manifest SampleManifest() {
   manifest.spec_id = "spec";
   manifest.plan_id = "plan";
   manifest.arch = {9, 0, true};
-  manifest.assumptions = {4, false};
   manifest.n = kSampleN;
   manifest.k = kSampleK;
   manifest.inputs = {{"x", DType::kF32, Layout::kRowMajor, "M,K"},

@@ -13,15 +13,18 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr GemmShape kShape{8, 16, 4};
-constexpr Assumptions kAnything{2, false};
 
 ManifestTensor Matrix(const std::string& extents, Layout layout = Layout::kRowMajor, DType dtype = DType::kF16) {
   return {"t", dtype, layout, extents};
 }
 
-absl::StatusOr<CheckedTensor> Place(const ManifestTensor& tensor, TensorBinding binding, MemoryRange buffer,
-                                    const Assumptions& assumptions = kAnything) {
-  return PlaceTensor(tensor, "input", 0, kShape, assumptions, binding, buffer);
+absl::StatusOr<CheckedTensor> Place(const ManifestTensor& tensor, TensorBinding binding, MemoryRange buffer) {
+  return PlaceTensor(tensor, "input", 0, kShape, binding, buffer);
+}
+
+ManifestTensor Aligned(ManifestTensor tensor, int alignment_bytes) {
+  tensor.alignment_bytes = alignment_bytes;
+  return tensor;
 }
 
 TEST(PlaceTensorTest, RowMajorLinesAreRows) {
@@ -72,10 +75,12 @@ TEST(PlaceTensorTest, RefusesALeadingDimensionBelowItsExtent) {
   EXPECT_THAT(MessageOf(tensor.status()), HasSubstr("leading dimension 3 is less than its extent 4"));
 }
 
-TEST(PlaceTensorTest, RefusesAStrideWhereThePlanAssumesNone) {
-  const auto tensor = Place(Matrix("M,K"), {BufferId{1}, 0, 5}, {4096, 1024}, {2, true});
+TEST(PlaceTensorTest, HoldsThePlansAlignmentOfEveryLine) {
+  EXPECT_TRUE(Place(Aligned(Matrix("M,K"), 16), {BufferId{1}, 0, 8}, {4096, 1024}).ok());
+  const auto tensor = Place(Aligned(Matrix("M,K"), 16), {BufferId{1}, 0, 12}, {4096, 1024});
   EXPECT_EQ(tensor.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(MessageOf(tensor.status()), HasSubstr("contiguous"));
+  EXPECT_THAT(MessageOf(tensor.status()), HasSubstr("leading dimension 12 is not a multiple of 8 (16 bytes)"));
+  EXPECT_TRUE(Place(Aligned(Matrix("M"), 16), {}, {4096, 1024}).ok());  // a vector of 8 is one line
 }
 
 TEST(PlaceTensorTest, RefusesALeadingDimensionThatOverflows) {
@@ -94,8 +99,8 @@ TEST(PlaceTensorTest, RefusesANegativeOffset) {
 }
 
 TEST(PlaceTensorTest, HoldsThePlansAlignment) {
-  EXPECT_TRUE(Place(Matrix("M,K"), {BufferId{1}, 16, 0}, {4096, 1024}, {16, false}).ok());
-  const auto tensor = Place(Matrix("M,K"), {BufferId{1}, 8, 0}, {4096, 1024}, {16, false});
+  EXPECT_TRUE(Place(Aligned(Matrix("M,N"), 16), {BufferId{1}, 16, 0}, {4096, 1024}).ok());
+  const auto tensor = Place(Aligned(Matrix("M,N"), 16), {BufferId{1}, 8, 0}, {4096, 1024});
   EXPECT_EQ(tensor.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(MessageOf(tensor.status()), HasSubstr("16 bytes"));
 }
@@ -114,7 +119,7 @@ TEST(PlaceTensorTest, AVectorHasNoLeadingDimension) {
 TEST(PlaceTensorTest, CallsATensorWithoutANameByItsIndex) {
   ManifestTensor tensor = Matrix("M");
   tensor.name.clear();
-  const auto placed = PlaceTensor(tensor, "input", 3, kShape, kAnything, {}, {4096, 1});
+  const auto placed = PlaceTensor(tensor, "input", 3, kShape, {}, {4096, 1});
   EXPECT_THAT(MessageOf(placed.status()), HasSubstr("input 3:"));
 }
 
