@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 namespace gemmd {
@@ -54,7 +55,9 @@ class ChainWriter {
   ChainWriter(const Graph& graph, const std::vector<Node>& chain, const AccessWidths& widths, std::vector<bool> ahead)
       : graph_(graph), chain_(chain), widths_(widths), ahead_(std::move(ahead)), held_(graph.inputs.size(), false) {}
 
-  std::vector<std::string> Write() {
+  // `returned`: the value that follows the statements, if one does.
+  std::vector<std::string> Write(std::optional<int> returned = std::nullopt) {
+    returned_ = returned;
     for (std::size_t i = 0; i < chain_.size(); ++i) Write(chain_[i], i + 1);
     return std::move(statements_);
   }
@@ -105,6 +108,7 @@ class ChainWriter {
   }
 
   bool IsUsed(std::size_t value) const {
+    if (returned_ == static_cast<int>(value)) return true;
     return std::ranges::any_of(chain_, [&](const Node& node) { return node.Takes(static_cast<int>(value)); });
   }
 
@@ -165,6 +169,7 @@ class ChainWriter {
   const std::vector<Node>& chain_;
   const AccessWidths& widths_;
   const std::vector<bool> ahead_;
+  std::optional<int> returned_;
   std::vector<bool> held_;  // by input, whether a variable of its name already holds it
   std::vector<std::string> statements_;
 };
@@ -224,7 +229,7 @@ std::vector<std::string> BeforeGateStatements(const Graph& graph, const AccessWi
   const auto gated = SplitAtGate(graph.epilogue);
   if (!gated) return {};
   std::vector<std::string> statements =
-      ChainWriter(graph, gated->before, widths, std::vector<bool>(graph.inputs.size(), false)).Write();
+      ChainWriter(graph, gated->before, widths, std::vector<bool>(graph.inputs.size(), false)).Write(gated->result);
   statements.push_back(fmt::format("return v{};", gated->result));
   return statements;
 }

@@ -29,8 +29,8 @@ struct OperandLoad {
 std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& widths);
 
 // One statement per node that is used: values are v0 (what the chain is given), v1, …; parameters are members of `p`,
-// loaded operands of `o`. Where there is a gate, only what comes after it: v0 is what it makes of both halves. Each cell
-// of an operand is read before a store that may overwrite it (in place).
+// loaded operands of `o`. Where there is a gate, only what comes after it: v0 is what it makes of both halves. Each
+// cell of an operand is read before a store that may overwrite it (in place).
 std::vector<std::string> EpilogueStatements(const Graph& graph, const AccessWidths& widths);
 // What either half goes through before a gate, up to the return of what the gate takes; none where there is no gate.
 std::vector<std::string> BeforeGateStatements(const Graph& graph, const AccessWidths& widths);

@@ -203,6 +203,16 @@ TEST(EpilogueStatementsTest, TakeWhatAGateMakesOfBothHalves) {
   EXPECT_TRUE(BeforeGateStatements(graph, Widths()).empty());
 }
 
+TEST(ChainStatementsTest, NameAStoredValueThatAGateTakes) {
+  Graph graph = OperandGraph();
+  Node gate;
+  gate.kind = OpKind::kSwiglu;
+  gate.input = 1;
+  graph.epilogue = {Store(0, 0), gate, Store(2, 1)};
+  EXPECT_THAT(BeforeGateStatements(graph, Widths()),
+              ElementsAre("Store<8>(p.out0, p.ld_out0, cell, v0);", "const auto& v1 = v0;", "return v1;"));
+}
+
 TEST(OperandLoadsTest, FetchNothingAheadFromBeforeAGate) {
   Graph graph = OperandGraph();
   graph.epilogue = {Binary(OpKind::kAdd, 0, 5), Node{.kind = OpKind::kSwiglu, .input = 1}, Store(2, 0)};
