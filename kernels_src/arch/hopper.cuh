@@ -76,6 +76,11 @@ __device__ __forceinline__ void ArriveNamed(int barrier, int threads) {
   asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }
 
+// Two 8 x 8 matrices of 16-bit elements from fragments; lanes 8 i … 8 i + 7 give the rows' addresses of matrix i.
+__device__ __forceinline__ void StoreMatrices(unsigned address, unsigned m0, unsigned m1) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x2.shared.b16 [%0], {%1, %2};" ::"r"(address), "r"(m0), "r"(m1) : "memory");
+}
+
 // Orders register accesses before the wgmma that follow.
 __device__ __forceinline__ void FenceWgmma() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 __device__ __forceinline__ void CommitWgmma() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "numeric/types.cuh"
+#include "numeric/vec.cuh"
 
 namespace gemmd::ptx {
 
@@ -38,6 +39,30 @@ __device__ __forceinline__ void LoadMatricesTransposed(unsigned (&out)[4], unsig
                : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
                : "r"(address)
                : "memory");
+}
+
+// Two 16-bit elements in one register, as fragments hold them; the first is the lower half. Packing rounds to nearest
+// even.
+template <typename T>
+__device__ __forceinline__ Raw<T, 2> UnpackPair(unsigned pair) {
+  return {{{static_cast<unsigned short>(pair)}, {static_cast<unsigned short>(pair >> 16)}}};
+}
+
+template <typename T>
+__device__ __forceinline__ unsigned PackPair(float first, float second);
+
+template <>
+__device__ __forceinline__ unsigned PackPair<Half>(float first, float second) {
+  unsigned pair;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
+  return pair;
+}
+
+template <>
+__device__ __forceinline__ unsigned PackPair<BFloat16>(float first, float second) {
+  unsigned pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
+  return pair;
 }
 
 // d += a * b on a 16 x 8 x 16 block, f32 accumulation.

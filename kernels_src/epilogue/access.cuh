@@ -15,21 +15,24 @@ struct Cell {
   int valid;
 };
 
-// Loads V elements at `source`, which is aligned to kWidth elements or to V of them, whichever is fewer.
+// Loads V elements at `source`, which is aligned to kWidth elements or to V of them, whichever is fewer; `valid` of
+// them are inside, the others read as zero.
 template <int kWidth, int V, typename T>
 __device__ __forceinline__ Raw<T, V> LoadContiguous(const T* source, int valid) {
   constexpr int kAccess = kWidth < V ? kWidth : V;
-  Raw<T, V> result;
-  if (kAccess > 1 && valid == V) {
+  Raw<T, V> result = {};
 #pragma unroll
-    for (int i = 0; i < V; i += kAccess) {
+  for (int i = 0; i < V; i += kAccess) {
+    if (i + kAccess <= valid) {
       const auto pack = *reinterpret_cast<const Pack<T, kAccess>*>(source + i);
 #pragma unroll
       for (int j = 0; j < kAccess; ++j) result.at[i + j] = pack.at[j];
-    }
-  } else {
+    } else {
 #pragma unroll
-    for (int i = 0; i < V; ++i) result.at[i] = i < valid ? source[i] : T{};
+      for (int j = i; j < i + kAccess - 1; ++j) {
+        if (j < valid) result.at[j] = source[j];
+      }
+    }
   }
   return result;
 }
@@ -72,20 +75,28 @@ template <int kWidth, int V, typename T>
 __device__ __forceinline__ void Store(T* matrix, Int64 ld, const Cell<V>& cell, const Vec<V>& value) {
   constexpr int kAccess = kWidth < V ? kWidth : V;
   T* target = matrix + cell.row * ld + cell.column;
-  if (kAccess > 1 && cell.valid == V) {
 #pragma unroll
-    for (int i = 0; i < V; i += kAccess) {
+  for (int i = 0; i < V; i += kAccess) {
+    if (i + kAccess <= cell.valid) {
       Pack<T, kAccess> pack;
 #pragma unroll
       for (int j = 0; j < kAccess; ++j) pack.at[j] = FromFloat<T>(value.at[i + j]);
       *reinterpret_cast<Pack<T, kAccess>*>(target + i) = pack;
-    }
-  } else {
+    } else {
 #pragma unroll
-    for (int i = 0; i < V; ++i) {
-      if (i < cell.valid) target[i] = FromFloat<T>(value.at[i]);
+      for (int j = i; j < i + kAccess - 1; ++j) {
+        if (j < cell.valid) target[j] = FromFloat<T>(value.at[j]);
+      }
     }
   }
 }
+
+// What a chain stores through where cells go straight to memory.
+struct DirectWriter {
+  template <int kIndex, int kWidth, int V, typename T>
+  __device__ __forceinline__ void Store(T* matrix, Int64 ld, const Cell<V>& cell, const Vec<V>& value) const {
+    gemmd::Store<kWidth>(matrix, ld, cell, value);
+  }
+};
 
 }  // namespace gemmd

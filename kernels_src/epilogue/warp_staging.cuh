@@ -44,6 +44,7 @@ class WarpStaging {
       *reinterpret_cast<Pack<float, 2>*>(target + j * 8 + 8 * kPitch) = {acc[j][2], acc[j][3]};
     }
     __syncwarp();
+    const DirectWriter writer;
 #pragma unroll 1  // short code: the chain is compiled once a slice
     for (int pass = 0; pass < kPasses; ++pass) {
       const Operands operands = soon_;
@@ -54,9 +55,9 @@ class WarpStaging {
       if (cell.valid <= 0) continue;
       if constexpr (kGated) {
         const Cell<kV> other{cell.row, cell.column + n_, cell.valid};
-        epilogue_(cell, Staged(pass, 0), other, Staged(pass, kCovered), operands);
+        epilogue_(cell, Staged(pass, 0), other, Staged(pass, kCovered), operands, writer);
       } else {
-        epilogue_(cell, Staged(pass, 0), operands);
+        epilogue_(cell, Staged(pass, 0), operands, writer);
       }
     }
   }

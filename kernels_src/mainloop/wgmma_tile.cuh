@@ -34,6 +34,20 @@ struct Operand {
       return hopper::Descriptor(tile + along / 64 * kBoxBytes + step * 2 * kEightLines, kBoxBytes, kEightLines);
     }
   }
+
+  // A warpgroup's fragments of 64 indices from `along` (a multiple of 64) by 16 K steps from 16 * step, as wgmma takes
+  // its first operand from registers.
+  static __device__ __forceinline__ void LoadFragment(unsigned (&out)[4], unsigned tile, int along, int step) {
+    const int lane = threadIdx.x % 32, low = lane & 7, second = lane >> 3 & 1, third = lane >> 4;
+    const int row = threadIdx.x % 128 / 32 * 16;  // of the warp within the 64
+    if constexpr (kContiguousInK) {
+      const int line = along + row + second * 8 + low, chunk = step * 2 + third;
+      ptx::LoadMatrices(out, tile + line * 128 + ((chunk ^ low) << 4));
+    } else {
+      const int line = step * 16 + third * 8 + low, chunk = row / 8 + second;
+      ptx::LoadMatricesTransposed(out, tile + along / 64 * kBoxBytes + line * 128 + ((chunk ^ low) << 4));
+    }
+  }
 };
 
 }  // namespace gemmd::wgmma

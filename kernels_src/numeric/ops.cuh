@@ -30,12 +30,20 @@ struct Div {
 
 // Propagates NaN of either.
 struct Maximum {
-  static __device__ __forceinline__ float Apply(float x, float y) { return x != x || x > y ? x : y; }
+  static __device__ __forceinline__ float Apply(float x, float y) {
+    float result;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(x), "f"(y));
+    return result;
+  }
 };
 
 // Propagates NaN of either.
 struct Minimum {
-  static __device__ __forceinline__ float Apply(float x, float y) { return x != x || x < y ? x : y; }
+  static __device__ __forceinline__ float Apply(float x, float y) {
+    float result;
+    asm("min.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(x), "f"(y));
+    return result;
+  }
 };
 
 // The comparisons give 1 or 0; NaN differs from everything and compares with nothing.
@@ -70,7 +78,7 @@ struct Where {
 
 // Propagates NaN, as fmaxf would not.
 struct Relu {
-  static __device__ __forceinline__ float Apply(float x) { return x < 0.0f ? 0.0f : x; }
+  static __device__ __forceinline__ float Apply(float x) { return Maximum::Apply(x, 0.0f); }
 };
 
 // 1 / (1 + exp(-x)). The fast division returns 0 where the denominator passes 2^126, which is the limit.
@@ -129,7 +137,7 @@ struct Elu {
 // Propagates NaN.
 struct Clamp {
   static __device__ __forceinline__ float Apply(float x, float low, float high) {
-    return x < low ? low : x > high ? high : x;
+    return Minimum::Apply(Maximum::Apply(x, low), high);
   }
 };
 

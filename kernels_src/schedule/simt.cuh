@@ -139,6 +139,7 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
     __syncthreads();
   }
 
+  const DirectWriter writer;
 #pragma unroll
   for (int i = 0; i < Config::kMicroM; ++i) {
     const int row = row0 + i / 4 * (S::kThreadsM * 4) + thread_m * 4 + i % 4;
@@ -152,9 +153,9 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
       if constexpr (Config::kGated) {
         const int other = g + S::kGroupsN / 2;
         const Cell<4> other_cell{row, columns.At(within + Config::kTileN / 2), cell.valid};
-        epilogue(cell, acc.Group(i, g), other_cell, acc.Group(i, other), epilogue.Load(cell));
+        epilogue(cell, acc.Group(i, g), other_cell, acc.Group(i, other), epilogue.Load(cell), writer);
       } else {
-        epilogue(cell, acc.Group(i, g), epilogue.Load(cell));
+        epilogue(cell, acc.Group(i, g), epilogue.Load(cell), writer);
       }
     }
   }

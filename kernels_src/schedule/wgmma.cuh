@@ -6,11 +6,10 @@
 #pragma once
 
 #include "arch/hopper.cuh"
-#include "arch/wgmma.cuh"
 #include "epilogue/access.cuh"
-#include "epilogue/warp_staging.cuh"
+#include "epilogue/fragment_staging.cuh"
 #include "mainloop/prologue.cuh"
-#include "mainloop/wgmma_tile.cuh"
+#include "mainloop/wgmma_multiply.cuh"
 #include "numeric/ops.cuh"
 #include "schedule/tile.cuh"
 
@@ -23,58 +22,7 @@ struct MappedProblem {
   int m, n, k;
 };
 
-template <typename Config>
-struct Shape {
-  static constexpr int kConsumers = Config::kThreads / 128 - 1;
-  static constexpr int kSharers = Config::kPingPong ? 1 : kConsumers;  // warpgroups that work on one tile
-  static constexpr int kBlocksM = Config::kTileM / kSharers / 64;      // 64-row blocks of one warpgroup
-  static_assert(kBlocksM * kSharers * 64 == Config::kTileM);
-  static_assert(!Config::kPingPong || kConsumers == 2);
-  static_assert(Config::kTileK == 64, "one 128-byte swizzle line");
-
-  using OperandA = Operand<Config::kTileM, Config::kAContiguousInK>;
-  using OperandB = Operand<Config::kTileN, Config::kBContiguousInK>;
-  static constexpr int kStageBytes = OperandA::kBytes + OperandB::kBytes;
-  static constexpr int kStagingBytes = kConsumers * 4 * kWarpStagingBytes<Config::kSubtileN>;
-  static constexpr int kBarrierBytes = 2 * Config::kStages * 8;
-  static_assert(Config::kSharedBytes == Config::kStages * kStageBytes + kStagingBytes + kBarrierBytes,
-                "planned and real shared memory differ");
-
-  // What setmaxnreg leaves each side: 65536 registers among kThreads threads, in multiples of 8.
-  static constexpr int kProducerRegisters = kConsumers == 2 ? 40 : 32;
-  static constexpr int kConsumerRegisters = kConsumers == 2 ? 232 : 160;
-  static_assert(kConsumers == 2 || kConsumers == 3);
-};
-
-// The ring's position: which stage, and the parity of its barriers' phase.
-template <int kStages>
-struct RingPosition {
-  int stage = 0;
-  unsigned parity = 0;
-
-  __device__ __forceinline__ void Advance() {
-    if (++stage == kStages) {
-      stage = 0;
-      parity ^= 1;
-    }
-  }
-
-  // As many steps as another warpgroup's tile takes.
-  __device__ __forceinline__ void Skip(int blocks) {
-    const int next = stage + blocks;
-    stage = next % kStages;
-    parity ^= next / kStages & 1;
-  }
-};
-
 constexpr int kTurn = 1;  // named barriers 1 and 2: whose turn it is to multiply
-
-template <typename Config>
-struct Ring {
-  unsigned char* stages;
-  hopper::Barrier* full;   // the copies of a stage have landed
-  hopper::Barrier* empty;  // every warp that reads a stage is done with it
-};
 
 template <typename Config>
 __device__ __forceinline__ void Produce(const MappedProblem& problem, const Ring<Config>& ring, int tiles_m,
@@ -96,56 +44,12 @@ __device__ __forceinline__ void Produce(const MappedProblem& problem, const Ring
   }
 }
 
-template <typename Config>
-struct Accumulators {
-  float at[Shape<Config>::kBlocksM][Config::kTileN / 2];
-};
-
-// One stage's products of one warpgroup, as one wgmma group in flight.
-template <typename Config>
-__device__ __forceinline__ void MultiplyStage(unsigned stage, int warpgroup, bool accumulate,
-                                              Accumulators<Config>& acc) {
-  using S = Shape<Config>;
-  using Instruction = hopper::Wgmma<typename Config::A, Config::kTileN>;
-#pragma unroll
-  for (int step = 0; step < Config::kTileK / 16; ++step) {
-    const auto b = S::OperandB::DescriptorAt(stage + S::OperandA::kBytes, 0, step);
-#pragma unroll
-    for (int i = 0; i < S::kBlocksM; ++i) {
-      const auto a = S::OperandA::DescriptorAt(stage, (warpgroup * S::kBlocksM + i) * 64, step);
-      Instruction::template Multiply<!Config::kAContiguousInK, !Config::kBContiguousInK>(acc.at[i], a, b,
-                                                                                         accumulate || step > 0);
-    }
-  }
-}
-
-template <typename Config>
-__device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosition<Config::kStages>& at, int blocks,
-                                             int warpgroup, Accumulators<Config>& acc) {
-  using S = Shape<Config>;
-  const bool releases = threadIdx.x % 32 == 0;
-  const unsigned base = ptx::SharedAddress(ring.stages);
-  int previous = -1;
-  for (int block = 0; block < blocks; ++block) {
-    hopper::Wait(&ring.full[at.stage], at.parity);
-    hopper::FenceWgmma();
-    MultiplyStage<Config>(base + at.stage * S::kStageBytes, warpgroup, block > 0, acc);
-    hopper::CommitWgmma();
-    hopper::WaitWgmma<1>();
-    if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
-    previous = at.stage;
-    at.Advance();
-  }
-  hopper::WaitWgmma<0>();
-  if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
-}
-
 // A warp's way through its part of a tile: slices of 16 rows by kSubtileN columns.
 template <typename Config, typename Epilogue>
 class TileWriter {
  public:
   // Fetches the first operands, long before the accumulators are there.
-  __device__ __forceinline__ TileWriter(const MappedProblem& problem, int row0, int column0, float* staging,
+  __device__ __forceinline__ TileWriter(const MappedProblem& problem, int row0, int column0, unsigned char* staging,
                                         const Epilogue& epilogue)
       : m_(problem.m), row0_(row0), column0_(column0), staging_(staging, problem.m, problem.n, epilogue) {
     staging_.Start(SliceAt(0));
@@ -164,7 +68,7 @@ class TileWriter {
   }
 
  private:
-  using Staging = WarpStaging<Config::kSubtileN, Config::kGated, Epilogue>;
+  using Staging = FragmentStaging<Config::kSubtileN, Config::kWholeCells, Epilogue>;
   static constexpr int kAcross = Config::kTileN / Config::kSubtileN;
   static constexpr int kSlices = Shape<Config>::kBlocksM * kAcross;
 
@@ -177,9 +81,10 @@ class TileWriter {
   Staging staging_;
 };
 
-template <typename Config, typename Epilogue>
-__device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring<Config>& ring, float* staging,
-                                        int warpgroup, int tiles_m, int tiles_n, const Epilogue& epilogue) {
+template <typename Config, typename PrologueA, typename Epilogue>
+__device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring<Config>& ring, unsigned char* staging,
+                                        int warpgroup, int tiles_m, int tiles_n, const PrologueA& prologue_a,
+                                        const Epilogue& epilogue) {
   using S = Shape<Config>;
   RingPosition<Config::kStages> at;
   const int blocks = CeilDiv(problem.k, Config::kTileK);
@@ -197,10 +102,14 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
   for (; index < tiles_m * tiles_n; index += step) {
     const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
     if (blocks == 0) acc = {};
-    TileWriter<Config, Epilogue> writer(problem, tile.m * Config::kTileM + share * S::kBlocksM * 64,
-                                        tile.n * Config::kTileN, staging, epilogue);
+    const int row0 = tile.m * Config::kTileM + share * S::kBlocksM * 64;
+    TileWriter<Config, Epilogue> writer(problem, row0, tile.n * Config::kTileN, staging, epilogue);
     if constexpr (Config::kPingPong) hopper::SyncNamed(kTurn + warpgroup, 256);
-    MultiplyTile<Config>(ring, at, blocks, share, acc);
+    if constexpr (PrologueA::kIdentity) {
+      MultiplyTile<Config>(ring, at, blocks, share, acc);
+    } else {
+      MultiplyTileThrough<Config>(ring, at, blocks, share, {problem.m, problem.k, row0}, prologue_a, acc);
+    }
     if constexpr (Config::kPingPong) {
       hopper::ArriveNamed(kTurn + (warpgroup ^ 1), 256);
       at.Skip(blocks);
@@ -211,9 +120,9 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
 
 // Computes the tiles index = blockIdx.x, blockIdx.x + gridDim.x, ….
 template <typename Config, typename PrologueA, typename PrologueB, typename Epilogue>
-__device__ __forceinline__ void Run(const MappedProblem& problem, const PrologueA&, const PrologueB&,
+__device__ __forceinline__ void Run(const MappedProblem& problem, const PrologueA& prologue_a, const PrologueB&,
                                     const Epilogue& epilogue) {
-  static_assert(PrologueA::kIdentity && PrologueB::kIdentity, "the copy engine hands elements on as they are");
+  static_assert(PrologueB::kIdentity, "B is multiplied straight from shared memory");
   using S = Shape<Config>;
   extern __shared__ __align__(1024) unsigned char shared[];
   Ring<Config> ring;
@@ -242,8 +151,8 @@ __device__ __forceinline__ void Run(const MappedProblem& problem, const Prologue
     if (threadIdx.x % 128 == 0) Produce<Config>(problem, ring, tiles_m, tiles_n);
   } else {
     hopper::GrowRegisters<S::kConsumerRegisters>();
-    float* mine = reinterpret_cast<float*>(staging + threadIdx.x / 32 * kWarpStagingBytes<Config::kSubtileN>);
-    Consume<Config>(problem, ring, mine, warpgroup, tiles_m, tiles_n, epilogue);
+    unsigned char* mine = staging + threadIdx.x / 32 * (S::kStagingBytes / (S::kConsumers * 4));
+    Consume<Config>(problem, ring, mine, warpgroup, tiles_m, tiles_n, prologue_a, epilogue);
   }
 }
 

@@ -77,8 +77,9 @@ class ChainWriter {
         return Define(result, fmt::format("Round<{}>(v{})", DeviceType(node.dtype), node.input));
       case OpClass::kStore:
         HoldWhatAStoreMayOverwrite(node, result);
-        statements_.push_back(fmt::format("Store<{}>(p.{}, p.{}, cell, v{});", widths_.outputs[node.output],
-                                          OutputName(node.output), OutputLdName(node.output), node.input));
+        statements_.push_back(fmt::format("out.template Store<{}, {}>(p.{}, p.{}, cell, v{});", node.output,
+                                          widths_.outputs[node.output], OutputName(node.output),
+                                          OutputLdName(node.output), node.input));
         // A store passes its value through under a name of its own only where something takes it.
         if (IsUsed(result)) statements_.push_back(fmt::format("const auto& v{} = v{};", result, node.input));
         return;
@@ -215,13 +216,35 @@ std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& wi
   return loads;
 }
 
+std::vector<std::string> FragmentLines(const Graph& graph, const AccessWidths& widths) {
+  std::vector<std::string> lines = {"static constexpr int kOutputs = Config::kOutputs;", "",
+                                    "template <typename Lines, typename Cells, typename Exchanger>",
+                                    "__device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const "
+                                    "Exchanger& exchange) const {"};
+  const std::vector<bool> ahead = FetchedAhead(graph);
+  for (std::size_t i = 0; i < ahead.size(); ++i) {
+    if (!ahead[i]) continue;
+    const std::string name = InputName(static_cast<int>(i));
+    lines.push_back(fmt::format("  exchange(lines, cells, &Operands<8>::{}, &Operands<2>::{});", name, name));
+  }
+  lines.insert(lines.end(), {"}", "", "template <typename Writer, typename Slice>",
+                             "__device__ __forceinline__ void Flush(const Writer& out, const Slice& slice) const {"});
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    const int output = static_cast<int>(i);
+    lines.push_back(fmt::format("  out.template Flush<{}, {}>(p.{}, p.{}, slice);", i, widths.outputs[i],
+                                OutputName(output), OutputLdName(output)));
+  }
+  lines.push_back("}");
+  return lines;
+}
+
 std::vector<std::string> EpilogueStatements(const Graph& graph, const AccessWidths& widths) {
   const auto gated = SplitAtGate(graph.epilogue);
   if (!gated) return ChainWriter(graph, graph.epilogue, widths, FetchedAhead(graph)).Write();
   std::vector<std::string> statements = ChainWriter(graph, gated->after, widths, FetchedAhead(graph)).Write();
-  statements.insert(
-      statements.begin(),
-      fmt::format("const auto v0 = Zip<{}>(BeforeGate(cell, x), BeforeGate(other, y));", Traits(gated->gate).functor));
+  statements.insert(statements.begin(),
+                    fmt::format("const auto v0 = Zip<{}>(BeforeGate(cell, x, out), BeforeGate(other, y, out));",
+                                Traits(gated->gate).functor));
   return statements;
 }
 

@@ -28,6 +28,10 @@ struct OperandLoad {
 };
 std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& widths);
 
+// What an epilogue on fragments has beside (epilogue/fragment_staging.cuh): how many outputs there are, how each
+// leaves, and how fetched operands become fragments. Members of the struct Epilogue.
+std::vector<std::string> FragmentLines(const Graph& graph, const AccessWidths& widths);
+
 // One statement per node that is used: values are v0 (what the chain is given), v1, …; parameters are members of `p`,
 // loaded operands of `o`. Where there is a gate, only what comes after it: v0 is what it makes of both halves. Each
 // cell of an operand is read before a store that may overwrite it (in place).

@@ -18,7 +18,7 @@ std::string Lines(const std::vector<std::string>& lines, int indent) {
   std::string text;
   for (const std::string& line : lines) {
     if (!text.empty()) text += '\n';
-    text += fmt::format("{:{}}{}", "", indent, line);
+    if (!line.empty()) text += fmt::format("{:{}}{}", "", indent, line);
   }
   return text;
 }
@@ -28,6 +28,8 @@ bool ContiguousInK(const Graph& graph, bool is_a) {
   const Layout layout = graph.inputs[is_a ? graph.a : graph.b].layout;
   return is_a ? layout == Layout::kRowMajor : layout == Layout::kColumnMajor;
 }
+
+constexpr std::int64_t kCellElements = 8;  // the most that a schedule hands its chain at once
 
 std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kernel) {
   const KernelConfig& config = kernel.config;
@@ -48,6 +50,9 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
   if (config.family == Family::kWgmma) {
     lines.push_back(fmt::format("static constexpr bool kPingPong = {};", config.micro_m == config.tile_m));
     lines.push_back(fmt::format("static constexpr int kSubtileN = {};", config.subtile_n));
+    const bool whole = graph.n.has_value() && *graph.n % kCellElements == 0;
+    lines.push_back(fmt::format("static constexpr bool kWholeCells = {};", whole));
+    lines.push_back(fmt::format("static constexpr int kOutputs = {};", graph.outputs.size()));
   } else {
     lines.push_back(fmt::format("static constexpr int kMicroM = {}, kMicroN = {};", config.micro_m, config.micro_n));
   }
@@ -104,8 +109,8 @@ std::string PrologueArgument(const std::vector<Node>& chain, std::string_view na
 std::string BeforeGateText(const Graph& graph, const AccessWidths& widths) {
   if (!graph.IsGated()) return "";
   const std::vector<std::string> lines = {
-      "  template <int V>",
-      "  __device__ __forceinline__ Vec<V> BeforeGate(const Cell<V>& cell, const Vec<V>& v0) const {",
+      "  template <int V, typename Writer>",
+      "  __device__ __forceinline__ Vec<V> BeforeGate(const Cell<V>& cell, const Vec<V>& v0, Writer& out) const {",
       Lines(BeforeGateStatements(graph, widths), 4), "  }"};
   return fmt::format("{}\n\n", fmt::join(lines, "\n"));
 }
@@ -154,6 +159,11 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& k
   const std::string prologues = PrologueText(graph, kernel.widths, graph.prologue_a, kPrologueA) +
                                 PrologueText(graph, kernel.widths, graph.prologue_b, kPrologueB);
 
+  std::string fragments;
+  if (kernel.config.family == Family::kWgmma) {
+    fragments = Lines(FragmentLines(graph, kernel.widths), 2) + "\n\n";
+  }
+
   GeneratedKernel result;
   result.entry = std::string(kKernelEntry);
   GEMMD_ASSIGN_OR_RETURN(
@@ -167,6 +177,7 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& k
                                                      {"before_gate", BeforeGateText(graph, kernel.widths)},
                                                      {"cells", CellsText(graph)},
                                                      {"epilogue", Lines(EpilogueStatements(graph, kernel.widths), 4)},
+                                                     {"fragments", fragments},
                                                      {"prologues", prologues},
                                                      {"prologue_a", PrologueArgument(graph.prologue_a, kPrologueA)},
                                                      {"prologue_b", PrologueArgument(graph.prologue_b, kPrologueB)},

@@ -56,11 +56,12 @@ absl::Status CheckSimt(const KernelConfig& config, const Graph& graph) {
   return Require(config.threads >= 64 && config.threads <= 256, "threads", config.threads, "between 64 and 256");
 }
 
-// The ring of stages, the epilogue's staging of 16 padded f32 rows a consumer warp, two barriers a stage.
-std::int64_t WgmmaSharedBytes(const KernelConfig& config) {
+// The ring of stages, 16 rows of each output as 16-bit elements a consumer warp, two barriers a stage.
+std::int64_t WgmmaSharedBytes(const KernelConfig& config, std::size_t outputs) {
   constexpr std::int64_t kConsumerWarps = 8, kBarrierBytes = 8, kElementBytes = 2;
   return std::int64_t{config.stages} * (config.tile_m + config.tile_n) * config.tile_k * kElementBytes +
-         kConsumerWarps * 16 * (config.subtile_n + 8) * 4 + 2 * config.stages * kBarrierBytes;
+         kConsumerWarps * static_cast<std::int64_t>(outputs) * 16 * config.subtile_n * kElementBytes +
+         2 * config.stages * kBarrierBytes;
 }
 
 // Elements of one line of an operand's tile in shared memory: along K, or along M (or N) where that is contiguous.
@@ -103,10 +104,11 @@ absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const Devi
   GEMMD_RETURN_IF_ERROR(Require(warp_tile <= 64 * 64, "micro_m", config.micro_m,
                                 "a warp tile of at most 4096 elements: accumulators are registers"));
   // Beside the largest warp tiles ptxas has no registers for more: of those for sm_100a most spill, and elsewhere some
-  // with a prologue or whose chains reach seven tensors.
-  const bool tight = limits.arch.major == 10 || HasPrologue(graph) || ChainTensors(graph) > 6;
-  GEMMD_RETURN_IF_ERROR(Require(!tight || warp_tile <= 64 * 32, "micro_m", config.micro_m,
-                                "a warp tile of at most 2048 elements, for this arch, prologue or number of tensors"));
+  // with a prologue, a gate or a chain that reaches seven tensors.
+  const bool tight = limits.arch.major == 10 || HasPrologue(graph) || graph.IsGated() || ChainTensors(graph) > 6;
+  GEMMD_RETURN_IF_ERROR(
+      Require(!tight || warp_tile <= 64 * 32, "micro_m", config.micro_m,
+              "a warp tile of at most 2048 elements, for this arch, prologue, gate or number of tensors"));
   GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 6, "stages", config.stages, "between 2 and 6"));
   const int warps = config.tile_m / config.micro_m * (config.tile_n / config.micro_n);
   GEMMD_RETURN_IF_ERROR(Require(config.threads == warps * 32, "threads", config.threads, "32 a warp tile"));
@@ -130,7 +132,7 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
   if (limits.arch != Arch{9, 0, true}) {
     return InvalidArgument("config.schedule: wgmma is for sm_90a, not for {}", Name(limits.arch));
   }
-  if (HasPrologue(graph)) return InvalidArgument("config.schedule: wgmma computes no prologue");
+  if (!graph.prologue_b.empty()) return InvalidArgument("config.schedule: wgmma computes no prologue of B");
   if (graph.IsGated()) return InvalidArgument("config.schedule: wgmma is not for a gate");
   if (!Mappable(graph, graph.a, assumptions) || !Mappable(graph, graph.b, assumptions)) {
     return InvalidArgument("config.schedule: wgmma needs lines of A and B that start on 16 bytes");
@@ -146,6 +148,9 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
   GEMMD_RETURN_IF_ERROR(Require(config.micro_n == config.tile_n, "micro_n", config.micro_n, "tile_n"));
   GEMMD_RETURN_IF_ERROR(Require(config.micro_m * config.micro_n / 128 <= kMaxAccumulators, "micro_m", config.micro_m,
                                 "a warpgroup tile of at most 16384 elements: accumulators are registers"));
+  // Two stages of A's fragments lie in registers while a prologue works on them.
+  GEMMD_RETURN_IF_ERROR(Require(graph.prologue_a.empty() || config.micro_m == 64, "micro_m", config.micro_m,
+                                "64, for registers, where A has a prologue"));
   GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 8, "stages", config.stages, "between 2 and 8"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.subtile_n, {32, 64}), "subtile_n", config.subtile_n, "32 or 64"));
   return Require(config.threads == 384, "threads", config.threads, "384");
@@ -179,7 +184,7 @@ std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph) {
     case Family::kMma:
       return MmaSharedBytes(config, SizeBytes(graph.inputs[graph.a].dtype));
     case Family::kWgmma:
-      return WgmmaSharedBytes(config);
+      return WgmmaSharedBytes(config, graph.outputs.size());
   }
   return 0;
 }

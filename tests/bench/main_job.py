@@ -98,7 +98,7 @@ def sampled_rows(m):
     return torch.tensor(sorted({e for e in edges if 0 <= e < m} | set(torch.randint(0, m, (57,)).tolist())), device="cuda")
 
 
-def make_candidates(row, launcher, made):
+def make_candidates(row, launcher, made, modes):
     """{name: (function of a stream, outputs)} and the peers' arguments."""
     column_major = launcher.manifest["inputs"][1]["layout"] == "column_major"
     w = made["w"].t() if column_major else made["w"].t().contiguous()
@@ -112,18 +112,19 @@ def make_candidates(row, launcher, made):
     functions = {"gemmd": lambda stream: launch(stream.cuda_stream),
                  "cublas": lambda stream: torch.matmul(made["x"], w),
                  "eager": lambda stream: results.__setitem__("eager", row.peer(made["x"], w, operands))}
-    for name, mode in (("compile", None), ("compile_max", "max-autotune-no-cudagraphs")):
+    for name, mode in modes.items():
         compiled = torch.compile(row.peer, mode=mode, dynamic=False)
         functions[name] = lambda stream, name=name, f=compiled: results.__setitem__(name, f(made["x"], w, operands))
     return functions, results, w, operands, outputs
 
 
-def time_row(row, daemon, driver, directory, rounds):
+def time_row(row, daemon, driver, directory, rounds, modes):
+    """The row's entry in the results. modes: {name: mode} of the torch.compile peers."""
     target = pathlib.Path(directory) / pathlib.Path(row.spec).stem
     compiled = daemon.gemmctl("compile", ROOT / row.spec, "--device", "cuda:0", "--output-dir", target)
     launcher = ManifestLauncher(driver, target, torch.cuda.get_device_properties(0).multi_processor_count)
     made = row.make_inputs()
-    functions, results, w, operands, outputs = make_candidates(row, launcher, made)
+    functions, results, w, operands, outputs = make_candidates(row, launcher, made, modes)
     torch._dynamo.reset()
     graphs = {}
     for name, function in functions.items():
@@ -147,7 +148,7 @@ def time_row(row, daemon, driver, directory, rounds):
             "ratio_to_cublas": cold_timing.ratio_of_rounds(timed, "gemmd", "cublas"), "error": errors,
             "tolerance": tolerance, "verified": verified, "kernels": len(kernels),
             "compile_ms": round(compiled["compile_us"] / 1e3, 1),
-            "config": {"schedule": kernels[0]["family"], **{k: v for k, v in kernels[0].items() if k != "family"}}}
+            "config": {"schedule": kernels[-1]["family"], **{k: v for k, v in kernels[-1].items() if k != "family"}}}
 
 
 def command(arguments):
@@ -170,7 +171,8 @@ def main():
         service = run_service(daemon)
         with daemon.running():
             device = daemon.gemmctl("devices")["devices"][0]
-            rows = [time_row(row, daemon, Driver(), directory, arguments.rounds) for row in ROWS]
+            modes = {"compile": None, "compile_max": "max-autotune-no-cudagraphs"}
+            rows = [time_row(row, daemon, Driver(), directory, arguments.rounds, modes) for row in ROWS]
     commit = arguments.commit or subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True,
                                                 text=True).stdout.strip()
     result = {"gpu": torch.cuda.get_device_name(), "driver": device["driver"], "torch": torch.__version__,

@@ -24,6 +24,7 @@ class Row:
     outputs: typing.Tuple[str, ...]
     peer: typing.Callable  # (x, w, operands) -> tuple of outputs, in torch
     value: typing.Callable  # the same in fp64 on rows, of the exact product; -> tuple of (reference, accumulator slope)
+    prologue: typing.Callable = None  # of A, in fp32; rounded to the dtype before the product
 
     def make_inputs(self):
         """x [M, K], w as [N, K] storage (column-major [K, N]) or [K, N], residual [M, N], bias [N]; random."""
@@ -37,6 +38,8 @@ class Row:
     def check(self, x, w, operands, results, rows):
         """(verified, {name: relative error}, relative tolerance) of `results`, {name: outputs}, on the given rows."""
         a, b = x[rows].double(), w.double()
+        if self.prologue is not None:
+            a = self.prologue(x[rows].float()).to(self.dtype).double()
         product, magnitude = a @ b, a.abs() @ b.abs()
         of_rows = {n: (t[rows] if t.dim() == 2 else t).double() for n, t in operands.items()}
         references = self.value(product, of_rows)
@@ -44,6 +47,8 @@ class Row:
         for index, (reference, slope) in enumerate(references):
             accumulated = 4 * _F32_ROUNDOFF * math.sqrt(self.k) * magnitude * slope
             tolerance = _ROUNDOFF[self.dtype] * reference.abs() + accumulated
+            if self.prologue is not None:  # its value may lie so near a tie that either neighbour is right
+                tolerance = tolerance + _ROUNDOFF[self.dtype] * magnitude * slope
             tolerance_share = max(tolerance_share, (tolerance.norm() / reference.norm()).item())
             for name, outputs in results.items():
                 difference = (outputs[index][rows].double() - reference).abs()

@@ -46,12 +46,12 @@ struct Epilogue {
     };
   }
 
-  template <int V>
-  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o) const {
+  template <int V, typename Writer>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o, Writer& out) const {
     const auto v1 = Map<Mul>(v0, 0x1.6a09e6p-4f);
     const auto v2 = Map<Softcap>(v1, 0x1.9p+5f);
     const auto v3 = Zip<Where>(v2, Splat<V>(-0x1.93e594p+99f), Widen(o.in2));
-    Store<8>(p.out0, p.ld_out0, cell, v3);
+    out.template Store<0, 8>(p.out0, p.ld_out0, cell, v3);
   }
 };
 

@@ -47,13 +47,13 @@ struct Epilogue {
     };
   }
 
-  template <int V>
-  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o) const {
+  template <int V, typename Writer>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o, Writer& out) const {
     const auto v1 = Map<Mul>(v0, 0x1.4p+0f);
     const auto v2 = Zip<Add>(v1, Map<Mul>(Widen(o.in2), 0x1p-1f));
     const auto v3 = Zip<Add>(v2, Widen(LoadRow<8>(p.in3, cell)));
     const auto v4 = Map<GeluErf>(v3);
-    Store<8>(p.out0, p.ld_out0, cell, v4);
+    out.template Store<0, 8>(p.out0, p.ld_out0, cell, v4);
   }
 };
 

@@ -1,5 +1,5 @@
 // bf16 [M,K] x bf16 [K,N]^T; A: mul column f32, mul row bf16 -> store bf16
-#include "schedule/mma.cuh"
+#include "schedule/wgmma.cuh"
 
 namespace gemmd {
 namespace {
@@ -9,27 +9,28 @@ struct Config {
   using B = BFloat16;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = true;
   static constexpr int kWidthA = 8, kWidthB = 8;
-  static constexpr int kTileM = 64, kTileN = 256, kTileK = 64;
-  static constexpr int kStages = 3, kGroupM = 8, kThreads = 256;
-  static constexpr int kSharedBytes = 122880;
+  static constexpr int kTileM = 128, kTileN = 256, kTileK = 64;
+  static constexpr int kStages = 4, kGroupM = 8, kThreads = 384;
+  static constexpr int kSharedBytes = 204864;
   static constexpr bool kGated = false;
-  static constexpr int kMicroM = 64, kMicroN = 32;
+  static constexpr bool kPingPong = false;
+  static constexpr int kSubtileN = 32;
+  static constexpr bool kWholeCells = true;
+  static constexpr int kOutputs = 1;
 };
 
 struct Params {
-  const BFloat16* in0;
-  const BFloat16* in1;
+  hopper::TensorMap map0;
+  hopper::TensorMap map1;
   const float* in2;
   const BFloat16* in3;
   BFloat16* out0;
-  Int64 ld_in0;
-  Int64 ld_in1;
   Int64 ld_out0;
   int m;
   int n;
   int k;
 };
-static_assert(sizeof(Params) == 80, "planned and real parameter layout differ");
+static_assert(sizeof(Params) == 320, "planned and real parameter layout differ");
 
 struct PrologueA {
   static constexpr bool kIdentity = false;
@@ -58,17 +59,28 @@ struct Epilogue {
     };
   }
 
-  template <int V>
-  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o) const {
-    Store<8>(p.out0, p.ld_out0, cell, v0);
+  static constexpr int kOutputs = Config::kOutputs;
+
+  template <typename Lines, typename Cells, typename Exchanger>
+  __device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const Exchanger& exchange) const {
+  }
+
+  template <typename Writer, typename Slice>
+  __device__ __forceinline__ void Flush(const Writer& out, const Slice& slice) const {
+    out.template Flush<0, 8>(p.out0, p.ld_out0, slice);
+  }
+
+  template <int V, typename Writer>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o, Writer& out) const {
+    out.template Store<0, 8>(p.out0, p.ld_out0, cell, v0);
   }
 };
 
 }  // namespace
 }  // namespace gemmd
 
-extern "C" __global__ void __launch_bounds__(256, 1)
+extern "C" __global__ void __launch_bounds__(384, 1)
     gemmd_kernel(const __grid_constant__ gemmd::Params p) {
-  gemmd::mma::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k},
+  gemmd::wgmma::Run<gemmd::Config>({&p.map0, &p.map1, p.m, p.n, p.k},
                                          gemmd::PrologueA{p}, gemmd::NoPrologue{}, gemmd::Epilogue{p});
 }

@@ -11,10 +11,12 @@ struct Config {
   static constexpr int kWidthA = 8, kWidthB = 8;
   static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
   static constexpr int kStages = 5, kGroupM = 8, kThreads = 384;
-  static constexpr int kSharedBytes = 184400;
+  static constexpr int kSharedBytes = 180304;
   static constexpr bool kGated = false;
   static constexpr bool kPingPong = true;
   static constexpr int kSubtileN = 32;
+  static constexpr bool kWholeCells = true;
+  static constexpr int kOutputs = 2;
 };
 
 struct Params {
@@ -46,13 +48,25 @@ struct Epilogue {
     };
   }
 
-  template <int V>
-  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o) const {
+  static constexpr int kOutputs = Config::kOutputs;
+
+  template <typename Lines, typename Cells, typename Exchanger>
+  __device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const Exchanger& exchange) const {
+  }
+
+  template <typename Writer, typename Slice>
+  __device__ __forceinline__ void Flush(const Writer& out, const Slice& slice) const {
+    out.template Flush<0, 8>(p.out0, p.ld_out0, slice);
+    out.template Flush<1, 8>(p.out1, p.ld_out1, slice);
+  }
+
+  template <int V, typename Writer>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o, Writer& out) const {
     const auto v1 = Zip<Add>(v0, Widen(LoadRow<8>(p.in2, cell)));
     const auto v2 = Map<Greater>(v1, 0x0p+0f);
-    Store<8>(p.out0, p.ld_out0, cell, v2);
+    out.template Store<0, 8>(p.out0, p.ld_out0, cell, v2);
     const auto v4 = Zip<Mul>(v1, v2);
-    Store<8>(p.out1, p.ld_out1, cell, v4);
+    out.template Store<1, 8>(p.out1, p.ld_out1, cell, v4);
   }
 };
 

@@ -69,9 +69,9 @@ struct Epilogue {
     };
   }
 
-  template <int V>
-  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o) const {
-    Store<4>(p.out0, p.ld_out0, cell, v0);
+  template <int V, typename Writer>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o, Writer& out) const {
+    out.template Store<0, 4>(p.out0, p.ld_out0, cell, v0);
   }
 };
 

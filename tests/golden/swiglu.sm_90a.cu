@@ -9,11 +9,11 @@ struct Config {
   using B = BFloat16;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 8, kWidthB = 8;
-  static constexpr int kTileM = 128, kTileN = 256, kTileK = 64;
+  static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
   static constexpr int kStages = 3, kGroupM = 8, kThreads = 256;
-  static constexpr int kSharedBytes = 147456;
+  static constexpr int kSharedBytes = 98304;
   static constexpr bool kGated = true;
-  static constexpr int kMicroM = 64, kMicroN = 64;
+  static constexpr int kMicroM = 32, kMicroN = 64;
 };
 
 struct Params {
@@ -46,18 +46,18 @@ struct Epilogue {
     };
   }
 
-  template <int V>
-  __device__ __forceinline__ Vec<V> BeforeGate(const Cell<V>& cell, const Vec<V>& v0) const {
+  template <int V, typename Writer>
+  __device__ __forceinline__ Vec<V> BeforeGate(const Cell<V>& cell, const Vec<V>& v0, Writer& out) const {
     const auto v1 = Zip<Add>(v0, Widen(LoadRow<8>(p.in2, cell)));
     return v1;
   }
 
-  template <int V>
+  template <int V, typename Writer>
   __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& x, const Cell<V>& other,
-                                             const Vec<V>& y, const Operands<V>& o) const {
-    const auto v0 = Zip<Swiglu>(BeforeGate(cell, x), BeforeGate(other, y));
+                                             const Vec<V>& y, const Operands<V>& o, Writer& out) const {
+    const auto v0 = Zip<Swiglu>(BeforeGate(cell, x, out), BeforeGate(other, y, out));
     const auto v1 = Zip<Mul>(v0, Widen(LoadRow<4>(p.in3, cell)));
-    Store<8>(p.out0, p.ld_out0, cell, v1);
+    out.template Store<0, 8>(p.out0, p.ld_out0, cell, v1);
   }
 };
 

@@ -47,14 +47,14 @@ struct Epilogue {
     };
   }
 
-  template <int V>
-  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o) const {
+  template <int V, typename Writer>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o, Writer& out) const {
     const auto v1 = Zip<Mul>(v0, Widen(LoadColumn(p.in2, cell)));
-    Store<1>(p.out0, p.ld_out0, cell, v1);
+    out.template Store<0, 1>(p.out0, p.ld_out0, cell, v1);
     const auto& v2 = v1;
     const auto v3 = Round<BFloat16>(v2);
     const auto v4 = Map<Silu>(v3);
-    Store<1>(p.out1, p.ld_out1, cell, v4);
+    out.template Store<1, 1>(p.out1, p.ld_out1, cell, v4);
   }
 };
 

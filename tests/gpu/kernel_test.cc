@@ -121,7 +121,7 @@ class KernelTest : public GpuTest, public testing::WithParamInterface<Case> {
       if (absl::IsInvalidArgument(compiled.status())) return;
     }
     ASSERT_TRUE(compiled.ok()) << compiled.status();
-    ASSERT_EQ(Name(compiled->compiled->planned.plan.kernels[0].config.family), GetParam().schedule);
+    ASSERT_EQ(Name(compiled->compiled->planned.plan.kernels.back().config.family), GetParam().schedule);
     const absl::StatusOr<DeviceRunOutcome> outcome =
         RunOnDevice(*device_, *compiled->compiled, spec, compiled->canonical, {}, {});
     ASSERT_TRUE(outcome.ok()) << outcome.status();

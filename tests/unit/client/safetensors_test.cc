@@ -38,7 +38,7 @@ TEST_P(SafetensorsDTypeTest, GivesBackSeveralTensorsOfAFile) {
   for (Tensor* tensor : {&matrix, &vector, &scalar}) {
     for (std::size_t i = 0; i < tensor->bytes.size(); ++i) tensor->bytes[i] = static_cast<std::byte>(i + 1);
   }
-  const std::string path = PathOf("round_trip");
+  const std::string path = PathOf(fmt::format("round_trip_{}", Name(GetParam())));
   ASSERT_TRUE(WriteSafetensors(path, {{"layers.0.weight", matrix.view()},
                                       {"bias", vector.view()},
                                       {"alpha", scalar.view()},

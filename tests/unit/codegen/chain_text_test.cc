@@ -62,7 +62,7 @@ TEST(EpilogueStatementsTest, ReachesEachKindOfOperandInItsOwnWay) {
                           "const auto v3 = Zip<Mul>(v2, Widen(LoadColumn(p.in4, cell)));",
                           "const auto v4 = Zip<Add>(v3, Widen(o.in5));",
                           "const auto v5 = Zip<Add>(v4, Widen(LoadColumnMajor(p.in6, p.ld_in6, cell)));",
-                          "Store<8>(p.out0, p.ld_out0, cell, v5);"));
+                          "out.template Store<0, 8>(p.out0, p.ld_out0, cell, v5);"));
   const std::vector<OperandLoad> loads = OperandLoads(graph, Widths());
   ASSERT_EQ(loads.size(), 1u);
   EXPECT_EQ(loads[0].member, "Raw<Half, V> in5;");
@@ -90,7 +90,7 @@ TEST(EpilogueStatementsTest, ScalesOperandsAndSkipsAScaleOfOne) {
   EXPECT_THAT(EpilogueStatements(graph, Widths()),
               ElementsAre("const auto v1 = Map<Add>(v0, p.in2 * 0x1p-1f);",
                           "const auto v2 = Zip<Add>(v1, Map<Mul>(Widen(LoadRow<8>(p.in3, cell)), 0x1p-1f));",
-                          "Store<8>(p.out0, p.ld_out0, cell, v2);"));
+                          "out.template Store<0, 8>(p.out0, p.ld_out0, cell, v2);"));
 }
 
 TEST(EpilogueStatementsTest, LetsAnAuxStorePassItsValueThrough) {
@@ -103,10 +103,10 @@ TEST(EpilogueStatementsTest, LetsAnAuxStorePassItsValueThrough) {
   cast.input = 2;
   cast.dtype = DType::kBf16;
   graph.epilogue = {Store(0, 0), gelu, cast, Store(3, 1)};
-  EXPECT_THAT(
-      EpilogueStatements(graph, Widths()),
-      ElementsAre("Store<8>(p.out0, p.ld_out0, cell, v0);", "const auto& v1 = v0;", "const auto v2 = Map<GeluErf>(v1);",
-                  "const auto v3 = Round<BFloat16>(v2);", "Store<4>(p.out1, p.ld_out1, cell, v3);"));
+  EXPECT_THAT(EpilogueStatements(graph, Widths()),
+              ElementsAre("out.template Store<0, 8>(p.out0, p.ld_out0, cell, v0);", "const auto& v1 = v0;",
+                          "const auto v2 = Map<GeluErf>(v1);", "const auto v3 = Round<BFloat16>(v2);",
+                          "out.template Store<1, 4>(p.out1, p.ld_out1, cell, v3);"));
 }
 
 TEST(EpilogueStatementsTest, LoadsBeforeAStoreWhatItMayOverwriteInPlace) {
@@ -116,14 +116,14 @@ TEST(EpilogueStatementsTest, LoadsBeforeAStoreWhatItMayOverwriteInPlace) {
   graph.epilogue = {
       Binary(OpKind::kAdd, 0, 5), Store(1, 0), Store(1, 1), Binary(OpKind::kMul, 3, 5), Binary(OpKind::kSub, 4, 6),
       Binary(OpKind::kAdd, 5, 5)};
-  EXPECT_THAT(
-      EpilogueStatements(graph, {{8, 8, 1, 8, 1, 4, 1}, {8, 4}}),
-      ElementsAre("const auto v1 = Zip<Add>(v0, Widen(LoadRowMajor<4>(p.in5, p.ld_in5, cell)));",
-                  "Store<8>(p.out0, p.ld_out0, cell, v1);",  // f16: cannot lie on in5
-                  "const auto in5 = LoadRowMajor<4>(p.in5, p.ld_in5, cell);", "Store<4>(p.out1, p.ld_out1, cell, v1);",
-                  "const auto& v3 = v1;", "const auto v4 = Zip<Mul>(v3, Widen(in5));",
-                  "const auto v5 = Zip<Sub>(v4, Widen(LoadColumnMajor(p.in6, p.ld_in6, cell)));",
-                  "const auto v6 = Zip<Add>(v5, Widen(in5));"));
+  EXPECT_THAT(EpilogueStatements(graph, {{8, 8, 1, 8, 1, 4, 1}, {8, 4}}),
+              ElementsAre("const auto v1 = Zip<Add>(v0, Widen(LoadRowMajor<4>(p.in5, p.ld_in5, cell)));",
+                          "out.template Store<0, 8>(p.out0, p.ld_out0, cell, v1);",  // f16: cannot lie on in5
+                          "const auto in5 = LoadRowMajor<4>(p.in5, p.ld_in5, cell);",
+                          "out.template Store<1, 4>(p.out1, p.ld_out1, cell, v1);", "const auto& v3 = v1;",
+                          "const auto v4 = Zip<Mul>(v3, Widen(in5));",
+                          "const auto v5 = Zip<Sub>(v4, Widen(LoadColumnMajor(p.in6, p.ld_in6, cell)));",
+                          "const auto v6 = Zip<Add>(v5, Widen(in5));"));
 }
 
 TEST(EpilogueStatementsTest, PassesParametersToTheirFunctor) {
@@ -133,7 +133,7 @@ TEST(EpilogueStatementsTest, PassesParametersToTheirFunctor) {
   EXPECT_THAT(
       EpilogueStatements(graph, Widths()),
       ElementsAre("const auto v1 = Map<Elu>(v0, 0x1p-1f);", "const auto v2 = Map<Clamp>(v1, -Infinity(), 0x1.8p+2f);",
-                  "Store<8>(p.out0, p.ld_out0, cell, v2);"));
+                  "out.template Store<0, 8>(p.out0, p.ld_out0, cell, v2);"));
 }
 
 TEST(PrologueStatementsTest, ReachOperandsAsTheChainSeesThemAndReturnTheLastValue) {
@@ -161,11 +161,12 @@ TEST(ChainStatementsTest, JoinsEarlierValues) {
   const Node scaled{.kind = OpKind::kGt, .input = 2, .operand_value = 2, .scale = 0.5f};
   const Node stored{.kind = OpKind::kAdd, .input = 4, .operand_value = 4};
   graph.epilogue = {Node{.kind = OpKind::kSigmoid}, join, scaled, Store(3, 0), stored, Store(5, 1)};
-  EXPECT_THAT(EpilogueStatements(graph, Widths()),
-              ElementsAre("const auto v1 = Map<Sigmoid>(v0);", "const auto v2 = Zip<Mul>(v1, v0);",
-                          "const auto v3 = Zip<Greater>(v2, Map<Mul>(v2, 0x1p-1f));",
-                          "Store<8>(p.out0, p.ld_out0, cell, v3);", "const auto& v4 = v3;",
-                          "const auto v5 = Zip<Add>(v4, v4);", "Store<4>(p.out1, p.ld_out1, cell, v5);"));
+  EXPECT_THAT(
+      EpilogueStatements(graph, Widths()),
+      ElementsAre("const auto v1 = Map<Sigmoid>(v0);", "const auto v2 = Zip<Mul>(v1, v0);",
+                  "const auto v3 = Zip<Greater>(v2, Map<Mul>(v2, 0x1p-1f));",
+                  "out.template Store<0, 8>(p.out0, p.ld_out0, cell, v3);", "const auto& v4 = v3;",
+                  "const auto v5 = Zip<Add>(v4, v4);", "out.template Store<1, 4>(p.out1, p.ld_out1, cell, v5);"));
 }
 
 TEST(ChainStatementsTest, SelectsByInputsAndEarlierValues) {
@@ -174,11 +175,11 @@ TEST(ChainStatementsTest, SelectsByInputsAndEarlierValues) {
                     Node{.kind = OpKind::kWhere, .input = 1, .operand = 2, .scale = 2.0f, .condition = {.value = 0}},
                     Node{.kind = OpKind::kWhere, .input = 2, .operand_value = 0, .condition = {2, Broadcast::kScalar}},
                     Store(3, 0)};
-  EXPECT_THAT(
-      EpilogueStatements(graph, Widths()),
-      ElementsAre("const auto v1 = Zip<Where>(v0, Splat<V>(0x0p+0f), Widen(o.in5));",
-                  "const auto v2 = Zip<Where>(v1, Splat<V>(p.in2 * 0x1p+1f), v0);",
-                  "const auto v3 = Zip<Where>(v2, v0, Splat<V>(p.in2));", "Store<8>(p.out0, p.ld_out0, cell, v3);"));
+  EXPECT_THAT(EpilogueStatements(graph, Widths()),
+              ElementsAre("const auto v1 = Zip<Where>(v0, Splat<V>(0x0p+0f), Widen(o.in5));",
+                          "const auto v2 = Zip<Where>(v1, Splat<V>(p.in2 * 0x1p+1f), v0);",
+                          "const auto v3 = Zip<Where>(v2, v0, Splat<V>(p.in2));",
+                          "out.template Store<0, 8>(p.out0, p.ld_out0, cell, v3);"));
   EXPECT_EQ(OperandLoads(graph, Widths()).size(), 1u);
 }
 
@@ -192,13 +193,14 @@ TEST(EpilogueStatementsTest, TakeWhatAGateMakesOfBothHalves) {
                     Binary(OpKind::kAdd, 4, 5),
                     Node{.kind = OpKind::kMul, .input = 5, .operand_value = 4},
                     Store(6, 1)};
-  EXPECT_THAT(BeforeGateStatements(graph, Widths()),
-              ElementsAre("const auto v1 = Zip<Add>(v0, Widen(LoadRow<8>(p.in3, cell)));",
-                          "const auto v2 = Map<Neg>(v1);", "Store<8>(p.out0, p.ld_out0, cell, v2);", "return v1;"));
+  EXPECT_THAT(
+      BeforeGateStatements(graph, Widths()),
+      ElementsAre("const auto v1 = Zip<Add>(v0, Widen(LoadRow<8>(p.in3, cell)));", "const auto v2 = Map<Neg>(v1);",
+                  "out.template Store<0, 8>(p.out0, p.ld_out0, cell, v2);", "return v1;"));
   EXPECT_THAT(EpilogueStatements(graph, Widths()),
-              ElementsAre("const auto v0 = Zip<Swiglu>(BeforeGate(cell, x), BeforeGate(other, y));",
+              ElementsAre("const auto v0 = Zip<Swiglu>(BeforeGate(cell, x, out), BeforeGate(other, y, out));",
                           "const auto v1 = Zip<Add>(v0, Widen(o.in5));", "const auto v2 = Zip<Mul>(v1, v0);",
-                          "Store<4>(p.out1, p.ld_out1, cell, v2);"));
+                          "out.template Store<1, 4>(p.out1, p.ld_out1, cell, v2);"));
   graph.epilogue.erase(graph.epilogue.begin() + 3, graph.epilogue.end());
   EXPECT_TRUE(BeforeGateStatements(graph, Widths()).empty());
 }
@@ -209,8 +211,9 @@ TEST(ChainStatementsTest, NameAStoredValueThatAGateTakes) {
   gate.kind = OpKind::kSwiglu;
   gate.input = 1;
   graph.epilogue = {Store(0, 0), gate, Store(2, 1)};
-  EXPECT_THAT(BeforeGateStatements(graph, Widths()),
-              ElementsAre("Store<8>(p.out0, p.ld_out0, cell, v0);", "const auto& v1 = v0;", "return v1;"));
+  EXPECT_THAT(
+      BeforeGateStatements(graph, Widths()),
+      ElementsAre("out.template Store<0, 8>(p.out0, p.ld_out0, cell, v0);", "const auto& v1 = v0;", "return v1;"));
 }
 
 TEST(OperandLoadsTest, FetchNothingAheadFromBeforeAGate) {

@@ -1,0 +1,147 @@
+// One warpgroup's products of a tile, stage by stage, straight from the ring or with A on its way through registers.
+#pragma once
+
+#include "arch/wgmma.cuh"
+#include "epilogue/access.cuh"
+#include "mainloop/wgmma_ring.cuh"
+#include "numeric/vec.cuh"
+#include "schedule/tile.cuh"
+
+namespace gemmd::wgmma {
+
+template <typename Config>
+struct Accumulators {
+  float at[Shape<Config>::kBlocksM][Config::kTileN / 2];
+};
+
+// One stage's products of one warpgroup, as one wgmma group in flight.
+template <typename Config>
+__device__ __forceinline__ void MultiplyStage(unsigned stage, int warpgroup, bool accumulate,
+                                              Accumulators<Config>& acc) {
+  using S = Shape<Config>;
+  using Instruction = hopper::Wgmma<typename Config::A, Config::kTileN>;
+#pragma unroll
+  for (int step = 0; step < Config::kTileK / 16; ++step) {
+    const auto b = S::OperandB::DescriptorAt(stage + S::OperandA::kBytes, 0, step);
+#pragma unroll
+    for (int i = 0; i < S::kBlocksM; ++i) {
+      const auto a = S::OperandA::DescriptorAt(stage, (warpgroup * S::kBlocksM + i) * 64, step);
+      Instruction::template Multiply<!Config::kAContiguousInK, !Config::kBContiguousInK>(acc.at[i], a, b,
+                                                                                         accumulate || step > 0);
+    }
+  }
+}
+
+template <typename Config>
+__device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosition<Config::kStages>& at, int blocks,
+                                             int warpgroup, Accumulators<Config>& acc) {
+  using S = Shape<Config>;
+  const bool releases = threadIdx.x % 32 == 0;
+  const unsigned base = ptx::SharedAddress(ring.stages);
+  int previous = -1;
+  for (int block = 0; block < blocks; ++block) {
+    hopper::Wait(&ring.full[at.stage], at.parity);
+    hopper::FenceWgmma();
+    MultiplyStage<Config>(base + at.stage * S::kStageBytes, warpgroup, block > 0, acc);
+    hopper::CommitWgmma();
+    hopper::WaitWgmma<1>();
+    if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
+    previous = at.stage;
+    at.Advance();
+  }
+  hopper::WaitWgmma<0>();
+  if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
+}
+
+// What a prologue needs to know of A's tile: where it lies in the matrix.
+struct TileOfA {
+  int m, k;  // extents of A
+  int row0;  // of the warpgroup's first row
+};
+
+// 64 rows by 16 columns of A from `row` and `k`, a warpgroup's operand in registers: the prologue applied, and rounded.
+// Past the end of M it works on the last row's operands; past the end of K, where `ragged` says that the columns may
+// lie, the result is zero whatever the prologue makes of zeros.
+template <typename Config, typename Prologue>
+__device__ __forceinline__ void ApplyPrologue(const Prologue& prologue, const TileOfA& tile, int row, int k,
+                                              bool ragged, unsigned (&a)[4]) {
+  using T = typename Config::A;
+  const int lane = threadIdx.x % 32;
+  const int first_row = row + threadIdx.x % 128 / 32 * 16 + lane / 4, first_k = k + lane % 4 * 2;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {  // i % 2: 8 rows on; i / 2: 8 columns on
+    const int column = first_k + i / 2 * 8;
+    const Cell<2> cell = {Min(first_row + i % 2 * 8, tile.m - 1), column, Min(tile.k - column, 2)};
+    const Vec<2> value = prologue(cell, Widen(ptx::UnpackPair<T>(a[i])));
+    a[i] = ptx::PackPair<T>(value.at[0], value.at[1]);
+  }
+  if (!ragged) return;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int valid = tile.k - (first_k + i / 2 * 8);
+    a[i] &= valid >= 2 ? 0xFFFFFFFFu : valid == 1 ? 0xFFFFu : 0u;
+  }
+}
+
+// A warpgroup's part of a stage of A, as registers.
+template <typename Config>
+struct StageFragments {
+  unsigned at[Config::kTileK / 16][Shape<Config>::kBlocksM][4];
+};
+
+// As MultiplyTile, with a prologue on A: while one stage's products run, the next one's fragments pass through it.
+template <typename Config, typename Prologue>
+__device__ __forceinline__ void MultiplyTileThrough(const Ring<Config>& ring, RingPosition<Config::kStages>& at,
+                                                    int blocks, int warpgroup, const TileOfA& tile,
+                                                    const Prologue& prologue, Accumulators<Config>& acc) {
+  using S = Shape<Config>;
+  using Instruction = hopper::Wgmma<typename Config::A, Config::kTileN>;
+  constexpr int kSteps = Config::kTileK / 16;
+  const bool releases = threadIdx.x % 32 == 0;
+  const unsigned base = ptx::SharedAddress(ring.stages);
+  StageFragments<Config> even, odd;  // the products in flight read the one, the prologue fills the other
+  int previous = -1;
+  const auto multiply = [&](StageFragments<Config>& a, int block) {
+    const unsigned stage = base + at.stage * S::kStageBytes;
+    const int k0 = block * Config::kTileK;
+    hopper::Wait(&ring.full[at.stage], at.parity);
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step) {
+#pragma unroll
+      for (int i = 0; i < S::kBlocksM; ++i) {
+        S::OperandA::LoadFragment(a.at[step][i], stage, (warpgroup * S::kBlocksM + i) * 64, step);
+      }
+    }
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step) {
+#pragma unroll
+      for (int i = 0; i < S::kBlocksM; ++i) {
+        ApplyPrologue<Config>(prologue, tile, tile.row0 + i * 64, k0 + step * 16, tile.k - k0 < Config::kTileK,
+                              a.at[step][i]);
+      }
+    }
+    hopper::FenceWgmma();
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step) {
+      const auto b = S::OperandB::DescriptorAt(stage + S::OperandA::kBytes, 0, step);
+#pragma unroll
+      for (int i = 0; i < S::kBlocksM; ++i) {
+        Instruction::template MultiplyRegisters<!Config::kBContiguousInK>(acc.at[i], a.at[step][i], b,
+                                                                          block > 0 || step > 0);
+      }
+    }
+    hopper::CommitWgmma();
+    hopper::WaitWgmma<1>();
+    if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
+    previous = at.stage;
+    at.Advance();
+  };
+  for (int block = 0; block < blocks; block += 2) {
+    multiply(even, block);
+    if (block + 1 < blocks) multiply(odd, block + 1);
+  }
+  hopper::WaitWgmma<0>();
+  if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
+}
+
+}  // namespace gemmd::wgmma

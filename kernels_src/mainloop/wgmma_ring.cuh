@@ -1,0 +1,61 @@
+// The ring of shared-memory stages between the copy engine and the warpgroups that multiply: its shape and positions.
+#pragma once
+
+#include "arch/hopper.cuh"
+#include "epilogue/fragment_staging.cuh"
+#include "mainloop/wgmma_tile.cuh"
+
+namespace gemmd::wgmma {
+
+template <typename Config>
+struct Shape {
+  static constexpr int kConsumers = Config::kThreads / 128 - 1;
+  static constexpr int kSharers = Config::kPingPong ? 1 : kConsumers;  // warpgroups that work on one tile
+  static constexpr int kBlocksM = Config::kTileM / kSharers / 64;      // 64-row blocks of one warpgroup
+  static_assert(kBlocksM * kSharers * 64 == Config::kTileM);
+  static_assert(!Config::kPingPong || kConsumers == 2);
+  static_assert(Config::kTileK == 64, "one 128-byte swizzle line");
+
+  using OperandA = Operand<Config::kTileM, Config::kAContiguousInK>;
+  using OperandB = Operand<Config::kTileN, Config::kBContiguousInK>;
+  static constexpr int kStageBytes = OperandA::kBytes + OperandB::kBytes;
+  static constexpr int kStagingBytes = kConsumers * 4 * Config::kOutputs * OutputSlice<Config::kSubtileN>::kBytes;
+  static constexpr int kBarrierBytes = 2 * Config::kStages * 8;
+  static_assert(Config::kSharedBytes == Config::kStages * kStageBytes + kStagingBytes + kBarrierBytes,
+                "planned and real shared memory differ");
+
+  // What setmaxnreg leaves each side: 65536 registers among kThreads threads, in multiples of 8.
+  static constexpr int kProducerRegisters = kConsumers == 2 ? 40 : 32;
+  static constexpr int kConsumerRegisters = kConsumers == 2 ? 232 : 160;
+  static_assert(kConsumers == 2 || kConsumers == 3);
+};
+
+// The ring's position: which stage, and the parity of its barriers' phase.
+template <int kStages>
+struct RingPosition {
+  int stage = 0;
+  unsigned parity = 0;
+
+  __device__ __forceinline__ void Advance() {
+    if (++stage == kStages) {
+      stage = 0;
+      parity ^= 1;
+    }
+  }
+
+  // As many steps as another warpgroup's tile takes.
+  __device__ __forceinline__ void Skip(int blocks) {
+    const int next = stage + blocks;
+    stage = next % kStages;
+    parity ^= next / kStages & 1;
+  }
+};
+
+template <typename Config>
+struct Ring {
+  unsigned char* stages;
+  hopper::Barrier* full;   // the copies of a stage have landed
+  hopper::Barrier* empty;  // every warp that reads a stage is done with it
+};
+
+}  // namespace gemmd::wgmma

@@ -1,0 +1,88 @@
+// bf16 [M,K] x bf16 [K,N]; A: mul 0.5, add 0.1, relu -> add row bf16, relu, store bf16
+#include "schedule/wgmma.cuh"
+
+namespace gemmd {
+namespace {
+
+struct Config {
+  using A = BFloat16;
+  using B = BFloat16;
+  static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
+  static constexpr int kWidthA = 8, kWidthB = 8;
+  static constexpr int kTileM = 128, kTileN = 256, kTileK = 64;
+  static constexpr int kStages = 4, kGroupM = 8, kThreads = 384;
+  static constexpr int kSharedBytes = 204864;
+  static constexpr bool kGated = false;
+  static constexpr bool kPingPong = false;
+  static constexpr int kSubtileN = 32;
+  static constexpr bool kWholeCells = true;
+  static constexpr int kOutputs = 1;
+};
+
+struct Params {
+  hopper::TensorMap map0;
+  hopper::TensorMap map1;
+  const BFloat16* in2;
+  BFloat16* out0;
+  Int64 ld_out0;
+  int m;
+  int n;
+  int k;
+};
+static_assert(sizeof(Params) == 320, "planned and real parameter layout differ");
+
+struct PrologueA {
+  static constexpr bool kIdentity = false;
+  const Params& p;
+
+  template <int V>
+  __device__ __forceinline__ Vec<V> operator()(const Cell<V>& cell, const Vec<V>& v0) const {
+    const auto v1 = Map<Mul>(v0, 0x1p-1f);
+    const auto v2 = Map<Add>(v1, 0x1.99999ap-4f);
+    const auto v3 = Map<Relu>(v2);
+    return v3;
+  }
+};
+
+struct Epilogue {
+  const Params& p;
+
+  template <int V>
+  struct Operands {
+
+  };
+
+  template <int V>
+  __device__ __forceinline__ Operands<V> Load(const Cell<V>& cell) const {
+    return {
+
+    };
+  }
+
+  static constexpr int kOutputs = Config::kOutputs;
+
+  template <typename Lines, typename Cells, typename Exchanger>
+  __device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const Exchanger& exchange) const {
+  }
+
+  template <typename Writer, typename Slice>
+  __device__ __forceinline__ void Flush(const Writer& out, const Slice& slice) const {
+    out.template Flush<0, 8>(p.out0, p.ld_out0, slice);
+  }
+
+  template <int V, typename Writer>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o, Writer& out) const {
+    const auto v1 = Zip<Add>(v0, Widen(LoadRow<8>(p.in2, cell)));
+    const auto v2 = Map<Relu>(v1);
+    out.template Store<0, 8>(p.out0, p.ld_out0, cell, v2);
+  }
+};
+
+}  // namespace
+}  // namespace gemmd
+
+extern "C" __global__ void __launch_bounds__(384, 1)
+    gemmd_kernel(const __grid_constant__ gemmd::Params p) {
+  gemmd::wgmma::Run<gemmd::Config>({&p.map0, &p.map1, p.m, p.n, p.k},
+                                         gemmd::PrologueA{p}, gemmd::NoPrologue{}, gemmd::Epilogue{p});
+}
