@@ -24,8 +24,8 @@ class WarpStaging {
   };
 
   // The product is [m, n]; `staging` is this warp's own, kWarpStagingBytes long.
-  __device__ __forceinline__ WarpStaging(float* staging, int m, int n, const Epilogue& epilogue)
-      : staging_(staging), m_(m), n_(kGated ? n / 2 : n), epilogue_(epilogue) {}
+  __device__ __forceinline__ WarpStaging(unsigned char* staging, int m, int n, const Epilogue& epilogue)
+      : staging_(reinterpret_cast<float*>(staging)), m_(m), n_(kGated ? n / 2 : n), epilogue_(epilogue) {}
 
   // Before the first slice's accumulators are there.
   __device__ __forceinline__ void Start(const Slice& first) {

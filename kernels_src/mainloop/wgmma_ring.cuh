@@ -3,6 +3,7 @@
 
 #include "arch/hopper.cuh"
 #include "epilogue/fragment_staging.cuh"
+#include "epilogue/warp_staging.cuh"
 #include "mainloop/wgmma_tile.cuh"
 
 namespace gemmd::wgmma {
@@ -19,7 +20,9 @@ struct Shape {
   using OperandA = Operand<Config::kTileM, Config::kAContiguousInK>;
   using OperandB = Operand<Config::kTileN, Config::kBContiguousInK>;
   static constexpr int kStageBytes = OperandA::kBytes + OperandB::kBytes;
-  static constexpr int kStagingBytes = kConsumers * 4 * Config::kOutputs * OutputSlice<Config::kSubtileN>::kBytes;
+  static constexpr int kWarpBytes = Config::kOnFragments ? Config::kOutputs * OutputSlice<Config::kSubtileN>::kBytes
+                                                         : kWarpStagingBytes<Config::kSubtileN>;
+  static constexpr int kStagingBytes = kConsumers * 4 * kWarpBytes;
   static constexpr int kBarrierBytes = 2 * Config::kStages * 8;
   static_assert(Config::kSharedBytes == Config::kStages * kStageBytes + kStagingBytes + kBarrierBytes,
                 "planned and real shared memory differ");

@@ -44,6 +44,17 @@ __device__ __forceinline__ void Produce(const MappedProblem& problem, const Ring
   }
 }
 
+// How a warp's slices leave: a short chain works on fragments, a long one on rows.
+template <typename Config, typename Epilogue, bool kOnFragments>
+struct StagingOf {
+  using Type = FragmentStaging<Config::kSubtileN, Config::kWholeCells, Epilogue>;
+};
+
+template <typename Config, typename Epilogue>
+struct StagingOf<Config, Epilogue, false> {
+  using Type = WarpStaging<Config::kSubtileN, Config::kGated, Epilogue>;
+};
+
 // A warp's way through its part of a tile: slices of 16 rows by kSubtileN columns.
 template <typename Config, typename Epilogue>
 class TileWriter {
@@ -68,7 +79,7 @@ class TileWriter {
   }
 
  private:
-  using Staging = FragmentStaging<Config::kSubtileN, Config::kWholeCells, Epilogue>;
+  using Staging = typename StagingOf<Config, Epilogue, Config::kOnFragments>::Type;
   static constexpr int kAcross = Config::kTileN / Config::kSubtileN;
   static constexpr int kSlices = Shape<Config>::kBlocksM * kAcross;
 
@@ -151,7 +162,7 @@ __device__ __forceinline__ void Run(const MappedProblem& problem, const Prologue
     if (threadIdx.x % 128 == 0) Produce<Config>(problem, ring, tiles_m, tiles_n);
   } else {
     hopper::GrowRegisters<S::kConsumerRegisters>();
-    unsigned char* mine = staging + threadIdx.x / 32 * (S::kStagingBytes / (S::kConsumers * 4));
+    unsigned char* mine = staging + threadIdx.x / 32 * S::kWarpBytes;
     Consume<Config>(problem, ring, mine, warpgroup, tiles_m, tiles_n, prologue_a, epilogue);
   }
 }

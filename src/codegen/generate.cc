@@ -53,6 +53,7 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
     const bool whole = graph.n.has_value() && *graph.n % kCellElements == 0;
     lines.push_back(fmt::format("static constexpr bool kWholeCells = {};", whole));
     lines.push_back(fmt::format("static constexpr int kOutputs = {};", graph.outputs.size()));
+    lines.push_back(fmt::format("static constexpr bool kOnFragments = {};", ChainOnFragments(graph)));
   } else {
     lines.push_back(fmt::format("static constexpr int kMicroM = {}, kMicroN = {};", config.micro_m, config.micro_n));
   }
@@ -160,7 +161,7 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& k
                                 PrologueText(graph, kernel.widths, graph.prologue_b, kPrologueB);
 
   std::string fragments;
-  if (kernel.config.family == Family::kWgmma) {
+  if (kernel.config.family == Family::kWgmma && ChainOnFragments(graph)) {
     fragments = Lines(FragmentLines(graph, kernel.widths), 2) + "\n\n";
   }
 

@@ -56,12 +56,25 @@ absl::Status CheckSimt(const KernelConfig& config, const Graph& graph) {
   return Require(config.threads >= 64 && config.threads <= 256, "threads", config.threads, "between 64 and 256");
 }
 
-// The ring of stages, 16 rows of each output as 16-bit elements a consumer warp, two barriers a stage.
-std::int64_t WgmmaSharedBytes(const KernelConfig& config, std::size_t outputs) {
+// What staging a consumer warp's 16 rows takes: of each output as 16-bit elements, or of padded f32.
+std::int64_t WgmmaStagingBytes(const KernelConfig& config, const Graph& graph) {
+  if (!ChainOnFragments(graph)) return std::int64_t{16} * (config.subtile_n + 8) * 4;
+  return static_cast<std::int64_t>(graph.outputs.size()) * 16 * config.subtile_n * 2;
+}
+
+// The ring of stages, the epilogue's staging memory, two barriers a stage.
+std::int64_t WgmmaSharedBytes(const KernelConfig& config, const Graph& graph) {
   constexpr std::int64_t kConsumerWarps = 8, kBarrierBytes = 8, kElementBytes = 2;
   return std::int64_t{config.stages} * (config.tile_m + config.tile_n) * config.tile_k * kElementBytes +
-         kConsumerWarps * static_cast<std::int64_t>(outputs) * 16 * config.subtile_n * kElementBytes +
-         2 * config.stages * kBarrierBytes;
+         kConsumerWarps * WgmmaStagingBytes(config, graph) + 2 * config.stages * kBarrierBytes;
+}
+
+// In instructions, roughly: a function of its own takes as many as four of the others.
+int Weight(OpKind kind) {
+  constexpr OpKind kCheap[] = {OpKind::kAdd,   OpKind::kSub,  OpKind::kMul,   OpKind::kMax,   OpKind::kMin,
+                               OpKind::kDRelu, OpKind::kRelu, OpKind::kAbs,   OpKind::kNeg,   OpKind::kSquare,
+                               OpKind::kClamp, OpKind::kCast, OpKind::kStore, OpKind::kRelu2, OpKind::kLeakyRelu};
+  return std::find(std::begin(kCheap), std::end(kCheap), kind) != std::end(kCheap) ? 1 : 4;
 }
 
 // Elements of one line of an operand's tile in shared memory: along K, or along M (or N) where that is contiguous.
@@ -177,6 +190,14 @@ std::optional<Family> FamilyFromName(std::string_view name) {
   return std::nullopt;
 }
 
+bool ChainOnFragments(const Graph& graph) {
+  // The most that compiles without a spill beside 128 accumulators a thread (NVRTC 13.0, random chains).
+  constexpr int kMaxWeight = 8;
+  int weight = 0;
+  for (const Node& node : graph.epilogue) weight += Weight(node.kind);
+  return weight <= kMaxWeight;
+}
+
 std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph) {
   switch (config.family) {
     case Family::kSimt:
@@ -184,7 +205,7 @@ std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph) {
     case Family::kMma:
       return MmaSharedBytes(config, SizeBytes(graph.inputs[graph.a].dtype));
     case Family::kWgmma:
-      return WgmmaSharedBytes(config, graph.outputs.size());
+      return WgmmaSharedBytes(config, graph);
   }
   return 0;
 }

@@ -91,6 +91,10 @@ struct Plan {
 // For people: "wgmma 128x128x64".
 std::string ScheduleOf(const KernelConfig& config);
 
+// Whether a wgmma kernel computes the epilogue on its accumulators where they are. A short chain is fastest so; a long
+// one takes more registers there than are left and goes through shared memory row by row.
+bool ChainOnFragments(const Graph& graph);
+
 // The planned dynamic shared memory of a config, in bytes.
 std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph);
 

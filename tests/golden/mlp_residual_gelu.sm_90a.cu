@@ -17,6 +17,7 @@ struct Config {
   static constexpr int kSubtileN = 32;
   static constexpr bool kWholeCells = true;
   static constexpr int kOutputs = 1;
+  static constexpr bool kOnFragments = true;
 };
 
 struct Params {
