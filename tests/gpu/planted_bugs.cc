@@ -57,8 +57,8 @@ std::vector<PlantedBug> ChainBugs() {
       InText("ColumnVectorByColumn", "epilogue/access.cuh", "vector[cell.row]", "vector[cell.column]"),
       InText("ResidualOneRowOff", "epilogue/access.cuh", "(matrix + cell.row * ld + cell.column, cell.valid)",
              "(matrix + (cell.row ? cell.row - 1 : 0) * ld + cell.column, cell.valid)"),
-      InText("OneWrongColumn", "epilogue/access.cuh", "target[i] = FromFloat<T>(value.at[i]);",
-             "target[i] = FromFloat<T>(cell.column + i == 37 ? value.at[i] + 0.25f : value.at[i]);"),
+      InText("OneWrongColumn", "epilogue/access.cuh", "pack.at[j] = FromFloat<T>(value.at[i + j]);",
+             "pack.at[j] = FromFloat<T>(cell.column + i + j == 37 ? value.at[i + j] + 0.25f : value.at[i + j]);"),
       InText("OperandsSwapped", "numeric/ops.cuh", "return x - y;", "return y - x;"),
       InText("TruncationForRounding", "numeric/types.cuh", "cvt.rn.f16.f32", "cvt.rz.f16.f32"),
   };
