@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "cuda/status.h"
+
 namespace gemmd {
 namespace {
 
@@ -36,8 +38,8 @@ class Attributes {
 
 }  // namespace
 
-absl::Status LaunchKernel(const KernelFunction& kernel, const LaunchGeometry& geometry,
-                          std::span<const std::byte> params, const Stream& stream) {
+absl::Status LaunchKernel(const Driver& driver, const KernelFunction& kernel, const LaunchGeometry& geometry,
+                          std::span<const std::byte> params, CUstream stream) {
   Attributes attributes(geometry);
   CUlaunchConfig config{};
   config.gridDimX = geometry.grid.x;
@@ -47,12 +49,12 @@ absl::Status LaunchKernel(const KernelFunction& kernel, const LaunchGeometry& ge
   config.blockDimY = geometry.block.y;
   config.blockDimZ = geometry.block.z;
   config.sharedMemBytes = static_cast<unsigned>(geometry.shared_bytes);
-  config.hStream = stream.get();
+  config.hStream = stream;
   config.attrs = attributes.data();
   config.numAttrs = attributes.count();
   // The driver reads as many bytes as the kernel's own parameter has, and never writes them.
   std::array<void*, 1> arguments = {const_cast<std::byte*>(params.data())};
-  GEMMD_CUDA_RETURN_IF_ERROR(stream.driver(), LaunchKernelEx, &config, kernel.function, arguments.data(), nullptr);
+  GEMMD_CUDA_RETURN_IF_ERROR(driver, LaunchKernelEx, &config, kernel.function, arguments.data(), nullptr);
   return absl::OkStatus();
 }
 

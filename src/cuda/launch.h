@@ -6,8 +6,8 @@
 #include <span>
 
 #include "absl/status/status.h"
+#include "cuda/driver.h"
 #include "cuda/module.h"
-#include "cuda/stream.h"
 
 namespace gemmd {
 
@@ -23,7 +23,7 @@ struct LaunchGeometry {
 };
 
 // Enqueues the kernel, whose only parameter is a struct passed by value with the bytes of `params` (copied).
-absl::Status LaunchKernel(const KernelFunction& kernel, const LaunchGeometry& geometry,
-                          std::span<const std::byte> params, const Stream& stream);
+absl::Status LaunchKernel(const Driver& driver, const KernelFunction& kernel, const LaunchGeometry& geometry,
+                          std::span<const std::byte> params, CUstream stream);
 
 }  // namespace gemmd

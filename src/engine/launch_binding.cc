@@ -66,7 +66,7 @@ std::vector<MemoryRange> StandInRanges(const std::vector<std::string>& names, co
 absl::StatusOr<LaunchRequest> BindLaunch(const LaunchSignature& signature, const TensorArguments& arguments) {
   GEMMD_RETURN_IF_ERROR(CheckNames(signature, arguments));
   LaunchRequest request{.kernel = {}, .shape = signature.shape, .inputs = {}, .outputs = {}, .scalars = {}};
-  request.scalars = signature.scalars;
+  request.scalars.assign(signature.scalars.begin(), signature.scalars.end());
   for (const SignatureTensor& tensor : signature.inputs) {
     if (IsScalar(tensor)) {
       request.inputs.emplace_back();

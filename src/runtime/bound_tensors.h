@@ -22,7 +22,7 @@ template <typename Buffer, typename Range>
 absl::StatusOr<BoundTensors<Buffer>> BindTensors(const HandleTable<BufferId, Buffer>& buffers,
                                                  const LaunchRequest& request, Range range) {
   BoundTensors<Buffer> bound;
-  const auto bind = [&](const std::vector<TensorBinding>& bindings, std::vector<MemoryRange>* ranges) {
+  const auto bind = [&](const TensorBindings& bindings, std::vector<MemoryRange>* ranges) {
     for (const TensorBinding& binding : bindings) {
       if (binding.buffer == BufferId{}) {
         ranges->push_back({});

@@ -2,16 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "base/status.h"
 #include "cuda/device_query.h"
-#include "cuda/launch.h"
-#include "cuda/module.h"
-#include "cuda/tensor_map.h"
 #include "runtime/bound_tensors.h"
 #include "runtime/host_memory.h"
 #include "runtime/launch_plan.h"
@@ -35,57 +31,11 @@ absl::StatusOr<bool> WaitFor(const Event& event, absl::Time deadline) {
   }
 }
 
-LaunchExtent ExtentOf(const Dim3& dim) {
-  return {static_cast<unsigned>(dim.x), static_cast<unsigned>(dim.y), static_cast<unsigned>(dim.z)};
-}
-
-LaunchGeometry GeometryOf(const LaunchStep& step, std::int64_t grid_x, int sm_count) {
-  LaunchGeometry geometry;
-  if (step.grid.ctas_per_sm > 0) grid_x = std::min(grid_x, std::int64_t{step.grid.ctas_per_sm} * sm_count);
-  geometry.grid.x = static_cast<unsigned>(grid_x);
-  geometry.block = ExtentOf(step.block);
-  geometry.cluster = ExtentOf(step.cluster);
-  geometry.shared_bytes = step.shared_bytes;
-  geometry.cooperative = step.cooperative;
-  geometry.programmatic_dependent = step.programmatic_dependent;
-  return geometry;
-}
-
-// Encodes the launch's tensor maps into its parameters.
-absl::Status EncodeMaps(const Driver& driver, const Manifest& manifest, const LaunchStep& launch,
-                        const LaunchPlan& plan, std::vector<std::byte>& params) {
-  for (const ParamField& field : launch.params) {
-    if (field.kind != ParamKind::kTensorMap) continue;
-    const TensorMapRecipe& recipe = launch.tensor_maps.at(static_cast<std::size_t>(field.index));
-    const auto input = static_cast<std::size_t>(recipe.input);
-    const PlacedTensor& tensor = plan.inputs.at(input);
-    if (tensor.lines == 0 || tensor.line_elements == 0) continue;  // nothing will be copied
-    GEMMD_ASSIGN_OR_RETURN(const CUtensorMap map,
-                           EncodeTensorMap(driver, {.dtype = manifest.inputs[input].dtype,
-                                                    .address = tensor.address,
-                                                    .line_elements = tensor.line_elements,
-                                                    .lines = tensor.lines,
-                                                    .leading_dimension = tensor.leading_dimension,
-                                                    .box_contiguous = recipe.box_contiguous,
-                                                    .box_lines = recipe.box_lines,
-                                                    .swizzle_bytes = recipe.swizzle_bytes}));
-    static_assert(sizeof map == kTensorMapBytes);
-    std::memcpy(params.data() + field.offset_bytes, &map, sizeof map);
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 struct CudaDevice::Buffer {
   DeviceMemory memory;
   std::int64_t bytes = 0;
-};
-
-struct CudaDevice::Kernel {
-  Manifest manifest;
-  std::vector<Module> modules;
-  std::vector<std::vector<KernelFunction>> functions;  // by variant, by launch
 };
 
 absl::StatusOr<std::unique_ptr<CudaDevice>> CudaDevice::Create(const Driver& driver, int ordinal, int slots) {
@@ -192,38 +142,11 @@ absl::Status CudaDevice::Read(BufferId buffer, std::int64_t offset_bytes, std::s
   return Observe(Synchronize(lease->stream));
 }
 
-absl::StatusOr<std::shared_ptr<CudaDevice::Kernel>> CudaDevice::MakeKernel(const KernelImage& image) const {
-  auto kernel = std::make_shared<Kernel>();
-  kernel->manifest = image.manifest;
-  for (const std::shared_ptr<const std::string>& cubin : image.cubins) {
-    GEMMD_ASSIGN_OR_RETURN(Module module, Module::Load(driver_, *cubin));
-    kernel->modules.push_back(std::move(module));
-  }
-  for (const Variant& variant : image.manifest.variants) {
-    std::vector<KernelFunction>& functions = kernel->functions.emplace_back();
-    for (const LaunchStep& step : variant.launches) {
-      const auto module = static_cast<std::size_t>(step.module);
-      if (module >= kernel->modules.size()) {
-        return InvalidArgument("{} is in module {}, and there are {}", step.entry, step.module, image.cubins.size());
-      }
-      GEMMD_ASSIGN_OR_RETURN(KernelFunction function, kernel->modules[module].Function(step.entry, step.shared_bytes));
-      functions.push_back(function);
-    }
-  }
-  return kernel;
-}
-
 absl::StatusOr<LoadedKernelId> CudaDevice::Load(const KernelImage& image, absl::Time) {
   GEMMD_RETURN_IF_ERROR(Enter());
-  if (!CanRun(image.manifest.arch, info_.limits.arch)) {
-    return InvalidArgument("a kernel for {} does not run on {}, which is {}", Name(image.manifest.arch), info_.id,
-                           Name(info_.limits.arch));
-  }
-  if (image.manifest.workspace_bytes != 0) return Unimplemented("a kernel with a workspace");
-  if (!image.manifest.intermediates.empty()) return Unimplemented("a kernel with intermediate tensors");
-  absl::StatusOr<std::shared_ptr<Kernel>> kernel = MakeKernel(image);
+  absl::StatusOr<LoadedImage> kernel = LoadedImage::Load(driver_, info_.limits, image.manifest, image.cubins);
   if (!kernel.ok()) return Observe(kernel.status());
-  return kernels_.Insert(*std::move(kernel));
+  return kernels_.Insert(std::make_shared<LoadedImage>(*std::move(kernel)));
 }
 
 absl::Status CudaDevice::Unload(LoadedKernelId kernel, absl::Time) {
@@ -239,24 +162,16 @@ absl::StatusOr<LaunchResult> CudaDevice::Launch(const LaunchRequest& request, ab
 }
 
 absl::StatusOr<LaunchResult> CudaDevice::RunLaunch(const LaunchRequest& request, absl::Time deadline) {
-  GEMMD_ASSIGN_OR_RETURN(const std::shared_ptr<Kernel> kernel, kernels_.Find(request.kernel));
+  GEMMD_ASSIGN_OR_RETURN(const std::shared_ptr<LoadedImage> kernel, kernels_.Find(request.kernel));
   GEMMD_ASSIGN_OR_RETURN(const BoundTensors<Buffer> bound, BindTensors(buffers_, request, [](const Buffer& buffer) {
                            return MemoryRange{buffer.memory.get(), buffer.bytes};
                          }));
-  GEMMD_ASSIGN_OR_RETURN(LaunchPlan plan, PlanLaunch(kernel->manifest, request, bound.inputs, bound.outputs));
+  GEMMD_ASSIGN_OR_RETURN(LaunchPlan plan, PlanLaunch(kernel->manifest(), request, bound.inputs, bound.outputs));
   if (plan.steps.empty()) return LaunchResult{};
-  const std::vector<LaunchStep>& launches = kernel->manifest.variants[plan.variant].launches;
-  for (PlannedStep& step : plan.steps) {
-    GEMMD_RETURN_IF_ERROR(EncodeMaps(driver_, kernel->manifest, launches[step.index], plan, step.params));
-  }
+  GEMMD_RETURN_IF_ERROR(kernel->EncodeMaps(plan));
   GEMMD_ASSIGN_OR_RETURN(StreamPool::Lease lease, streams_.Acquire(deadline));
   GEMMD_RETURN_IF_ERROR(Record(lease->start, lease->stream));
-  absl::Status enqueued;
-  for (const PlannedStep& step : plan.steps) {
-    const LaunchGeometry geometry = GeometryOf(launches[step.index], step.grid_x, info_.limits.sm_count);
-    enqueued = LaunchKernel(kernel->functions[plan.variant][step.index], geometry, step.params, lease->stream);
-    if (!enqueued.ok()) break;
-  }
+  const absl::Status enqueued = kernel->Enqueue(plan, lease->stream.get());
   // Whatever was enqueued has to end before the stream is anyone else's.
   GEMMD_RETURN_IF_ERROR(Record(lease->end, lease->stream));
   GEMMD_ASSIGN_OR_RETURN(const bool done, WaitFor(lease->end, deadline));

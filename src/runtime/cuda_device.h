@@ -11,6 +11,7 @@
 #include "runtime/abandoned_work.h"
 #include "runtime/device.h"
 #include "runtime/handle_table.h"
+#include "runtime/loaded_image.h"
 #include "runtime/stream_pool.h"
 
 namespace gemmd {
@@ -43,14 +44,12 @@ class CudaDevice : public Device {
 
  private:
   struct Buffer;
-  struct Kernel;
 
   CudaDevice(Driver driver, PrimaryContext context, StreamPool streams, DeviceInfo info);
 
   absl::Status Enter() const;
   absl::Status Observe(absl::Status status);
   absl::StatusOr<std::shared_ptr<Buffer>> MakeBuffer(std::int64_t bytes, absl::Time deadline);
-  absl::StatusOr<std::shared_ptr<Kernel>> MakeKernel(const KernelImage& image) const;
   absl::StatusOr<LaunchResult> RunLaunch(const LaunchRequest& request, absl::Time deadline);
 
   const Driver driver_;
@@ -58,7 +57,7 @@ class CudaDevice : public Device {
   const DeviceInfo info_;
   StreamPool streams_;
   HandleTable<BufferId, Buffer> buffers_;
-  HandleTable<LoadedKernelId, Kernel> kernels_;
+  HandleTable<LoadedKernelId, LoadedImage> kernels_;
   mutable std::mutex mutex_;
   absl::Status lost_to_;  // the first error that ruined the context
   AbandonedWork abandoned_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -47,12 +48,15 @@ struct TensorBinding {
   std::int64_t leading_dimension = 0;
 };
 
+inline constexpr std::size_t kInlineTensors = 8;  // so many inputs and outputs need no host memory of their own
+using TensorBindings = absl::InlinedVector<TensorBinding, kInlineTensors>;
+
 struct LaunchRequest {
   LoadedKernelId kernel{};
   GemmShape shape;
-  std::vector<TensorBinding> inputs;   // by graph index; ignored for scalars
-  std::vector<TensorBinding> outputs;  // by graph index
-  std::vector<float> scalars;          // by graph index of the input; ignored for the others
+  TensorBindings inputs;                               // by graph index; ignored for scalars
+  TensorBindings outputs;                              // by graph index
+  absl::InlinedVector<float, kInlineTensors> scalars;  // by graph index of the input; ignored for the others
 };
 
 struct LaunchResult {

@@ -43,7 +43,7 @@ int ThreadsOrAll(int threads) {
   return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-std::vector<HostTensor> HostTensorsOf(const std::vector<PlacedTensor>& placed) {
+std::vector<HostTensor> HostTensorsOf(const PlacedTensors& placed) {
   std::vector<HostTensor> tensors;
   for (const PlacedTensor& tensor : placed) {
     tensors.push_back({reinterpret_cast<std::byte*>(tensor.address), tensor.leading_dimension});

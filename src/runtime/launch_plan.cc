@@ -84,7 +84,7 @@ class ParamWriter {
     }
   }
 
-  absl::StatusOr<std::vector<std::byte>> Finish() && {
+  absl::StatusOr<LaunchParams> Finish() && {
     if (!status_.ok()) return status_;
     return std::move(bytes_);
   }
@@ -98,7 +98,7 @@ class ParamWriter {
   }
 
   template <typename Member>
-  void PutTensor(const ParamField& field, const std::vector<PlacedTensor>& tensors, Member PlacedTensor::*member) {
+  void PutTensor(const ParamField& field, const PlacedTensors& tensors, Member PlacedTensor::*member) {
     if (InRange(field, tensors.size())) Put(field, tensors[static_cast<std::size_t>(field.index)].*member);
   }
 
@@ -114,24 +114,24 @@ class ParamWriter {
 
   const LaunchRequest& request_;
   const LaunchPlan& plan_;
-  std::vector<std::byte> bytes_;
+  LaunchParams bytes_;
   absl::Status status_;
 };
 
 absl::Status PlaceTensors(const Manifest& manifest, const LaunchRequest& request, std::span<const MemoryRange> inputs,
                           std::span<const MemoryRange> outputs, LaunchPlan* plan) {
-  std::vector<CheckedTensor> checked_inputs, checked_outputs;
+  absl::InlinedVector<CheckedTensor, kInlineTensors> checked_inputs, checked_outputs;
   for (std::size_t i = 0; i < manifest.inputs.size(); ++i) {
-    GEMMD_ASSIGN_OR_RETURN(CheckedTensor tensor,
+    GEMMD_ASSIGN_OR_RETURN(const CheckedTensor tensor,
                            PlaceTensor(manifest.inputs[i], "input", i, request.shape, request.inputs[i], inputs[i]));
     plan->inputs.push_back(tensor.placed);
-    checked_inputs.push_back(std::move(tensor));
+    checked_inputs.push_back(tensor);
   }
   for (std::size_t i = 0; i < manifest.outputs.size(); ++i) {
-    GEMMD_ASSIGN_OR_RETURN(CheckedTensor tensor, PlaceTensor(manifest.outputs[i], "output", i, request.shape,
-                                                             request.outputs[i], outputs[i]));
+    GEMMD_ASSIGN_OR_RETURN(const CheckedTensor tensor, PlaceTensor(manifest.outputs[i], "output", i, request.shape,
+                                                                   request.outputs[i], outputs[i]));
     plan->outputs.push_back(tensor.placed);
-    checked_outputs.push_back(std::move(tensor));
+    checked_outputs.push_back(tensor);
   }
   return CheckOverlaps(checked_inputs, checked_outputs);
 }

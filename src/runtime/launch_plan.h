@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "plan/manifest.h"
 #include "runtime/device.h"
@@ -29,16 +29,21 @@ struct PlacedTensor {
   std::int64_t leading_dimension = 0;
 };
 
+// The vectors of a plan hold what most launches have without host memory of their own: planning one then allocates
+// nothing.
+using PlacedTensors = absl::InlinedVector<PlacedTensor, kInlineTensors>;
+using LaunchParams = absl::InlinedVector<std::byte, 512>;
+
 struct PlannedStep {
   std::size_t index = 0;  // into the variant's launches
   std::int64_t grid_x = 0;
-  std::vector<std::byte> params;  // tensor maps are left zero: only a driver can encode them
+  LaunchParams params;  // tensor maps are left zero: only a driver can encode them
 };
 
 struct LaunchPlan {
-  std::vector<PlacedTensor> inputs, outputs;  // by graph index; a scalar has no lines
+  PlacedTensors inputs, outputs;              // by graph index; a scalar has no lines
   std::size_t variant = 0;                    // index into Manifest::variants
-  std::vector<PlannedStep> steps;             // empty when M or N is 0
+  absl::InlinedVector<PlannedStep, 3> steps;  // empty when M or N is 0
 };
 
 // The first variant that covers M. Errors: InvalidArgument.

@@ -46,13 +46,14 @@ std::optional<std::int64_t> SpanBytes(const PlacedTensor& placed, std::int64_t e
 }
 
 // The leading dimension that a binding means: its own, or the contiguous one.
-absl::StatusOr<std::int64_t> LeadingDimension(const std::string& label, const Lines& lines,
+absl::StatusOr<std::int64_t> LeadingDimension(const CheckedTensor& checked, const Lines& lines,
                                               const TensorBinding& binding) {
   const std::int64_t given = binding.leading_dimension;
   if (given == 0 || given == lines.elements) return std::max<std::int64_t>(lines.elements, 1);
-  if (!lines.matrix) return InvalidArgument("{}: a vector has no leading dimension, found {}", label, given);
+  if (!lines.matrix) return InvalidArgument("{}: a vector has no leading dimension, found {}", checked.Label(), given);
   if (given < lines.elements) {
-    return InvalidArgument("{}: leading dimension {} is less than its extent {}", label, given, lines.elements);
+    return InvalidArgument("{}: leading dimension {} is less than its extent {}", checked.Label(), given,
+                           lines.elements);
   }
   return given;
 }
@@ -63,24 +64,23 @@ absl::Status CheckAlignment(const CheckedTensor& checked, const Lines& lines, st
   const std::int64_t element_bytes = SizeBytes(checked.dtype);
   const std::int64_t alignment = std::max(alignment_bytes, element_bytes);
   if (checked.placed.address % static_cast<std::uint64_t>(alignment) != 0) {
-    return InvalidArgument("{}: offset {} is not aligned to {} bytes, as the kernel was planned for", checked.label,
+    return InvalidArgument("{}: offset {} is not aligned to {} bytes, as the kernel was planned for", checked.Label(),
                            binding.offset_bytes, alignment);
   }
   if (lines.matrix && checked.placed.leading_dimension % (alignment / element_bytes) != 0) {
     return InvalidArgument("{}: leading dimension {} is not a multiple of {} ({} bytes), as the kernel was planned for",
-                           checked.label, checked.placed.leading_dimension, alignment / element_bytes, alignment);
+                           checked.Label(), checked.placed.leading_dimension, alignment / element_bytes, alignment);
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckExtent(const std::string& label, const PlacedTensor& placed, std::int64_t element_bytes,
-                         const TensorBinding& binding, const MemoryRange& buffer) {
-  const std::optional<std::int64_t> bytes = SpanBytes(placed, element_bytes);
+absl::Status CheckExtent(const CheckedTensor& checked, const TensorBinding& binding, const MemoryRange& buffer) {
+  const std::optional<std::int64_t> bytes = SpanBytes(checked.placed, SizeBytes(checked.dtype));
   if (binding.offset_bytes < 0) {
-    return OutOfRange(fmt::format("{}: offset {} is negative", label, binding.offset_bytes));
+    return OutOfRange(fmt::format("{}: offset {} is negative", checked.Label(), binding.offset_bytes));
   }
   if (!bytes.has_value() || *bytes > buffer.bytes || binding.offset_bytes > buffer.bytes - *bytes) {
-    return OutOfRange(fmt::format("{}: {} bytes from offset {} do not fit its buffer of {} bytes", label,
+    return OutOfRange(fmt::format("{}: {} bytes from offset {} do not fit its buffer of {} bytes", checked.Label(),
                                   bytes.has_value() ? fmt::to_string(*bytes) : "more than 2^63", binding.offset_bytes,
                                   buffer.bytes));
   }
@@ -123,40 +123,45 @@ bool SamePlace(const CheckedTensor& a, const CheckedTensor& b) {
 
 }  // namespace
 
+std::string CheckedTensor::Label() const {
+  return name.empty() ? fmt::format("{} {}", role, index) : fmt::format("{} \"{}\"", role, name);
+}
+
 absl::StatusOr<CheckedTensor> PlaceTensor(const ManifestTensor& tensor, std::string_view role, std::size_t index,
                                           const GemmShape& shape, const TensorBinding& binding,
                                           const MemoryRange& buffer) {
   CheckedTensor checked;
-  checked.label = tensor.name.empty() ? fmt::format("{} {}", role, index) : fmt::format("{} \"{}\"", role, tensor.name);
+  checked.name = tensor.name;
+  checked.role = role;
+  checked.index = index;
   checked.dtype = tensor.dtype;
   checked.full = (tensor.extents == "M,N" || tensor.extents == "M,N/2") && tensor.layout == Layout::kRowMajor;
   GEMMD_ASSIGN_OR_RETURN(const Lines lines, LinesOf(tensor, shape));
   if (tensor.extents.empty()) return checked;  // a scalar travels by value
   checked.placed.lines = lines.count;
   checked.placed.line_elements = lines.elements;
-  GEMMD_ASSIGN_OR_RETURN(checked.placed.leading_dimension, LeadingDimension(checked.label, lines, binding));
+  GEMMD_ASSIGN_OR_RETURN(checked.placed.leading_dimension, LeadingDimension(checked, lines, binding));
   if (!HasElements(checked)) return checked;
-  const std::int64_t element_bytes = SizeBytes(tensor.dtype);
-  GEMMD_RETURN_IF_ERROR(CheckExtent(checked.label, checked.placed, element_bytes, binding, buffer));
+  GEMMD_RETURN_IF_ERROR(CheckExtent(checked, binding, buffer));
   checked.placed.address = buffer.address + static_cast<std::uint64_t>(binding.offset_bytes);
   GEMMD_RETURN_IF_ERROR(CheckAlignment(checked, lines, tensor.alignment_bytes, binding));
   return checked;
 }
 
-absl::Status CheckOverlaps(const std::vector<CheckedTensor>& inputs, const std::vector<CheckedTensor>& outputs) {
+absl::Status CheckOverlaps(std::span<const CheckedTensor> inputs, std::span<const CheckedTensor> outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const CheckedTensor& output = outputs[i];
     for (std::size_t j = 0; j < i; ++j) {
-      if (Overlap(output, outputs[j])) return InvalidArgument("{} overlaps {}", output.label, outputs[j].label);
+      if (Overlap(output, outputs[j])) return InvalidArgument("{} overlaps {}", output.Label(), outputs[j].Label());
     }
     int aliases = 0;
     for (const CheckedTensor& input : inputs) {
       if (!Overlap(output, input)) continue;
       if (!SamePlace(output, input)) {
         return InvalidArgument("{} overlaps {}; in place needs a full operand of the same place, shape and dtype",
-                               output.label, input.label);
+                               output.Label(), input.Label());
       }
-      if (++aliases > 1) return InvalidArgument("{} lies on {} and on another operand", output.label, input.label);
+      if (++aliases > 1) return InvalidArgument("{} lies on {} and on another operand", output.Label(), input.Label());
     }
   }
   return absl::OkStatus();

@@ -1,10 +1,11 @@
 // Where the tensors of one launch lie, and whether they may lie there.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/launch_plan.h"
@@ -13,10 +14,13 @@ namespace gemmd {
 
 // A tensor with what the checks between tensors need.
 struct CheckedTensor {
-  std::string label;  // "output \"out\"", or "output 0" where the manifest has no names
+  std::string_view name, role;  // views of the manifest's and of what PlaceTensor was given
+  std::size_t index = 0;
   DType dtype = DType::kF32;
   bool full = false;  // an [M, N] matrix, row-major: what an output may alias
   PlacedTensor placed;
+
+  std::string Label() const;  // "output \"out\"", or "output 0" where the manifest has no names
 };
 
 // Checks one tensor against its buffer. `role` is "input" or "output". Errors: see PlanLaunch.
@@ -25,6 +29,6 @@ absl::StatusOr<CheckedTensor> PlaceTensor(const ManifestTensor& tensor, std::str
                                           const MemoryRange& buffer);
 
 // Errors: InvalidArgument for an output that overlaps another, or an input other than in place.
-absl::Status CheckOverlaps(const std::vector<CheckedTensor>& inputs, const std::vector<CheckedTensor>& outputs);
+absl::Status CheckOverlaps(std::span<const CheckedTensor> inputs, std::span<const CheckedTensor> outputs);
 
 }  // namespace gemmd
