@@ -28,11 +28,15 @@ struct SlicePlace {
   unsigned char* staging;
   int row0, column0;
   int m, n;
+
+  // What matches it of the second half of a matrix of which the result is a gate's.
+  __device__ __forceinline__ SlicePlace OtherHalf() const { return {staging, row0, column0 + n, m, 2 * n}; }
 };
 
 // How the cells of a slice of 16 rows by kColumns columns leave: outputs of 16-bit elements gather in shared memory,
-// one OutputSlice for each output, others go straight to theirs.
-template <int kColumns, int kOutputs, bool kWholeCells>
+// others go straight to theirs. Each output is one OutputSlice of kSlices, or one for either half of N if it is stored
+// before a gate.
+template <int kColumns, int kSlices, bool kWholeCells>
 class FragmentWriter {
  public:
   explicit __device__ __forceinline__ FragmentWriter(unsigned char* staging) : staging_(ptx::SharedAddress(staging)) {}
@@ -44,7 +48,7 @@ class FragmentWriter {
     block_ = block;
   }
 
-  // What the chain calls to store output kIndex, whose lines may be accessed kWidth elements at a time.
+  // What the chain calls to store slice kIndex of an output whose lines may be accessed kWidth elements at a time.
   template <int kIndex, int kWidth, typename T>
   __device__ __forceinline__ void Store(T* matrix, Int64 ld, const Cell<2>& cell, const Vec<2>& value) {
     if constexpr (sizeof(T) == 2) {
@@ -61,7 +65,7 @@ class FragmentWriter {
     }
   }
 
-  // Writes output kIndex, unless Store did.
+  // Writes slice kIndex, unless Store did.
   template <int kIndex, int kWidth, typename T>
   __device__ __forceinline__ void Flush(T* matrix, Int64 ld, const SlicePlace& slice) const {
     if constexpr (sizeof(T) == 2) {
@@ -104,7 +108,7 @@ class FragmentWriter {
  private:
   const unsigned staging_;
   int half_ = 0, block_ = 0;
-  unsigned upper_[kOutputs];
+  unsigned upper_[kSlices];
 };
 
 // Turns what a warp fetched by lines, eight elements a lane, into what its lanes have of fragments.
@@ -143,40 +147,51 @@ class OperandExchange {
   unsigned char* const staging_;
 };
 
-// A warp's walk over slices of 16 rows by kColumns columns. What the chain reads of a slice is fetched a slice ahead.
-// kWholeCells promises a result of a multiple of 8 columns: no cell is inside in part.
-template <int kColumns, bool kWholeCells, typename Epilogue>
+// A warp's walk over slices of 16 rows by kColumns columns of the result. What the chain reads of a slice is fetched a
+// slice ahead. Where there is a gate, what it takes of both halves of N is in accumulators of one lane. kWholeCells
+// promises a result of a multiple of 8 columns: no cell is inside in part.
+template <int kColumns, bool kGated, bool kWholeCells, typename Epilogue>
 class FragmentStaging {
  public:
-  // Of a warp's own shared memory: a slice of each output; fetched operands pass through the first.
-  static constexpr int kBytes = Epilogue::kOutputs * OutputSlice<kColumns>::kBytes;
+  // Of a warp's own shared memory; fetched operands pass through the first slice.
+  static constexpr int kBytes = Epilogue::kOutputSlices * OutputSlice<kColumns>::kBytes;
   static constexpr int kBlocks = kColumns / 8;
 
   struct Slice {
     int row0, column0;
   };
 
-  // The result is [m, n]; `staging` is this warp's own, kBytes long.
+  // The product is [m, n]; `staging` is this warp's own, kBytes long.
   __device__ __forceinline__ FragmentStaging(unsigned char* staging, int m, int n, const Epilogue& epilogue)
-      : staging_(staging), m_(m), n_(n), epilogue_(epilogue) {}
+      : staging_(staging), m_(m), n_(kGated ? n / 2 : n), epilogue_(epilogue) {}
 
   // Before the first slice's accumulators are there.
   __device__ __forceinline__ void Start(const Slice& first) { Fetch(first); }
 
   // The chain on one slice; `next` is the slice after it, one past the result where there is none. `acc` holds, per 8
-  // columns, the accumulators of the slice's 16 rows.
-  __device__ __forceinline__ void Write(const float (&acc)[kBlocks][4], const Slice& slice, const Slice& next) {
+  // columns, the accumulators of the slice's 16 rows: where there is a gate those of the first half of N, then those
+  // that match.
+  __device__ __forceinline__ void Write(const float (&acc)[kGated ? 2 * kBlocks : kBlocks][4], const Slice& slice,
+                                        const Slice& next) {
     Operands operands[2][kBlocks];
     epilogue_.Exchange(next_, operands, OperandExchange<kColumns>(staging_));
     __syncwarp();  // nobody reads the staging memory any more
-    FragmentWriter<kColumns, Epilogue::kOutputs, kWholeCells> writer(staging_);
+    FragmentWriter<kColumns, Epilogue::kOutputSlices, kWholeCells> writer(staging_);
 #pragma unroll
     for (int block = 0; block < kBlocks; ++block) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         writer.At(half, block);
+        const Cell<2> cell = CellOf(slice, half, block);
         const Vec<2> value = {{acc[block][half * 2], acc[block][half * 2 + 1]}};
-        epilogue_(CellOf(slice, half, block), value, operands[half][block], writer);
+        if constexpr (kGated) {
+          const Cell<2> other{cell.row, cell.column + n_, cell.valid};
+          const float(&matching)[4] = acc[kBlocks + block];
+          epilogue_(cell, value, other, Vec<2>{{matching[half * 2], matching[half * 2 + 1]}}, operands[half][block],
+                    writer);
+        } else {
+          epilogue_(cell, value, operands[half][block], writer);
+        }
       }
     }
     Fetch(next);
@@ -212,7 +227,7 @@ class FragmentStaging {
   }
 
   unsigned char* const staging_;
-  const int m_, n_;
+  const int m_, n_;  // the result's
   const Epilogue& epilogue_;
   typename Epilogue::template Operands<8> next_[kPasses];
 };

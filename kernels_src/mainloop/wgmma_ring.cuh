@@ -4,6 +4,7 @@
 #include "arch/hopper.cuh"
 #include "epilogue/fragment_staging.cuh"
 #include "epilogue/warp_staging.cuh"
+#include "mainloop/span.cuh"
 #include "mainloop/wgmma_tile.cuh"
 
 namespace gemmd::wgmma {
@@ -17,11 +18,16 @@ struct Shape {
   static_assert(!Config::kPingPong || kConsumers == 2);
   static_assert(Config::kTileK == 64, "one 128-byte swizzle line");
 
-  using OperandA = Operand<Config::kTileM, Config::kAContiguousInK>;
-  using OperandB = Operand<Config::kTileN, Config::kBContiguousInK>;
+  // Where there is a gate, the tile's first columns are of the first half of N, and the others those that match.
+  static constexpr int kHalves = Config::kGated ? 2 : 1;
+  static constexpr int kResultN = Config::kTileN / kHalves;  // the tile's columns of the result
+  using Columns = ColumnSpan<Config::kGated, kResultN>;
+  using OperandA = Operand<Config::kTileM, Config::kTileM, Config::kAContiguousInK>;
+  using OperandB = Operand<Config::kTileN, kResultN, Config::kBContiguousInK>;
   static constexpr int kStageBytes = OperandA::kBytes + OperandB::kBytes;
-  static constexpr int kWarpBytes = Config::kOnFragments ? Config::kOutputs * OutputSlice<Config::kSubtileN>::kBytes
-                                                         : kWarpStagingBytes<Config::kSubtileN>;
+  static constexpr int kWarpBytes = Config::kOnFragments
+                                        ? Config::kOutputSlices * OutputSlice<Config::kSubtileN>::kBytes
+                                        : kWarpStagingBytes<kHalves * Config::kSubtileN>;
   static constexpr int kStagingBytes = kConsumers * 4 * kWarpBytes;
   static constexpr int kBarrierBytes = 2 * Config::kStages * 8;
   static_assert(Config::kSharedBytes == Config::kStages * kStageBytes + kStagingBytes + kBarrierBytes,

@@ -5,24 +5,26 @@
 
 namespace gemmd::wgmma {
 
-// kExtent indices along M (or N) by 64 along K, 16-bit elements. K-contiguous tiles are one box of kExtent lines;
-// the others are kExtent / 64 boxes of 64 K lines, each line 64 indices long. The tensor map's box is the same.
-template <int kExtent, bool kContiguousInK>
+// kExtent indices along M (or N) by 64 along K, 16-bit elements, of which kConsecutive at a time follow each other in
+// the matrix. K-contiguous tiles are boxes of kConsecutive lines; the others are boxes of 64 K lines, each line 64
+// indices long. The tensor map's box is the same.
+template <int kExtent, int kConsecutive, bool kContiguousInK>
 struct Operand {
   static constexpr int kBytes = kExtent * 64 * 2;
-  static constexpr int kBoxBytes = 64 * 64 * 2;
+  static constexpr int kBoxIndices = kContiguousInK ? kConsecutive : 64;
+  static constexpr int kBoxBytes = kBoxIndices * 64 * 2;
   static constexpr int kEightLines = 8 * 128;
+  static_assert(kExtent % kConsecutive == 0 && kConsecutive % kBoxIndices == 0);
+  static_assert(kBoxBytes % kEightLines == 0, "a box starts where the swizzle does");
 
-  // Starts the copy of the tile at (along, k), both in elements; it may pass the tensor's end.
+  // Starts the copy of the tile's indices at K step k; it may pass the tensor's end.
+  template <typename Along>
   static __device__ __forceinline__ void Copy(unsigned char* shared, const hopper::TensorMap* map,
-                                              hopper::Barrier* barrier, int along, int k) {
-    if constexpr (kContiguousInK) {
-      hopper::CopyBox(shared, map, barrier, k, along);
-    } else {
+                                              hopper::Barrier* barrier, const Along& along, int k) {
 #pragma unroll
-      for (int box = 0; box < kExtent / 64; ++box) {
-        hopper::CopyBox(shared + box * kBoxBytes, map, barrier, along + box * 64, k);
-      }
+    for (int box = 0; box < kExtent / kBoxIndices; ++box) {
+      const int first = along.At(box * kBoxIndices);
+      hopper::CopyBox(shared + box * kBoxBytes, map, barrier, kContiguousInK ? k : first, kContiguousInK ? first : k);
     }
   }
 

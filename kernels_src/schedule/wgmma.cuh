@@ -32,13 +32,14 @@ __device__ __forceinline__ void Produce(const MappedProblem& problem, const Ring
   const int blocks = CeilDiv(problem.k, Config::kTileK);
   for (int index = blockIdx.x; index < tiles_m * tiles_n; index += gridDim.x) {
     const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
+    const Span rows{tile.m * Config::kTileM, problem.m};
+    const auto columns = ColumnsOf<typename S::Columns, Config::kGated, Config::kTileN>(tile.n, problem.n);
     for (int block = 0; block < blocks; ++block) {
       hopper::Wait(&ring.empty[at.stage], at.parity ^ 1);
       hopper::ArriveExpecting(&ring.full[at.stage], S::kStageBytes);
       unsigned char* stage = ring.stages + at.stage * S::kStageBytes;
-      S::OperandA::Copy(stage, problem.a, &ring.full[at.stage], tile.m * Config::kTileM, block * Config::kTileK);
-      S::OperandB::Copy(stage + S::OperandA::kBytes, problem.b, &ring.full[at.stage], tile.n * Config::kTileN,
-                        block * Config::kTileK);
+      S::OperandA::Copy(stage, problem.a, &ring.full[at.stage], rows, block * Config::kTileK);
+      S::OperandB::Copy(stage + S::OperandA::kBytes, problem.b, &ring.full[at.stage], columns, block * Config::kTileK);
       at.Advance();
     }
   }
@@ -47,15 +48,16 @@ __device__ __forceinline__ void Produce(const MappedProblem& problem, const Ring
 // How a warp's slices leave: a short chain works on fragments, a long one on rows.
 template <typename Config, typename Epilogue, bool kOnFragments>
 struct StagingOf {
-  using Type = FragmentStaging<Config::kSubtileN, Config::kWholeCells, Epilogue>;
+  using Type = FragmentStaging<Config::kSubtileN, Config::kGated, Config::kWholeCells, Epilogue>;
 };
 
 template <typename Config, typename Epilogue>
 struct StagingOf<Config, Epilogue, false> {
-  using Type = WarpStaging<Config::kSubtileN, Config::kGated, Epilogue>;
+  using Type = WarpStaging<Shape<Config>::kHalves * Config::kSubtileN, Config::kGated, Epilogue>;
 };
 
-// A warp's way through its part of a tile: slices of 16 rows by kSubtileN columns.
+// A warp's way through its part of a tile: slices of 16 rows by kSubtileN columns of the result, each made of as many
+// columns of the tile, or of either half of it where there is a gate.
 template <typename Config, typename Epilogue>
 class TileWriter {
  public:
@@ -69,19 +71,23 @@ class TileWriter {
   __device__ __forceinline__ void Write(const Accumulators<Config>& acc) {
 #pragma unroll
     for (int index = 0; index < kSlices; ++index) {
-      float slice[Config::kSubtileN / 8][4];
+      float slice[S::kHalves * Config::kSubtileN / 8][4];
 #pragma unroll
-      for (int e = 0; e < Config::kSubtileN / 2; ++e) {
-        slice[e / 4][e % 4] = acc.at[index / kAcross][index % kAcross * (Config::kSubtileN / 2) + e];
+      for (int e = 0; e < S::kHalves * kSliceValues; ++e) {
+        const int half = e / kSliceValues, first = index % kAcross * kSliceValues;
+        slice[e / 4][e % 4] = acc.at[index / kAcross][half * (S::kResultN / 2) + first + e % kSliceValues];
       }
       staging_.Write(slice, SliceAt(index), SliceAt(index + 1));
     }
   }
 
  private:
+  using S = Shape<Config>;
   using Staging = typename StagingOf<Config, Epilogue, Config::kOnFragments>::Type;
-  static constexpr int kAcross = Config::kTileN / Config::kSubtileN;
-  static constexpr int kSlices = Shape<Config>::kBlocksM * kAcross;
+  static constexpr int kAcross = S::kResultN / Config::kSubtileN;
+  static constexpr int kSlices = S::kBlocksM * kAcross;
+  static constexpr int kSliceValues = Config::kSubtileN / 2;  // accumulators of a thread, of one half
+  static_assert(S::kResultN % Config::kSubtileN == 0);
 
   __device__ __forceinline__ typename Staging::Slice SliceAt(int index) const {
     const int row = row0_ + index / kAcross * 64 + threadIdx.x % 128 / 32 * 16;
@@ -114,7 +120,7 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
     const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
     if (blocks == 0) acc = {};
     const int row0 = tile.m * Config::kTileM + share * S::kBlocksM * 64;
-    TileWriter<Config, Epilogue> writer(problem, row0, tile.n * Config::kTileN, staging, epilogue);
+    TileWriter<Config, Epilogue> writer(problem, row0, tile.n * S::kResultN, staging, epilogue);
     if constexpr (Config::kPingPong) hopper::SyncNamed(kTurn + warpgroup, 256);
     if constexpr (PrologueA::kIdentity) {
       MultiplyTile<Config>(ring, at, blocks, share, acc);

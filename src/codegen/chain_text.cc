@@ -33,6 +33,13 @@ std::vector<bool> FetchedAhead(const Graph& graph) {
   return ahead;
 }
 
+// The first of an output's slices, of which the second half of N is the next (epilogue/fragment_staging.cuh).
+int FirstSlice(const Graph& graph, int output) {
+  int slice = output;
+  for (int i = 0; i < output; ++i) slice += graph.HasBothHalves(graph.outputs[i]) ? 1 : 0;
+  return slice;
+}
+
 std::string UnaryText(const Node& node) {
   std::string params;
   for (const float param : node.params) params += ", " + FloatLiteral(param);
@@ -77,9 +84,10 @@ class ChainWriter {
         return Define(result, fmt::format("Round<{}>(v{})", DeviceType(node.dtype), node.input));
       case OpClass::kStore:
         HoldWhatAStoreMayOverwrite(node, result);
-        statements_.push_back(fmt::format("out.template Store<{}, {}>(p.{}, p.{}, cell, v{});", node.output,
-                                          widths_.outputs[node.output], OutputName(node.output),
-                                          OutputLdName(node.output), node.input));
+        statements_.push_back(
+            fmt::format("out.template Store<{}{}, {}>(p.{}, p.{}, cell, v{});", FirstSlice(graph_, node.output),
+                        graph_.HasBothHalves(graph_.outputs[node.output]) ? " + kHalf" : "",
+                        widths_.outputs[node.output], OutputName(node.output), OutputLdName(node.output), node.input));
         // A store passes its value through under a name of its own only where something takes it.
         if (IsUsed(result)) statements_.push_back(fmt::format("const auto& v{} = v{};", result, node.input));
         return;
@@ -217,7 +225,7 @@ std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& wi
 }
 
 std::vector<std::string> FragmentLines(const Graph& graph, const AccessWidths& widths) {
-  std::vector<std::string> lines = {"static constexpr int kOutputs = Config::kOutputs;", "",
+  std::vector<std::string> lines = {"static constexpr int kOutputSlices = Config::kOutputSlices;", "",
                                     "template <typename Lines, typename Cells, typename Exchanger>",
                                     "__device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const "
                                     "Exchanger& exchange) const {"};
@@ -231,8 +239,13 @@ std::vector<std::string> FragmentLines(const Graph& graph, const AccessWidths& w
                              "__device__ __forceinline__ void Flush(const Writer& out, const Slice& slice) const {"});
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     const int output = static_cast<int>(i);
-    lines.push_back(fmt::format("  out.template Flush<{}, {}>(p.{}, p.{}, slice);", i, widths.outputs[i],
-                                OutputName(output), OutputLdName(output)));
+    const int slice = FirstSlice(graph, output);
+    const auto flush = [&](int index, std::string_view place) {
+      lines.push_back(fmt::format("  out.template Flush<{}, {}>(p.{}, p.{}, {});", index, widths.outputs[i],
+                                  OutputName(output), OutputLdName(output), place));
+    };
+    flush(slice, "slice");
+    if (graph.HasBothHalves(graph.outputs[i])) flush(slice + 1, "slice.OtherHalf()");
   }
   lines.push_back("}");
   return lines;
@@ -243,7 +256,7 @@ std::vector<std::string> EpilogueStatements(const Graph& graph, const AccessWidt
   if (!gated) return ChainWriter(graph, graph.epilogue, widths, FetchedAhead(graph)).Write();
   std::vector<std::string> statements = ChainWriter(graph, gated->after, widths, FetchedAhead(graph)).Write();
   statements.insert(statements.begin(),
-                    fmt::format("const auto v0 = Zip<{}>(BeforeGate(cell, x, out), BeforeGate(other, y, out));",
+                    fmt::format("const auto v0 = Zip<{}>(BeforeGate<0>(cell, x, out), BeforeGate<1>(other, y, out));",
                                 Traits(gated->gate).functor));
   return statements;
 }

@@ -50,9 +50,10 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
   if (config.family == Family::kWgmma) {
     lines.push_back(fmt::format("static constexpr bool kPingPong = {};", config.micro_m == config.tile_m));
     lines.push_back(fmt::format("static constexpr int kSubtileN = {};", config.subtile_n));
-    const bool whole = graph.n.has_value() && *graph.n % kCellElements == 0;
+    const auto columns = graph.ExtentOf(graph.IsGated() ? Axis::kHalfN : Axis::kN);
+    const bool whole = columns.has_value() && *columns % kCellElements == 0;
     lines.push_back(fmt::format("static constexpr bool kWholeCells = {};", whole));
-    lines.push_back(fmt::format("static constexpr int kOutputs = {};", graph.outputs.size()));
+    lines.push_back(fmt::format("static constexpr int kOutputSlices = {};", OutputSlices(graph)));
     lines.push_back(fmt::format("static constexpr bool kOnFragments = {};", ChainOnFragments(graph)));
   } else {
     lines.push_back(fmt::format("static constexpr int kMicroM = {}, kMicroN = {};", config.micro_m, config.micro_n));
@@ -110,7 +111,7 @@ std::string PrologueArgument(const std::vector<Node>& chain, std::string_view na
 std::string BeforeGateText(const Graph& graph, const AccessWidths& widths) {
   if (!graph.IsGated()) return "";
   const std::vector<std::string> lines = {
-      "  template <int V, typename Writer>",
+      "  template <int kHalf, int V, typename Writer>",
       "  __device__ __forceinline__ Vec<V> BeforeGate(const Cell<V>& cell, const Vec<V>& v0, Writer& out) const {",
       Lines(BeforeGateStatements(graph, widths), 4), "  }"};
   return fmt::format("{}\n\n", fmt::join(lines, "\n"));

@@ -56,10 +56,11 @@ absl::Status CheckSimt(const KernelConfig& config, const Graph& graph) {
   return Require(config.threads >= 64 && config.threads <= 256, "threads", config.threads, "between 64 and 256");
 }
 
-// What staging a consumer warp's 16 rows takes: of each output as 16-bit elements, or of padded f32.
+// What staging a consumer warp's 16 rows takes: of each slice of outputs as 16-bit elements, or of padded f32.
 std::int64_t WgmmaStagingBytes(const KernelConfig& config, const Graph& graph) {
-  if (!ChainOnFragments(graph)) return std::int64_t{16} * (config.subtile_n + 8) * 4;
-  return static_cast<std::int64_t>(graph.outputs.size()) * 16 * config.subtile_n * 2;
+  const std::int64_t halves = graph.IsGated() ? 2 : 1;
+  if (!ChainOnFragments(graph)) return 16 * (halves * config.subtile_n + 8) * 4;
+  return std::int64_t{OutputSlices(graph)} * 16 * config.subtile_n * 2;
 }
 
 // The ring of stages, the epilogue's staging memory, two barriers a stage.
@@ -69,12 +70,20 @@ std::int64_t WgmmaSharedBytes(const KernelConfig& config, const Graph& graph) {
          kConsumerWarps * WgmmaStagingBytes(config, graph) + 2 * config.stages * kBarrierBytes;
 }
 
-// In instructions, roughly: a function of its own takes as many as four of the others.
+// In instructions, roughly: a function of its own takes as many as four of the others, and a gate is a function and a
+// product.
 int Weight(OpKind kind) {
+  if (Traits(kind).op_class == OpClass::kGate) return 5;
   constexpr OpKind kCheap[] = {OpKind::kAdd,   OpKind::kSub,  OpKind::kMul,   OpKind::kMax,   OpKind::kMin,
                                OpKind::kDRelu, OpKind::kRelu, OpKind::kAbs,   OpKind::kNeg,   OpKind::kSquare,
                                OpKind::kClamp, OpKind::kCast, OpKind::kStore, OpKind::kRelu2, OpKind::kLeakyRelu};
   return std::find(std::begin(kCheap), std::end(kCheap), kind) != std::end(kCheap) ? 1 : 4;
+}
+
+bool ReadsAMatrix(const Node& node) {
+  return std::ranges::any_of(node.References(), [](const Reference& reference) {
+    return reference.input >= 0 && reference.broadcast == Broadcast::kFull;
+  });
 }
 
 // Elements of one line of an operand's tile in shared memory: along K, or along M (or N) where that is contiguous.
@@ -146,7 +155,6 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
     return InvalidArgument("config.schedule: wgmma is for sm_90a, not for {}", Name(limits.arch));
   }
   if (!graph.prologue_b.empty()) return InvalidArgument("config.schedule: wgmma computes no prologue of B");
-  if (graph.IsGated()) return InvalidArgument("config.schedule: wgmma is not for a gate");
   if (!Mappable(graph, graph.a, assumptions) || !Mappable(graph, graph.b, assumptions)) {
     return InvalidArgument("config.schedule: wgmma needs lines of A and B that start on 16 bytes");
   }
@@ -164,8 +172,18 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
   // Two stages of A's fragments lie in registers while a prologue works on them.
   GEMMD_RETURN_IF_ERROR(Require(graph.prologue_a.empty() || config.micro_m == 64, "micro_m", config.micro_m,
                                 "64, for registers, where A has a prologue"));
+  const bool by_rows_after_prologue = !graph.prologue_a.empty() && !ChainOnFragments(graph);
+  GEMMD_RETURN_IF_ERROR(Require(!by_rows_after_prologue || config.micro_n <= 192, "tile_n", config.tile_n,
+                                "at most 192, for registers, where A has a prologue and the epilogue is long"));
   GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 8, "stages", config.stages, "between 2 and 8"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.subtile_n, {32, 64}), "subtile_n", config.subtile_n, "32 or 64"));
+  if (graph.IsGated()) {
+    // The copy engine fetches row-major B by 64 columns.
+    const int whole = graph.inputs[graph.b].layout == Layout::kRowMajor ? 64 : config.subtile_n;
+    GEMMD_RETURN_IF_ERROR(
+        Require(config.tile_n / 2 % whole == 0, "tile_n", config.tile_n,
+                "for a gate two halves of multiples of subtile_n columns, or of 64 where B is row-major"));
+  }
   return Require(config.threads == 384, "threads", config.threads, "384");
 }
 
@@ -195,7 +213,18 @@ bool ChainOnFragments(const Graph& graph) {
   constexpr int kMaxWeight = 8;
   int weight = 0;
   for (const Node& node : graph.epilogue) weight += Weight(node.kind);
-  return weight <= kMaxWeight;
+  const auto gated = SplitAtGate(graph.epilogue);
+  if (!gated) return weight <= kMaxWeight;
+  // What is read before a gate is not fetched ahead: by rows it comes in wider accesses. After it there are no
+  // registers for a matrix's elements beside much else.
+  weight += static_cast<int>(std::ranges::count_if(gated->after, ReadsAMatrix));
+  return weight <= kMaxWeight && std::ranges::none_of(gated->before, ReadsAMatrix);
+}
+
+int OutputSlices(const Graph& graph) {
+  const auto both =
+      std::ranges::count_if(graph.outputs, [&](const GraphOutput& output) { return graph.HasBothHalves(output); });
+  return static_cast<int>(graph.outputs.size() + both);
 }
 
 std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph) {

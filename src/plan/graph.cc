@@ -64,6 +64,8 @@ bool IsGate(const Node& node) { return Traits(node.kind).op_class == OpClass::kG
 
 bool Graph::IsGated() const { return std::ranges::any_of(epilogue, IsGate); }
 
+bool Graph::HasBothHalves(const GraphOutput& output) const { return IsGated() && output.axes[1] == Axis::kN; }
+
 std::optional<GatedChain> SplitAtGate(const std::vector<Node>& chain) {
   const auto gate = std::ranges::find_if(chain, IsGate);
   if (gate == chain.end()) return std::nullopt;

@@ -82,6 +82,8 @@ struct Graph {
   std::optional<std::int64_t> ExtentOf(Axis axis) const;
   // Whether the epilogue has a gate; n is then there, and even.
   bool IsGated() const;
+  // Whether an output has the columns of both halves that a gate takes: it is stored before it.
+  bool HasBothHalves(const GraphOutput& output) const;
   friend bool operator==(const Graph&, const Graph&) = default;
 };
 

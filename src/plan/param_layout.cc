@@ -67,7 +67,9 @@ std::vector<TensorMapRecipe> TensorMapsOf(const Graph& graph, const KernelConfig
                            .box_lines = graph.inputs[input].layout == contiguous_in_k ? tile : 64,
                            .swizzle_bytes = 128};
   };
-  return {recipe(graph.a, config.tile_m, Layout::kRowMajor), recipe(graph.b, config.tile_n, Layout::kColumnMajor)};
+  // Where there is a gate, half of B's columns are of either half of N.
+  const int columns = graph.IsGated() ? config.tile_n / 2 : config.tile_n;
+  return {recipe(graph.a, config.tile_m, Layout::kRowMajor), recipe(graph.b, columns, Layout::kColumnMajor)};
 }
 
 std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<TensorMapRecipe>& tensor_maps) {

@@ -42,7 +42,7 @@ struct KernelConfig {
   int micro_m = 0, micro_n = 0;
   int stages = 1;                 // depth of the global-to-shared pipeline
   int group_m = 8;                // tile order: this many tile rows are swept together, for L2
-  int subtile_n = 0;              // wgmma: columns that a warp stages at a time in its epilogue
+  int subtile_n = 0;              // wgmma: columns of the result that a warp stages at a time in its epilogue
   int threads = 0;                // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]; wgmma: 384
   std::int64_t shared_bytes = 0;  // dynamic; a static_assert in the kernel holds it to the real size
   friend bool operator==(const KernelConfig&, const KernelConfig&) = default;
@@ -94,6 +94,9 @@ std::string ScheduleOf(const KernelConfig& config);
 // Whether a wgmma kernel computes the epilogue on its accumulators where they are. A short chain is fastest so; a long
 // one takes more registers there than are left and goes through shared memory row by row.
 bool ChainOnFragments(const Graph& graph);
+
+// Slices of outputs that such a kernel stages at a time: one of each, two of those of both halves of a gate.
+int OutputSlices(const Graph& graph);
 
 // The planned dynamic shared memory of a config, in bytes.
 std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph);

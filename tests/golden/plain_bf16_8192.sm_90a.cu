@@ -16,7 +16,7 @@ struct Config {
   static constexpr bool kPingPong = true;
   static constexpr int kSubtileN = 32;
   static constexpr bool kWholeCells = true;
-  static constexpr int kOutputs = 1;
+  static constexpr int kOutputSlices = 1;
   static constexpr bool kOnFragments = true;
 };
 
@@ -46,7 +46,7 @@ struct Epilogue {
     };
   }
 
-  static constexpr int kOutputs = Config::kOutputs;
+  static constexpr int kOutputSlices = Config::kOutputSlices;
 
   template <typename Lines, typename Cells, typename Exchanger>
   __device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const Exchanger& exchange) const {

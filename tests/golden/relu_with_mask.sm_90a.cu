@@ -16,7 +16,7 @@ struct Config {
   static constexpr bool kPingPong = true;
   static constexpr int kSubtileN = 32;
   static constexpr bool kWholeCells = true;
-  static constexpr int kOutputs = 2;
+  static constexpr int kOutputSlices = 2;
   static constexpr bool kOnFragments = true;
 };
 
@@ -49,7 +49,7 @@ struct Epilogue {
     };
   }
 
-  static constexpr int kOutputs = Config::kOutputs;
+  static constexpr int kOutputSlices = Config::kOutputSlices;
 
   template <typename Lines, typename Cells, typename Exchanger>
   __device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const Exchanger& exchange) const {

@@ -1,5 +1,5 @@
 // bf16 [M,K] x bf16 [K,N] -> add row bf16, swiglu, mul row f32, store bf16
-#include "schedule/mma.cuh"
+#include "schedule/wgmma.cuh"
 
 namespace gemmd {
 namespace {
@@ -10,26 +10,28 @@ struct Config {
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 8, kWidthB = 8;
   static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
-  static constexpr int kStages = 3, kGroupM = 8, kThreads = 256;
-  static constexpr int kSharedBytes = 98304;
+  static constexpr int kStages = 5, kGroupM = 8, kThreads = 384;
+  static constexpr int kSharedBytes = 172112;
   static constexpr bool kGated = true;
-  static constexpr int kMicroM = 32, kMicroN = 64;
+  static constexpr bool kPingPong = true;
+  static constexpr int kSubtileN = 32;
+  static constexpr bool kWholeCells = true;
+  static constexpr int kOutputSlices = 1;
+  static constexpr bool kOnFragments = true;
 };
 
 struct Params {
-  const BFloat16* in0;
-  const BFloat16* in1;
+  hopper::TensorMap map0;
+  hopper::TensorMap map1;
   const BFloat16* in2;
   const float* in3;
   BFloat16* out0;
-  Int64 ld_in0;
-  Int64 ld_in1;
   Int64 ld_out0;
   int m;
   int n;
   int k;
 };
-static_assert(sizeof(Params) == 80, "planned and real parameter layout differ");
+static_assert(sizeof(Params) == 320, "planned and real parameter layout differ");
 
 struct Epilogue {
   const Params& p;
@@ -46,16 +48,27 @@ struct Epilogue {
     };
   }
 
-  template <int V, typename Writer>
+  template <int kHalf, int V, typename Writer>
   __device__ __forceinline__ Vec<V> BeforeGate(const Cell<V>& cell, const Vec<V>& v0, Writer& out) const {
     const auto v1 = Zip<Add>(v0, Widen(LoadRow<8>(p.in2, cell)));
     return v1;
   }
 
+  static constexpr int kOutputSlices = Config::kOutputSlices;
+
+  template <typename Lines, typename Cells, typename Exchanger>
+  __device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const Exchanger& exchange) const {
+  }
+
+  template <typename Writer, typename Slice>
+  __device__ __forceinline__ void Flush(const Writer& out, const Slice& slice) const {
+    out.template Flush<0, 8>(p.out0, p.ld_out0, slice);
+  }
+
   template <int V, typename Writer>
   __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& x, const Cell<V>& other,
                                              const Vec<V>& y, const Operands<V>& o, Writer& out) const {
-    const auto v0 = Zip<Swiglu>(BeforeGate(cell, x, out), BeforeGate(other, y, out));
+    const auto v0 = Zip<Swiglu>(BeforeGate<0>(cell, x, out), BeforeGate<1>(other, y, out));
     const auto v1 = Zip<Mul>(v0, Widen(LoadRow<4>(p.in3, cell)));
     out.template Store<0, 8>(p.out0, p.ld_out0, cell, v1);
   }
@@ -64,8 +77,8 @@ struct Epilogue {
 }  // namespace
 }  // namespace gemmd
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(384, 1)
     gemmd_kernel(const __grid_constant__ gemmd::Params p) {
-  gemmd::mma::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k},
+  gemmd::wgmma::Run<gemmd::Config>({&p.map0, &p.map1, p.m, p.n, p.k},
                                          gemmd::NoPrologue{}, gemmd::NoPrologue{}, gemmd::Epilogue{p});
 }

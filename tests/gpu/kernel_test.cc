@@ -189,6 +189,28 @@ KernelSpec MakeGatedSpec(const Case& c, const GemmShape& shape, const std::strin
   return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
 }
 
+// A gate with little else, which wgmma computes on accumulators where they are.
+KernelSpec MakeShortGatedSpec(const Case& c, const GemmShape& shape, const std::string& stored) {
+  const auto layout = [](bool column_major) { return column_major ? "column_major" : "row_major"; };
+  const bool residual = stored.empty();
+  const std::string text = fmt::format(
+      R"({{"version": 1, "name": "test", "dims": {{"M": {}, "N": {}, "K": {}}},
+      "inputs": {{"x": {{"dtype": "T", "shape": ["M", "K"], "layout": "{}"}},
+                  "w": {{"dtype": "T", "shape": ["K", "N"], "layout": "{}"}},
+                  {}}},
+      "matmul": {{"a": "x", "b": "w"}}, "config": {{"schedule": "{}", "tile": [{}, {}, {}]}},
+      "epilogue": [{}, {{"op": "store", "output": "out", "dtype": "T"}}]}})",
+      shape.m, shape.n, shape.k, layout(c.a_column_major), layout(c.b_column_major),
+      residual ? fmt::format(R"("residual": {{"dtype": "T", "shape": ["M", {}]}})", shape.n / 2)
+               : R"("bias": {"dtype": "T", "shape": ["N"]})",
+      c.schedule, c.tile[0], c.tile[1], c.tile[2],
+      residual ? R"({"op": "swiglu"}, {"op": "add", "operand": "residual"})"
+               : fmt::format(R"({{"op": "add", "operand": "bias"}},
+                                {{"op": "store", "output": "both", "dtype": "{}"}}, {{"op": "reglu"}})",
+                             stored));
+  return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+}
+
 // A tile has columns of both halves, however B lies in memory.
 class GateTest : public KernelTest {};
 
@@ -197,6 +219,14 @@ TEST_P(GateTest, ComputesEveryGate) {
        {R"("op": "swiglu")", R"("op": "geglu")", R"("op": "geglu", "form": "tanh")", R"("op": "reglu")"}) {
     const GemmShape shape{256, 384, 128};
     CheckSpec(MakeGatedSpec(GetParam(), shape, gate), shape);
+  }
+}
+
+TEST_P(GateTest, ComputesShortChains) {
+  for (const GemmShape& shape : {GemmShape{256, 384, 128}, GemmShape{200, 2 * 328, 72}, GemmShape{8, 16, 8},
+                                 GemmShape{65, 2 * 36, 40}, GemmShape{40, 2 * 28, 0}, GemmShape{0, 16, 8}}) {
+    // A residual after the gate, or both halves stored before it.
+    for (const char* stored : {"", "f32", "f16"}) CheckSpec(MakeShortGatedSpec(GetParam(), shape, stored), shape);
   }
 }
 
@@ -268,13 +298,20 @@ TEST_F(InfinityTest, ActivationsTakeInfinitiesAsTheirFormulasDo) {
                                         << outcome->report.worst.output;
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, KernelTest, testing::ValuesIn(Cases({false, true}, {128, 256, 64})), CaseName);
+// Beside the usual ones, wgmma's other tiles; row-major B comes in boxes of 64 columns of either half.
 std::vector<Case> GateCases() {
   std::vector<Case> cases = Cases({false, true}, {128, 128, 64});
-  std::erase_if(cases, [](const Case& c) { return c.schedule == "wgmma"; });
+  for (const bool a : {false, true}) {
+    for (const bool b : {false, true}) {
+      cases.push_back({"wgmma", {128, 256, 64}, "bf16", a, b});
+      if (b) cases.push_back({"wgmma", {128, 192, 64}, "f16", a, b});
+      if (b) cases.push_back({"wgmma", {64, 64, 64}, "bf16", a, b});
+    }
+  }
   return cases;
 }
 
+INSTANTIATE_TEST_SUITE_P(Families, KernelTest, testing::ValuesIn(Cases({false, true}, {128, 256, 64})), CaseName);
 INSTANTIATE_TEST_SUITE_P(Families, GateTest, testing::ValuesIn(GateCases()), CaseName);
 INSTANTIATE_TEST_SUITE_P(Families, OperationTest, testing::ValuesIn(Cases({false}, {128, 128, 64})), CaseName);
 

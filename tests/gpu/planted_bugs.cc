@@ -28,6 +28,16 @@ const char kPlantedPrologues[] = R"({
   "config": {"schedule": "mma", "tile": [32, 64, 32]},
   "epilogue": [{"op": "store", "output": "out", "dtype": "f32"}]})";
 
+const char kPlantedGate[] = R"({
+  "version": 1, "name": "planted", "dims": {"M": 315, "N": 336, "K": 72},
+  "inputs": {"x": {"dtype": "f16", "shape": ["M", "K"]},
+             "w": {"dtype": "f16", "shape": ["K", "N"], "layout": "column_major"},
+             "bias": {"dtype": "f16", "shape": ["N"]}},
+  "matmul": {"a": "x", "b": "w"},
+  "config": {"schedule": "wgmma", "tile": [128, 128, 64]},
+  "epilogue": [{"op": "add", "operand": "bias"}, {"op": "store", "output": "both", "dtype": "f16"},
+               {"op": "swiglu"}, {"op": "store", "output": "out", "dtype": "f16"}]})";
+
 namespace {
 
 constexpr int kMulNode = 0, kResidualNode = 1, kBiasNode = 2, kAuxNode = 4, kGeluNode = 5;
@@ -105,12 +115,32 @@ std::vector<PlantedBug> PrologueBugs() {
   return bugs;
 }
 
+std::vector<PlantedBug> GateBugs() {
+  std::vector<PlantedBug> bugs = {
+      InGraph("OneGateForAnother", [](Graph& graph) { graph.epilogue[2].kind = OpKind::kReglu; }),
+      InText("GateOfSwappedHalves", "", "BeforeGate<0>(cell, x, out), BeforeGate<1>(other, y, out)",
+             "BeforeGate<1>(other, y, out), BeforeGate<0>(cell, x, out)"),
+      InText("SecondHalfFetchedFromTheFirst", "mainloop/span.cuh", "% 2 == 0 ? 0 : half", "% 2 == 0 ? 0 : 0"),
+      InText("SecondHalfOfTheWrongAccumulators", "schedule/wgmma.cuh", "half * (S::kResultN / 2) + first",
+             "half * kSliceValues + first"),
+      InText("BiasOfTheFirstHalfTwice", "epilogue/fragment_staging.cuh", "cell.column + n_, cell.valid",
+             "cell.column, cell.valid"),
+      InText("SecondHalfStoredOverTheFirst", "epilogue/fragment_staging.cuh", "column0 + n, m, 2 * n",
+             "column0, m, 2 * n"),
+      InText("FirstHalfStoredPastItsEnd", "epilogue/fragment_staging.cuh", "slice.column0, m_, n_}",
+             "slice.column0, m_, n_ + 8}"),
+  };
+  for (PlantedBug& bug : bugs) bug.spec = kPlantedGate;
+  return bugs;
+}
+
 }  // namespace
 
 std::vector<PlantedBug> PlantedBugs() {
   std::vector<PlantedBug> bugs = ChainBugs();
   for (PlantedBug& bug : LoopBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : PrologueBugs()) bugs.push_back(std::move(bug));
+  for (PlantedBug& bug : GateBugs()) bugs.push_back(std::move(bug));
   return bugs;
 }
 

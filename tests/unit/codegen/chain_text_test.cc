@@ -11,6 +11,7 @@ namespace gemmd {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::IsSupersetOf;
 
 // A and B of f16, a scalar, a row, a column, a full and a column-major full operand.
 Graph OperandGraph() {
@@ -185,6 +186,7 @@ TEST(ChainStatementsTest, SelectsByInputsAndEarlierValues) {
 
 TEST(EpilogueStatementsTest, TakeWhatAGateMakesOfBothHalves) {
   Graph graph = OperandGraph();
+  graph.outputs[1].axes = {Axis::kM, Axis::kHalfN};
   graph.inputs[5].axes = {Axis::kM, Axis::kHalfN};
   graph.epilogue = {Binary(OpKind::kAdd, 0, 3),
                     Node{.kind = OpKind::kNeg, .input = 1},
@@ -196,13 +198,23 @@ TEST(EpilogueStatementsTest, TakeWhatAGateMakesOfBothHalves) {
   EXPECT_THAT(
       BeforeGateStatements(graph, Widths()),
       ElementsAre("const auto v1 = Zip<Add>(v0, Widen(LoadRow<8>(p.in3, cell)));", "const auto v2 = Map<Neg>(v1);",
-                  "out.template Store<0, 8>(p.out0, p.ld_out0, cell, v2);", "return v1;"));
+                  "out.template Store<0 + kHalf, 8>(p.out0, p.ld_out0, cell, v2);", "return v1;"));
   EXPECT_THAT(EpilogueStatements(graph, Widths()),
-              ElementsAre("const auto v0 = Zip<Swiglu>(BeforeGate(cell, x, out), BeforeGate(other, y, out));",
+              ElementsAre("const auto v0 = Zip<Swiglu>(BeforeGate<0>(cell, x, out), BeforeGate<1>(other, y, out));",
                           "const auto v1 = Zip<Add>(v0, Widen(o.in5));", "const auto v2 = Zip<Mul>(v1, v0);",
-                          "out.template Store<1, 4>(p.out1, p.ld_out1, cell, v2);"));
+                          "out.template Store<2, 4>(p.out1, p.ld_out1, cell, v2);"));
   graph.epilogue.erase(graph.epilogue.begin() + 3, graph.epilogue.end());
   EXPECT_TRUE(BeforeGateStatements(graph, Widths()).empty());
+}
+
+TEST(FragmentLinesTest, WriteBothHalvesOfWhatIsStoredBeforeAGate) {
+  Graph graph = OperandGraph();
+  graph.outputs[1].axes = {Axis::kM, Axis::kHalfN};
+  graph.epilogue = {Store(0, 0), Node{.kind = OpKind::kSwiglu, .input = 0}, Store(2, 1)};
+  EXPECT_THAT(FragmentLines(graph, Widths()),
+              IsSupersetOf({"  out.template Flush<0, 8>(p.out0, p.ld_out0, slice);",
+                            "  out.template Flush<1, 8>(p.out0, p.ld_out0, slice.OtherHalf());",
+                            "  out.template Flush<2, 4>(p.out1, p.ld_out1, slice);"}));
 }
 
 TEST(ChainStatementsTest, NameAStoredValueThatAGateTakes) {
@@ -211,9 +223,9 @@ TEST(ChainStatementsTest, NameAStoredValueThatAGateTakes) {
   gate.kind = OpKind::kSwiglu;
   gate.input = 1;
   graph.epilogue = {Store(0, 0), gate, Store(2, 1)};
-  EXPECT_THAT(
-      BeforeGateStatements(graph, Widths()),
-      ElementsAre("out.template Store<0, 8>(p.out0, p.ld_out0, cell, v0);", "const auto& v1 = v0;", "return v1;"));
+  EXPECT_THAT(BeforeGateStatements(graph, Widths()),
+              ElementsAre("out.template Store<0 + kHalf, 8>(p.out0, p.ld_out0, cell, v0);", "const auto& v1 = v0;",
+                          "return v1;"));
 }
 
 TEST(OperandLoadsTest, FetchNothingAheadFromBeforeAGate) {

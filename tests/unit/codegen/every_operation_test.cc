@@ -98,7 +98,7 @@ TEST_F(EveryOperationTest, GatesCompileAmongThem) {
     graph.epilogue.push_back({.kind = row.kind, .input = static_cast<int>(graph.epilogue.size())});
     graph.epilogue.push_back(store);
     graph.epilogue.back().input = static_cast<int>(graph.epilogue.size()) - 1;
-    for (const char* family : {"simt", "mma"}) ExpectToCompile(graph, family);
+    for (const char* family : {"simt", "mma", "wgmma"}) ExpectToCompile(graph, family);
   }
 }
 

@@ -70,6 +70,9 @@ TEST(CanonicalizeTest, TensorsAfterAGateHaveHalfOfN) {
   EXPECT_THAT(axes, ElementsAre("M,K", "K,N", "N", "N/2", "M,N/2", "M,N", "M,N/2"));
   for (const std::string& name : axes) EXPECT_EQ(Name(*AxesFromName(name)), name);
   EXPECT_EQ(graph.ExtentOf(Axis::kHalfN), 128);
+  EXPECT_TRUE(graph.HasBothHalves(graph.outputs[0]));
+  EXPECT_FALSE(graph.HasBothHalves(graph.outputs[1]));
+  EXPECT_FALSE(ChainGraph().HasBothHalves(ChainGraph().outputs[0]));
 }
 
 TEST(SplitAtGateTest, CountsTheValuesAfterTheGateFromIt) {

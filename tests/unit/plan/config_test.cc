@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 
 #include "plan/config_space.h"
 #include "sample_graph.h"
@@ -185,7 +186,54 @@ TEST(CheckConfigTest, AGateNeedsColumnsOfBothHalvesInEveryThreadOrWarp) {
   const std::vector<KernelConfig> mma = LegalConfigs(Family::kMma, graph, limits, {});
   EXPECT_FALSE(mma.empty());
   for (const KernelConfig& config : mma) EXPECT_GE(config.micro_n, 64);
-  EXPECT_TRUE(LegalConfigs(Family::kWgmma, graph, limits, {}).empty());
+}
+
+std::set<int> WgmmaTilesN(const Graph& graph) {
+  std::set<int> tiles;
+  for (const KernelConfig& config : LegalConfigs(Family::kWgmma, graph, HopperLimits())) tiles.insert(config.tile_n);
+  return tiles;
+}
+
+TEST(CheckConfigTest, TheCopyEngineFetchesTheHalvesOfAGateInWholeBoxes) {
+  Graph graph = GatedGraph();
+  EXPECT_EQ(WgmmaTilesN(graph), (std::set<int>{64, 128, 192, 256}));
+  KernelConfig config = LegalConfigs(Family::kWgmma, graph, HopperLimits()).front();
+  ASSERT_EQ(config.tile_n, 64);
+  config.subtile_n = 64;
+  config.shared_bytes = SharedBytes(config, graph);
+  EXPECT_FALSE(CheckConfig(config, graph, HopperLimits()).ok());
+  graph.inputs[graph.b].layout = Layout::kRowMajor;
+  EXPECT_EQ(WgmmaTilesN(graph), (std::set<int>{128, 256}));
+}
+
+TEST(CheckConfigTest, LeavesRegistersToALongChainAfterAPrologue) {
+  Graph graph = GatedGraph();
+  graph.prologue_a = {Node{.kind = OpKind::kRelu}};
+  ASSERT_FALSE(ChainOnFragments(graph));
+  EXPECT_EQ(WgmmaTilesN(graph), (std::set<int>{64, 128, 192}));
+}
+
+TEST(ChainOnFragmentsTest, TakesAGateWithFewOtherOperations) {
+  const auto node = [](OpKind kind, int input) { return Node{.kind = kind, .input = input}; };
+  const auto reading = [](int input, int operand, Broadcast broadcast) {
+    return Node{.kind = OpKind::kAdd, .input = input, .operand = operand, .broadcast = broadcast};
+  };
+  Graph graph = GatedGraph();
+  graph.epilogue = {reading(0, 2, Broadcast::kRow), node(OpKind::kStore, 1), node(OpKind::kSwiglu, 2),
+                    node(OpKind::kStore, 3)};
+  EXPECT_TRUE(ChainOnFragments(graph));
+  graph.epilogue = {node(OpKind::kSwiglu, 0), reading(1, 4, Broadcast::kFull), node(OpKind::kStore, 2)};
+  EXPECT_TRUE(ChainOnFragments(graph));
+  graph.epilogue = {node(OpKind::kSwiglu, 0), reading(1, 4, Broadcast::kFull), reading(2, 3, Broadcast::kRow),
+                    node(OpKind::kStore, 3)};
+  EXPECT_FALSE(ChainOnFragments(graph));
+  graph.epilogue = {reading(0, 4, Broadcast::kFull), node(OpKind::kSwiglu, 1), node(OpKind::kStore, 2)};
+  EXPECT_FALSE(ChainOnFragments(graph)) << "a matrix before the gate";
+}
+
+TEST(OutputSlicesTest, CountsBothHalvesOfWhatIsStoredBeforeAGate) {
+  EXPECT_EQ(OutputSlices(ChainGraph()), 4);
+  EXPECT_EQ(OutputSlices(GatedGraph()), 3);
 }
 
 }  // namespace

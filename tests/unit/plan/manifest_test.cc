@@ -79,6 +79,21 @@ TEST(MakeManifestTest, SaysWhichTensorsHaveHalfOfN) {
   EXPECT_EQ(*read, manifest);
 }
 
+TEST(TensorMapsTest, AreOfOneHalfOfAGatesColumnsAtATime) {
+  Graph graph = ChainGraph();  // both contiguous in K
+  const KernelConfig config = LegalConfigs(Family::kWgmma, graph, HopperLimits()).back();
+  std::vector<TensorMapRecipe> maps = TensorMapsOf(graph, config);
+  ASSERT_EQ(maps.size(), 2u);
+  EXPECT_EQ(maps[0], (TensorMapRecipe{graph.a, 64, config.tile_m}));
+  EXPECT_EQ(maps[1], (TensorMapRecipe{graph.b, 64, config.tile_n}));
+  graph = GatedGraph();
+  maps = TensorMapsOf(graph, config);
+  EXPECT_EQ(maps[0], (TensorMapRecipe{graph.a, 64, config.tile_m}));
+  EXPECT_EQ(maps[1], (TensorMapRecipe{graph.b, 64, config.tile_n / 2}));
+  graph.inputs[graph.b].layout = Layout::kRowMajor;
+  EXPECT_EQ(TensorMapsOf(graph, config)[1], (TensorMapRecipe{graph.b, 64, 64}));
+}
+
 TEST(MakeManifestTest, CarriesTheIdsAndAlignmentsOfThePlan) {
   const Manifest manifest = SampleManifest();
   EXPECT_EQ(manifest.spec_id, SpecId(ChainGraph()));

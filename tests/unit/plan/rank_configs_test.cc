@@ -38,6 +38,17 @@ TEST(RankConfigsTest, GivesLargeHalfProductsOfOlderDevicesTheLargestTile) {
   EXPECT_EQ(first.stages, 3);
 }
 
+TEST(RankConfigsTest, GivesLargeGatesToWgmma) {
+  Graph graph = GatedGraph();
+  graph.m = graph.k = 4096;
+  graph.n = 8192;
+  for (const Layout layout : {Layout::kRowMajor, Layout::kColumnMajor}) {
+    graph.inputs[graph.b].layout = layout;
+    EXPECT_EQ(Rank(graph).front().family, Family::kWgmma);
+    EXPECT_EQ(Rank(graph, *LimitsOf(Arch{9, 0, false})).front().family, Family::kMma);
+  }
+}
+
 TEST(RankConfigsTest, LeavesTheCopyEngineOutWhereItCantReachLines) {
   for (const KernelConfig& config : Rank(ProductGraph(DType::kF16, 4096, 4096, 4095))) {
     EXPECT_NE(config.family, Family::kWgmma);
