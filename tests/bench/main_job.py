@@ -103,7 +103,8 @@ def make_candidates(row, launcher, made, modes):
     column_major = launcher.manifest["inputs"][1]["layout"] == "column_major"
     w = made["w"].t() if column_major else made["w"].t().contiguous()
     operands = {name: made[name] for name in row.operands}
-    outputs = [torch.full((row.m, row.n), float("nan"), device="cuda", dtype=row.dtype) for _ in row.outputs]
+    columns = row.n // 2 if row.gated else row.n
+    outputs = [torch.full((row.m, columns), float("nan"), device="cuda", dtype=row.dtype) for _ in row.outputs]
     pointers = {"x": made["x"].data_ptr(), "w": w.data_ptr()}
     pointers |= {name: tensor.data_ptr() for name, tensor in operands.items()}
     pointers |= {name: tensor.data_ptr() for name, tensor in zip(row.outputs, outputs)}

@@ -23,8 +23,10 @@ class Row:
     operands: typing.Tuple[str, ...]
     outputs: typing.Tuple[str, ...]
     peer: typing.Callable  # (x, w, operands) -> tuple of outputs, in torch
-    value: typing.Callable  # the same in fp64 on rows, of the exact product; -> tuple of (reference, accumulator slope)
+    value: typing.Callable  # the same in fp64 on rows, of the exact product; -> tuple of (reference, carried): what an
+    #                         error of the product, by element, becomes at most in the reference
     prologue: typing.Callable = None  # of A, in fp32; rounded to the dtype before the product
+    gated: bool = False  # outputs are [M, N/2]
 
     def make_inputs(self):
         """x [M, K], w as [N, K] storage (column-major [K, N]) or [K, N], residual [M, N], bias [N]; random."""
@@ -44,11 +46,11 @@ class Row:
         of_rows = {n: (t[rows] if t.dim() == 2 else t).double() for n, t in operands.items()}
         references = self.value(product, of_rows)
         errors, verified, tolerance_share = {}, True, 0.0
-        for index, (reference, slope) in enumerate(references):
-            accumulated = 4 * _F32_ROUNDOFF * math.sqrt(self.k) * magnitude * slope
-            tolerance = _ROUNDOFF[self.dtype] * reference.abs() + accumulated
-            if self.prologue is not None:  # its value may lie so near a tie that either neighbour is right
-                tolerance = tolerance + _ROUNDOFF[self.dtype] * magnitude * slope
+        accumulated = 4 * _F32_ROUNDOFF * math.sqrt(self.k) * magnitude
+        if self.prologue is not None:  # its value may lie so near a tie that either neighbour is right
+            accumulated = accumulated + _ROUNDOFF[self.dtype] * magnitude
+        for index, (reference, carried) in enumerate(references):
+            tolerance = _ROUNDOFF[self.dtype] * reference.abs() + carried(accumulated)
             tolerance_share = max(tolerance_share, (tolerance.norm() / reference.norm()).item())
             for name, outputs in results.items():
                 difference = (outputs[index][rows].double() - reference).abs()
@@ -57,6 +59,11 @@ class Row:
                 if name == "gemmd":
                     verified = verified and bool((difference <= tolerance).all().item())
         return verified, errors, tolerance_share
+
+
+def times(slope):
+    """How a chain carries an error that has at most that slope."""
+    return lambda error: slope * error
 
 
 def _gelu(value):
@@ -68,7 +75,7 @@ def _residual_gelu_peer(x, w, o):
 
 
 def _residual_gelu_value(product, o):
-    return ((_gelu(product * 1.25 + o["residual"] * 0.5 + o["bias"]), 1.25 * _GELU_SLOPE),)
+    return ((_gelu(product * 1.25 + o["residual"] * 0.5 + o["bias"]), times(1.25 * _GELU_SLOPE)),)
 
 
 def _gelu_aux_peer(x, w, o):
@@ -78,7 +85,7 @@ def _gelu_aux_peer(x, w, o):
 
 def _gelu_aux_value(product, o):
     aux = product * 1.25 + o["bias"]
-    return (aux, 1.25), (_gelu(aux), 1.25 * _GELU_SLOPE)
+    return (aux, times(1.25)), (_gelu(aux), times(1.25 * _GELU_SLOPE))
 
 
 def _plain_peer(x, w, o):
@@ -86,7 +93,7 @@ def _plain_peer(x, w, o):
 
 
 def _plain_value(product, o):
-    return ((product, 1.0),)
+    return ((product, times(1.0)),)
 
 
 ROWS = (

@@ -85,7 +85,8 @@ class ManifestLauncher:
 
     def _lines(self, tensor, shape):
         """(lines, elements of a line) of a contiguous matrix."""
-        rows, columns = (shape[extent] for extent in tensor["extents"].lower().split(","))
+        extents = shape | {"n/2": shape["n"] // 2}
+        rows, columns = (extents[extent] for extent in tensor["extents"].lower().split(","))
         return (rows, columns) if tensor["layout"] == "row_major" else (columns, rows)
 
     def _encode_map(self, recipe, shape, pointers):

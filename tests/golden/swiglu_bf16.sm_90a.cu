@@ -1,0 +1,80 @@
+// bf16 [M,K] x bf16 [K,N] -> swiglu, store bf16
+#include "schedule/wgmma.cuh"
+
+namespace gemmd {
+namespace {
+
+struct Config {
+  using A = BFloat16;
+  using B = BFloat16;
+  static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
+  static constexpr int kWidthA = 8, kWidthB = 8;
+  static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
+  static constexpr int kStages = 5, kGroupM = 8, kThreads = 384;
+  static constexpr int kSharedBytes = 172112;
+  static constexpr bool kGated = true;
+  static constexpr bool kPingPong = true;
+  static constexpr int kSubtileN = 32;
+  static constexpr bool kWholeCells = true;
+  static constexpr int kOutputSlices = 1;
+  static constexpr bool kOnFragments = true;
+};
+
+struct Params {
+  hopper::TensorMap map0;
+  hopper::TensorMap map1;
+  BFloat16* out0;
+  Int64 ld_out0;
+  int m;
+  int n;
+  int k;
+};
+static_assert(sizeof(Params) == 320, "planned and real parameter layout differ");
+
+struct Epilogue {
+  const Params& p;
+
+  template <int V>
+  struct Operands {
+
+  };
+
+  template <int V>
+  __device__ __forceinline__ Operands<V> Load(const Cell<V>& cell) const {
+    return {
+
+    };
+  }
+
+  template <int kHalf, int V, typename Writer>
+  __device__ __forceinline__ Vec<V> BeforeGate(const Cell<V>& cell, const Vec<V>& v0, Writer& out) const {
+    return v0;
+  }
+
+  static constexpr int kOutputSlices = Config::kOutputSlices;
+
+  template <typename Lines, typename Cells, typename Exchanger>
+  __device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const Exchanger& exchange) const {
+  }
+
+  template <typename Writer, typename Slice>
+  __device__ __forceinline__ void Flush(const Writer& out, const Slice& slice) const {
+    out.template Flush<0, 8>(p.out0, p.ld_out0, slice);
+  }
+
+  template <int V, typename Writer>
+  __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& x, const Cell<V>& other,
+                                             const Vec<V>& y, const Operands<V>& o, Writer& out) const {
+    const auto v0 = Zip<Swiglu>(BeforeGate<0>(cell, x, out), BeforeGate<1>(other, y, out));
+    out.template Store<0, 8>(p.out0, p.ld_out0, cell, v0);
+  }
+};
+
+}  // namespace
+}  // namespace gemmd
+
+extern "C" __global__ void __launch_bounds__(384, 1)
+    gemmd_kernel(const __grid_constant__ gemmd::Params p) {
+  gemmd::wgmma::Run<gemmd::Config>({&p.map0, &p.map1, p.m, p.n, p.k},
+                                         gemmd::NoPrologue{}, gemmd::NoPrologue{}, gemmd::Epilogue{p});
+}
