@@ -38,6 +38,21 @@ void AddChain(const CanonicalSpec& canonical, const std::vector<Node>& chain, st
   }
 }
 
+void AddGate(const Graph& graph, std::set<std::string>& features) {
+  features.insert(*graph.n / 2 % 8 == 0 ? "halves whole" : "halves ragged");
+  for (const GraphOutput& output : graph.outputs) {
+    if (graph.HasBothHalves(output)) features.insert("stored before a gate");
+  }
+  const auto gated = SplitAtGate(graph.epilogue);
+  const auto add_operands = [&](const std::vector<Node>& chain, std::string_view place) {
+    for (const Node& node : chain) {
+      if (node.operand >= 0) features.insert(fmt::format("{} {} a gate", Name(node.broadcast), place));
+    }
+  };
+  add_operands(gated->before, "before");
+  add_operands(gated->after, "after");
+}
+
 }  // namespace
 
 std::set<std::string> FeaturesOf(const DeviceProblem& problem, const CanonicalSpec& canonical) {
@@ -58,6 +73,7 @@ std::set<std::string> FeaturesOf(const DeviceProblem& problem, const CanonicalSp
   if (!graph.prologue_b.empty()) features.insert("prologue b");
   for (const GraphOutput& output : graph.outputs) features.insert(fmt::format("output {}", Name(output.dtype)));
   if (graph.outputs.size() > 1) features.insert("several outputs");
+  if (graph.IsGated()) AddGate(graph, features);
   for (const auto& [name, placement] : problem.placements) {
     if (placement.leading_dimension != 0) features.insert("leading dimension");
     if (placement.offset_elements != 0) features.insert("unaligned");
@@ -70,9 +86,7 @@ std::set<std::string> FeaturesOf(const DeviceProblem& problem, const CanonicalSp
 
 std::set<std::string> OperationFeatures() {
   std::set<std::string> features;
-  for (const OpTraits& traits : OpTable()) {
-    if (traits.op_class != OpClass::kGate) features.insert(OperationFeature(traits));  // gates are not drawn
-  }
+  for (const OpTraits& traits : OpTable()) features.insert(OperationFeature(traits));
   return features;
 }
 

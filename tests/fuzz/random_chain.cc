@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -35,7 +36,7 @@ class ChainDrawing {
  public:
   // `prologue`: where the chain goes; null for an epilogue. Its matrix is [rows, columns].
   ChainDrawing(RandomSource& random, TwinProblem& twin, std::vector<Operation>* prologue, Axis rows, Axis columns)
-      : random_(random), twin_(twin), prologue_(prologue), rows_(rows), columns_(columns) {}
+      : random_(random), twin_(twin), prologue_(prologue), rows_(rows), spreads_(SpreadsOver(rows, columns)) {}
 
   absl::Status DrawPrologue() {
     const auto wanted = static_cast<std::size_t>(random_.Between(1, kMaxPrologue));
@@ -57,13 +58,23 @@ class ChainDrawing {
   }
 
  private:
+  // Of operands over a matrix; half of them matrices.
+  static std::vector<Axes> SpreadsOver(Axis rows, Axis columns) {
+    return {{}, {columns}, {rows}, {rows, columns}, {rows, columns}};
+  }
+
+  // Whether there is an earlier value to take, and one.
+  bool HasValue() const { return chain_.size() > seen_; }
+  std::string PickValue() { return random_.Pick(std::span<const Operation>(chain_).subspan(seen_)).id; }
+
   bool EndsStored() const { return !chain_.empty() && chain_.back().kind == OpKind::kStore; }
 
   // One more operation on the last value, after a preparation where it needs one.
   absl::Status Continue(std::size_t wanted) {
     if (prologue_ == nullptr && random_.Chance(0.12) && !EndsStored()) return Store();
     const OpKind kind = random_.Pick(OpTable()).kind;
-    if (kind == OpKind::kStore || Traits(kind).op_class == OpClass::kGate) return absl::OkStatus();
+    if (kind == OpKind::kStore) return absl::OkStatus();
+    if (Traits(kind).op_class == OpClass::kGate) return Gate(kind);
     if (Traits(kind).op_class == OpClass::kSelect && chain_.size() + 3 <= wanted && random_.Chance(0.5)) {
       return CompareAndSelect(kind);
     }
@@ -73,9 +84,20 @@ class ChainDrawing {
     return prepared ? TryAppend(kind).status() : absl::OkStatus();
   }
 
+  // Takes the halves of the last value, where that has them. What follows sees nothing from before.
+  absl::Status Gate(OpKind kind) {
+    if (prologue_ != nullptr || gated_ || !twin_.HasHalves()) return absl::OkStatus();
+    GEMMD_ASSIGN_OR_RETURN(const bool fits, TryAppend(kind));
+    if (!fits) return absl::OkStatus();
+    seen_ = chain_.size() - 1;
+    gated_ = true;
+    spreads_ = SpreadsOver(rows_, Axis::kHalfN);
+    return absl::OkStatus();
+  }
+
   // Compares the last value with something and selects by that between it and something else.
   absl::Status CompareAndSelect(OpKind select) {
-    if (chain_.empty() || !next_input_.empty()) return absl::OkStatus();
+    if (!HasValue() || !next_input_.empty()) return absl::OkStatus();
     const std::string compared = chain_.back().id;
     GEMMD_ASSIGN_OR_RETURN(const bool fits, TryAppend(random_.Pick(kComparisons)));
     if (!fits) return absl::OkStatus();
@@ -89,9 +111,9 @@ class ChainDrawing {
 
   // Goes on from an earlier value. The last one is stored first, so that every value reaches a store.
   absl::Status Branch(std::size_t wanted) {
-    if (chain_.size() + 3 > wanted || chain_.size() < 2) return absl::OkStatus();
+    if (chain_.size() + 3 > wanted || chain_.size() < seen_ + 2) return absl::OkStatus();
     if (!EndsStored()) GEMMD_RETURN_IF_ERROR(Store());
-    next_input_ = chain_[static_cast<std::size_t>(random_.Between(0, static_cast<std::int64_t>(chain_.size()) - 2))].id;
+    next_input_ = random_.Pick(std::span<const Operation>(chain_).subspan(seen_, chain_.size() - seen_ - 1)).id;
     const std::size_t before = chain_.size();
     for (int turns = 0; chain_.size() == before && turns < 8; ++turns) GEMMD_RETURN_IF_ERROR(Continue(wanted));
     next_input_.clear();
@@ -150,8 +172,8 @@ class ChainDrawing {
     if (random_.Chance(0.4)) {
       operation.scale = RoundedTo(0.125, random_.Uniform(0.25, 3) * (random_.Chance(0.3) ? -1 : 1));
     }
-    if (!chain_.empty() && random_.Chance(0.25)) {
-      operation.operand = random_.Pick(chain_).id;
+    if (HasValue() && random_.Chance(0.25)) {
+      operation.operand = PickValue();
       return absl::OkStatus();
     }
     std::vector<std::string> declared;  // by whatever chain
@@ -170,8 +192,8 @@ class ChainDrawing {
   absl::Status DrawCondition(Operation& operation) {
     operation.condition = condition_;
     if (!condition_.empty()) return absl::OkStatus();
-    if (!chain_.empty() && random_.Chance(0.3)) {
-      operation.condition = random_.Pick(chain_).id;
+    if (HasValue() && random_.Chance(0.3)) {
+      operation.condition = PickValue();
       return absl::OkStatus();
     }
     GEMMD_ASSIGN_OR_RETURN(operation.condition, DrawInput(/*mask=*/true));
@@ -205,10 +227,11 @@ class ChainDrawing {
   RandomSource& random_;
   TwinProblem& twin_;
   std::vector<Operation>* prologue_;
-  const Axis rows_, columns_;
-  // Of operands over the chain's matrix; half of them matrices.
-  const std::vector<Axes> spreads_ = {{}, {columns_}, {rows_}, {rows_, columns_}, {rows_, columns_}};
+  const Axis rows_;
+  std::vector<Axes> spreads_;  // of operands over the chain's matrix
   std::vector<Operation> chain_;
+  std::size_t seen_ = 0;  // the first operation whose value may be taken: a gate, or the chain's first
+  bool gated_ = false;
   std::string condition_;   // what the next selection goes by; empty: anything
   std::string next_input_;  // what the next operation takes, where that is not the last value
   std::vector<std::string> operands_;

@@ -132,6 +132,7 @@ absl::StatusOr<RandomProblem> DrawProblem(const DrawOptions& options, std::int64
   if (random.Chance(0.2)) GEMMD_RETURN_IF_ERROR(DrawPrologue(DrawnFactor::kA, random, twin));
   if (random.Chance(0.15)) GEMMD_RETURN_IF_ERROR(DrawPrologue(DrawnFactor::kB, random, twin));
   GEMMD_RETURN_IF_ERROR(DrawEpilogue(random, twin));
+  if (random.Chance(0.5)) twin.NameHalf();
   GEMMD_RETURN_IF_ERROR(twin.FillProblem());
   GEMMD_ASSIGN_OR_RETURN(CanonicalSpec canonical, ReadBack(problem.spec));
   if (!random.Chance(aligned ? 0.75 : 0.3)) GEMMD_RETURN_IF_ERROR(DrawPlacements(canonical, random, problem));

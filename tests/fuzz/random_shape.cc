@@ -56,6 +56,7 @@ DrawnShape DrawShape(const ShapeOptions& options, RandomSource& random, DevicePr
   drawn.n = shares_n ? drawn.m : DrawEntry("N", n, dynamic, random, problem);
   drawn.k = shares_k ? drawn.m : DrawEntry("K", k, dynamic, random, problem);
   drawn.extents = {m, shares_n ? m : n, shares_k ? m : k};
+  drawn.half_n = drawn.extents.n / 2;
   return drawn;
 }
 

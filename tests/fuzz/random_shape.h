@@ -12,7 +12,7 @@ namespace gemmd {
 // The extents of a product, and the entries by which shapes name them.
 struct DrawnShape {
   GemmShape extents;
-  ShapeEntry m, n, k;
+  ShapeEntry m, n, k, half_n;  // half_n: N / 2, its number
 };
 
 struct ShapeOptions {

@@ -102,11 +102,40 @@ TwinProblem::TwinProblem(DeviceProblem* problem, const DrawnShape& shape, std::u
   shrink(small_shape_.m, small.m);
   shrink(small_shape_.n, small.n);
   shrink(small_shape_.k, small.k);
+  small_shape_.half_n = small.n / 2;
+}
+
+bool TwinProblem::HasHalves() const {
+  const auto* name = std::get_if<std::string>(&shape_.n);
+  const bool literal = name == nullptr || problem_->spec.dims.at(*name).extent.has_value();
+  return literal && shape_.extents.n % 2 == 0;
+}
+
+void TwinProblem::NameHalf() {
+  const std::string half = "H";
+  for (const auto& [name, axes] : axes_) {
+    if (axes.empty() || axes.back() != Axis::kHalfN) continue;
+    problem_->spec.inputs.at(name).shape.back() = half;
+    problem_->spec.dims[half] = Dim{shape_.extents.n / 2};
+  }
 }
 
 std::vector<ShapeEntry> TwinProblem::EntriesOf(const DrawnShape& shape, const Axes& axes) {
+  const auto entry = [&](Axis axis) -> const ShapeEntry& {
+    switch (axis) {
+      case Axis::kM:
+        return shape.m;
+      case Axis::kN:
+        return shape.n;
+      case Axis::kK:
+        return shape.k;
+      case Axis::kHalfN:
+        return shape.half_n;
+    }
+    return shape.m;
+  };
   std::vector<ShapeEntry> entries;
-  for (const Axis axis : axes) entries.push_back(axis == Axis::kM ? shape.m : axis == Axis::kN ? shape.n : shape.k);
+  for (const Axis axis : axes) entries.push_back(entry(axis));
   return entries;
 }
 
@@ -159,12 +188,14 @@ absl::StatusOr<ProbedValue> TwinProblem::Probe(const std::vector<Operation>& epi
   for (const auto& [name, tensor] : small_.inputs) subject.inputs[name] = tensor.view();
   std::vector<Tensor> outputs;  // of zeros: what they are compared with is all that counts
   outputs.reserve(spec.epilogue.size());
+  std::int64_t columns = small.n;
   for (const Operation& operation : spec.epilogue) {
+    if (Traits(operation.kind).op_class == OpClass::kGate) columns /= 2;
     if (operation.kind != OpKind::kStore) continue;
-    outputs.push_back(MakeTensor(operation.dtype.value_or(DType::kF32), {small.m, small.n}));
+    outputs.push_back(MakeTensor(operation.dtype.value_or(DType::kF32), {small.m, columns}));
     subject.outputs[operation.output] = outputs.back().view();
   }
-  ProbedValue value{.elements = {}, .may_be_constant = small.k == 0 || small.m * small.n < 16};
+  ProbedValue value{.elements = {}, .may_be_constant = small.k == 0 || small.m * columns < 16};
   const auto keep = [&](const std::string& output, const Bounded& reference) {
     if (output == kProbe) value.elements.push_back(reference);
   };

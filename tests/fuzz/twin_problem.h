@@ -39,6 +39,10 @@ class TwinProblem {
   // Declares an input that `name` does not name yet; a mask's negative numbers are 0. Errors: RandomInput's.
   absl::Status AddInput(const std::string& name, DType dtype, const Axes& axes, Layout layout, bool mask);
   void RemoveInput(const std::string& name);
+  // Whether the epilogue may have a gate: N is literal and even.
+  bool HasHalves() const;
+  // Gives the inputs of half of N's extent a dim of their own for it, where they had the number.
+  void NameHalf();
   // The axes of the inputs that were added, by name.
   const std::map<std::string, Axes>& inputs() const { return axes_; }
 
