@@ -10,6 +10,7 @@
 #include "codegen/template.h"
 #include "kernels_src/embedded.h"
 #include "plan/manifest.h"
+#include "plan/packing.h"
 
 namespace gemmd {
 namespace {
@@ -31,8 +32,16 @@ bool ContiguousInK(const Graph& graph, bool is_a) {
 
 constexpr std::int64_t kCellElements = 8;  // the most that a schedule hands its chain at once
 
+std::vector<std::string> PointwiseConfigLines(const Graph& graph, const KernelConfig& config) {
+  return {fmt::format("using A = {};", DeviceType(graph.inputs[graph.a].dtype)),
+          fmt::format("static constexpr int kTileM = {}, kTileN = {}, kThreads = {};", config.tile_m, config.tile_n,
+                      config.threads),
+          fmt::format("static constexpr int kSharedBytes = {};", config.shared_bytes)};
+}
+
 std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kernel) {
   const KernelConfig& config = kernel.config;
+  if (config.family == Family::kPointwise) return PointwiseConfigLines(graph, config);
   std::vector<std::string> lines = {
       fmt::format("using A = {};", DeviceType(graph.inputs[graph.a].dtype)),
       fmt::format("using B = {};", DeviceType(graph.inputs[graph.b].dtype)),
@@ -71,6 +80,9 @@ std::string ParamLine(const Graph& graph, const ParamField& field) {
       return fmt::format("{}* {};", DeviceType(graph.outputs[field.index].dtype), OutputName(field.index));
     case ParamKind::kOutputLd:
       return fmt::format("Int64 {};", OutputLdName(field.index));
+    case ParamKind::kIntermediatePointer:
+    case ParamKind::kIntermediateLd:
+      break;  // a kernel knows its inputs and outputs
     case ParamKind::kScalar:
       return fmt::format("float {};", InputName(field.index));
     case ParamKind::kM:
@@ -100,6 +112,32 @@ std::string PrologueText(const Graph& graph, const AccessWidths& widths, const s
       "  }",
       "};"};
   return fmt::format("{}\n\n", fmt::join(lines, "\n"));
+}
+
+// The initialisers of a schedule's problem, from the parameters.
+std::string ProductProblem(const Graph& graph, bool mapped) {
+  if (mapped) return "&p.map0, &p.map1, p.m, p.n, p.k";
+  const std::string a = InputName(graph.a), b = InputName(graph.b);
+  return fmt::format("p.{}, p.{}, p.{}, p.{}, p.m, p.n, p.k", a, InputLdName(graph.a), b, InputLdName(graph.b));
+}
+
+std::string_view ExtentName(Axis axis) {
+  switch (axis) {
+    case Axis::kM:
+      return "m";
+    case Axis::kN:
+      return "n";
+    case Axis::kHalfN:
+      return "n / 2";
+    case Axis::kK:
+      break;
+  }
+  return "k";
+}
+
+std::string PackedProblem(const Graph& graph, const Axes& axes) {
+  return fmt::format("p.{}, p.{}, p.{}, p.{}", InputName(graph.a), InputLdName(graph.a), ExtentName(axes[0]),
+                     ExtentName(axes[1]));
 }
 
 // What the entry passes for a prologue.
@@ -141,15 +179,16 @@ std::string ShapelessSummary(const Graph& graph) {
 
 }  // namespace
 
-absl::StatusOr<GeneratedKernel> Generate(const Graph& graph, const KernelPlan& kernel) {
+absl::StatusOr<GeneratedKernel> Generate(const Graph& whole, const KernelPlan& kernel) {
+  const Packing packing = kernel.config.packing;
+  const bool packs = kernel.config.family == Family::kPointwise;
+  const Graph graph = packs ? PackGraph(whole, packing) : AfterPacking(whole, packing);
   const std::vector<TensorMapRecipe> maps = TensorMapsOf(graph, kernel.config);
   const std::vector<ParamField> fields = ParamLayout(graph, maps);
   std::vector<std::string> params;
   for (const ParamField& field : fields) params.push_back(ParamLine(graph, field));
-  const std::string a = InputName(graph.a), b = InputName(graph.b);
-  const std::string problem = maps.empty() ? fmt::format("p.{}, p.{}, p.{}, p.{}, p.m, p.n, p.k", a,
-                                                         InputLdName(graph.a), b, InputLdName(graph.b))
-                                           : "&p.map0, &p.map1, p.m, p.n, p.k";
+  const std::string problem =
+      packs ? PackedProblem(graph, LineAxes(whole, packing)) : ProductProblem(graph, !maps.empty());
 
   std::vector<std::string> operands, loads;
   for (OperandLoad& load : OperandLoads(graph, kernel.widths)) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "plan/packing.h"
 #include "plan/plan.h"
 
 namespace gemmd {
@@ -145,6 +146,25 @@ bool Mappable(const Graph& graph, int input, const Assumptions& assumptions) {
   return Completed(graph, assumptions).inputs[input] == kAccessBytes;
 }
 
+// OK if what is packed may gain by it, and nothing that is not stands in the way of the copy engine.
+absl::Status CheckPacking(Packing packing, const Graph& graph, const Assumptions& assumptions) {
+  const auto check = [&](bool packed, std::string_view name, bool mappable, bool prologue) {
+    if (packed && mappable && !prologue) {
+      return InvalidArgument("config.packing: {} is ready for the product as it is", name);
+    }
+    if (!packed && !mappable) {
+      return InvalidArgument("config.packing: {} has lines that do not start on 16 bytes", name);
+    }
+    return absl::OkStatus();
+  };
+  GEMMD_RETURN_IF_ERROR(check(PacksA(packing), "A", Mappable(graph, graph.a, assumptions), !graph.prologue_a.empty()));
+  GEMMD_RETURN_IF_ERROR(check(PacksB(packing), "B", Mappable(graph, graph.b, assumptions), !graph.prologue_b.empty()));
+  if (!PacksB(packing) && !graph.prologue_b.empty()) {
+    return InvalidArgument("config.packing: B is multiplied straight from shared memory, after no prologue");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
                         const Assumptions& assumptions) {
   const DType dtype = graph.inputs[graph.a].dtype;
@@ -153,10 +173,6 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
   }
   if (limits.arch != Arch{9, 0, true}) {
     return InvalidArgument("config.schedule: wgmma is for sm_90a, not for {}", Name(limits.arch));
-  }
-  if (!graph.prologue_b.empty()) return InvalidArgument("config.schedule: wgmma computes no prologue of B");
-  if (!Mappable(graph, graph.a, assumptions) || !Mappable(graph, graph.b, assumptions)) {
-    return InvalidArgument("config.schedule: wgmma needs lines of A and B that start on 16 bytes");
   }
   constexpr int kMaxAccumulators = 128;  // registers a thread
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.tile_m, {64, 128, 256}), "tile_m", config.tile_m, "64, 128 or 256"));
@@ -170,9 +186,10 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
   GEMMD_RETURN_IF_ERROR(Require(config.micro_m * config.micro_n / 128 <= kMaxAccumulators, "micro_m", config.micro_m,
                                 "a warpgroup tile of at most 16384 elements: accumulators are registers"));
   // Two stages of A's fragments lie in registers while a prologue works on them.
-  GEMMD_RETURN_IF_ERROR(Require(graph.prologue_a.empty() || config.micro_m == 64, "micro_m", config.micro_m,
+  const bool prepares_a = !graph.prologue_a.empty() && !PacksA(config.packing);
+  GEMMD_RETURN_IF_ERROR(Require(!prepares_a || config.micro_m == 64, "micro_m", config.micro_m,
                                 "64, for registers, where A has a prologue"));
-  const bool by_rows_after_prologue = !graph.prologue_a.empty() && !ChainOnFragments(graph);
+  const bool by_rows_after_prologue = prepares_a && !ChainOnFragments(graph);
   GEMMD_RETURN_IF_ERROR(Require(!by_rows_after_prologue || config.micro_n <= 192, "tile_n", config.tile_n,
                                 "at most 192, for registers, where A has a prologue and the epilogue is long"));
   GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 8, "stages", config.stages, "between 2 and 8"));
@@ -184,7 +201,8 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
         Require(config.tile_n / 2 % whole == 0, "tile_n", config.tile_n,
                 "for a gate two halves of multiples of subtile_n columns, or of 64 where B is row-major"));
   }
-  return Require(config.threads == 384, "threads", config.threads, "384");
+  GEMMD_RETURN_IF_ERROR(Require(config.threads == 384, "threads", config.threads, "384"));
+  return CheckPacking(config.packing, graph, assumptions);
 }
 
 }  // namespace
@@ -197,6 +215,8 @@ std::string_view Name(Family family) {
       return "mma";
     case Family::kWgmma:
       return "wgmma";
+    case Family::kPointwise:
+      return "pointwise";
   }
   return "";
 }
@@ -235,6 +255,8 @@ std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph) {
       return MmaSharedBytes(config, SizeBytes(graph.inputs[graph.a].dtype));
     case Family::kWgmma:
       return WgmmaSharedBytes(config, graph);
+    case Family::kPointwise:
+      break;
   }
   return 0;
 }
@@ -251,6 +273,8 @@ absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const D
     case Family::kWgmma:
       GEMMD_RETURN_IF_ERROR(CheckWgmma(config, graph, limits, assumptions));
       break;
+    case Family::kPointwise:
+      return InvalidArgument("config.schedule: pointwise takes no products");
   }
   GEMMD_RETURN_IF_ERROR(
       Require(config.group_m >= 1 && config.group_m <= 64, "group_m", config.group_m, "between 1 and 64"));

@@ -16,6 +16,8 @@ Choices ChoicesOf(Family family) {
       return {{32, 64, 128, 256}, {32, 64}, {16, 32, 64, 128}, {32, 64, 128}, {2, 3, 4, 5, 6}};
     case Family::kWgmma:
       return {{64, 128, 192, 256}, {64}, {64, 128}, {64, 128, 192, 256}, {2, 3, 4, 5, 6, 7, 8}};
+    case Family::kPointwise:
+      break;
   }
   return {};
 }
@@ -29,8 +31,15 @@ int ThreadsOf(const KernelConfig& config) {
       return micro_tiles * 32;
     case Family::kWgmma:
       return 384;  // a producer and two consumer warpgroups
+    case Family::kPointwise:
+      break;
   }
   return 0;
+}
+
+std::vector<Packing> PackingsOf(Family family) {
+  if (family != Family::kWgmma) return {Packing::kNone};
+  return {Packing::kNone, Packing::kA, Packing::kB, Packing::kBoth};
 }
 
 KernelConfig Completed(KernelConfig config, const Graph& graph) {
@@ -49,8 +58,11 @@ std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const 
   config.family = family;
   config.subtile_n = family == Family::kWgmma ? 32 : 0;
   const auto add_if_legal = [&] {
-    const KernelConfig completed = Completed(config, graph);
-    if (CheckConfig(completed, graph, limits, assumptions).ok()) legal.push_back(completed);
+    KernelConfig completed = Completed(config, graph);
+    for (const Packing packing : PackingsOf(family)) {
+      completed.packing = packing;
+      if (CheckConfig(completed, graph, limits, assumptions).ok()) legal.push_back(completed);
+    }
   };
   for (int tile_m : choices.tile) {
     for (int tile_n : choices.tile) {

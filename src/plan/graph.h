@@ -68,7 +68,7 @@ struct Node {
 
 struct Graph {
   std::optional<std::int64_t> m, n, k;        // absent: dynamic
-  int a = 0, b = 0;                           // indices into inputs
+  int a = 0, b = 0;                           // indices into inputs; b is -1 in a kernel without a product
   Precision precision = Precision::kDefault;  // kIeee, kTf32 or kTf32x3 for f32 inputs, else kDefault
   bool deterministic = true;
   // A, B (one entry when they are one tensor), then operands in order of first use: of A's prologue, B's, the epilogue.

@@ -17,11 +17,13 @@ inline constexpr std::string_view kKernelEntry = "gemmd_kernel";  // the symbol 
 
 // One field of a kernel's by-value parameter struct.
 enum class ParamKind {
-  kInputPointer,   // 8 bytes, index into inputs
-  kInputLd,        // 8 bytes, leading dimension in elements
-  kOutputPointer,  // 8 bytes, index into outputs
-  kOutputLd,       // 8 bytes
-  kScalar,         // 4 bytes, f32 value of the scalar input `index`
+  kInputPointer,         // 8 bytes, index into inputs
+  kInputLd,              // 8 bytes, leading dimension in elements
+  kOutputPointer,        // 8 bytes, index into outputs
+  kOutputLd,             // 8 bytes
+  kIntermediatePointer,  // 8 bytes, index into intermediates
+  kIntermediateLd,       // 8 bytes
+  kScalar,               // 4 bytes, f32 value of the scalar input `index`
   kM,
   kN,
   kK,          // 4 bytes, i32
@@ -41,19 +43,19 @@ struct Dim3 {
   friend bool operator==(const Dim3&, const Dim3&) = default;
 };
 
-// grid.x = ceil(M / tile_m) * ceil(N / tile_n), at most ctas_per_sm * (the device's SMs) where that is not 0; nothing
-// is launched when it is 0.
+// grid.x = ceil(rows / tile_m) * ceil(columns / tile_n), at most ctas_per_sm * (the device's SMs) where that is not 0.
 struct GridFormula {
   int tile_m = 1;
   int tile_n = 1;
   int ctas_per_sm = 0;
+  Axis rows = Axis::kM, columns = Axis::kN;  // whose extents they are
   friend bool operator==(const GridFormula&, const GridFormula&) = default;
 };
 
 // How to encode the tensor map of a matrix (cuTensorMapEncodeTiled): two dimensions, the contiguous one first; extents
 // and the leading dimension are the launch's, an extent of 0 counting as 1; zeros outside; no interleave.
 struct TensorMapRecipe {
-  int input = 0;           // index into inputs
+  int input = 0;           // index into inputs, and behind them into intermediates
   int box_contiguous = 0;  // of the box that one copy moves, in elements
   int box_lines = 0;
   int swizzle_bytes = 128;
@@ -101,8 +103,9 @@ struct Manifest {
   Arch arch;
   std::optional<std::int64_t> m, n, k;  // absent: dynamic
   std::vector<ManifestTensor> inputs, outputs;
-  std::vector<ManifestTensor>
-      intermediates;                 // between kernels, the launcher's to allocate; none in a plan of one kernel
+  // Between kernels, the launcher's to allocate, private to a launch: every line starts on 16 bytes, so a leading
+  // dimension is its extent rounded up. None in a plan of one kernel.
+  std::vector<ManifestTensor> intermediates;
   std::int64_t workspace_bytes = 0;  // private to a launch; starts zeroed
   std::vector<Variant> variants;
   friend bool operator==(const Manifest&, const Manifest&) = default;

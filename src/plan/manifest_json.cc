@@ -29,18 +29,22 @@ json ToJson(const LaunchStep& step) {
                     {"box_lines", map.box_lines},
                     {"swizzle_bytes", map.swizzle_bytes}});
   }
-  return {
-      {"entry", step.entry},
-      {"module", step.module},
-      {"grid", {{"tile_m", step.grid.tile_m}, {"tile_n", step.grid.tile_n}, {"ctas_per_sm", step.grid.ctas_per_sm}}},
-      {"tensor_maps", std::move(maps)},
-      {"block", ToJson(step.block)},
-      {"cluster", ToJson(step.cluster)},
-      {"shared_bytes", step.shared_bytes},
-      {"cooperative", step.cooperative},
-      {"programmatic_dependent", step.programmatic_dependent},
-      {"params", std::move(params)},
-      {"param_bytes", step.param_bytes}};
+  return {{"entry", step.entry},
+          {"module", step.module},
+          {"grid",
+           {{"tile_m", step.grid.tile_m},
+            {"tile_n", step.grid.tile_n},
+            {"ctas_per_sm", step.grid.ctas_per_sm},
+            {"rows", Name({step.grid.rows})},
+            {"columns", Name({step.grid.columns})}}},
+          {"tensor_maps", std::move(maps)},
+          {"block", ToJson(step.block)},
+          {"cluster", ToJson(step.cluster)},
+          {"shared_bytes", step.shared_bytes},
+          {"cooperative", step.cooperative},
+          {"programmatic_dependent", step.programmatic_dependent},
+          {"params", std::move(params)},
+          {"param_bytes", step.param_bytes}};
 }
 
 json ToJson(const Variant& variant) {
@@ -63,7 +67,8 @@ json ToJson(const std::vector<ManifestTensor>& tensors) {
 
 std::optional<ParamKind> ParamKindFromName(std::string_view name) {
   for (ParamKind kind : {ParamKind::kInputPointer, ParamKind::kInputLd, ParamKind::kOutputPointer, ParamKind::kOutputLd,
-                         ParamKind::kScalar, ParamKind::kM, ParamKind::kN, ParamKind::kK, ParamKind::kTensorMap}) {
+                         ParamKind::kIntermediatePointer, ParamKind::kIntermediateLd, ParamKind::kScalar, ParamKind::kM,
+                         ParamKind::kN, ParamKind::kK, ParamKind::kTensorMap}) {
     if (Name(kind) == name) return kind;
   }
   return std::nullopt;
@@ -88,6 +93,11 @@ Dim3 ReadDim3(ArtifactReader& reader, const json& object) {
   return {reader.Int(object, "x", 1), reader.Int(object, "y", 1), reader.Int(object, "z", 1)};
 }
 
+std::optional<Axis> AxisFromName(std::string_view name) {
+  const std::optional<Axes> axes = AxesFromName(name);
+  return axes && axes->size() == 1 ? std::optional(axes->front()) : std::nullopt;
+}
+
 // Launchers index tensors and parameter bytes by what this lets through.
 ParamField ReadParam(ArtifactReader& reader, const json& entry, const Manifest& manifest, const LaunchStep& step) {
   ParamField field;
@@ -105,6 +115,11 @@ ParamField ReadParam(ArtifactReader& reader, const json& entry, const Manifest& 
     case ParamKind::kOutputPointer:
     case ParamKind::kOutputLd:
       bound = manifest.outputs.size();
+      size_bytes = 8;
+      break;
+    case ParamKind::kIntermediatePointer:
+    case ParamKind::kIntermediateLd:
+      bound = manifest.intermediates.size();
       size_bytes = 8;
       break;
     case ParamKind::kScalar:
@@ -129,7 +144,8 @@ LaunchStep ReadStep(ArtifactReader& reader, const json& entry, const Manifest& m
   step.entry = reader.Text(entry, "entry");
   step.module = reader.Int(entry, "module", 0, std::max(0, static_cast<int>(manifest.cubin_keys.size()) - 1));
   const json& grid = reader.Object(entry, "grid");
-  step.grid = {reader.Int(grid, "tile_m", 1), reader.Int(grid, "tile_n", 1), reader.Int(grid, "ctas_per_sm", 0)};
+  step.grid = {reader.Int(grid, "tile_m", 1), reader.Int(grid, "tile_n", 1), reader.Int(grid, "ctas_per_sm", 0),
+               reader.Named<Axis>(grid, "rows", AxisFromName), reader.Named<Axis>(grid, "columns", AxisFromName)};
   step.block = ReadDim3(reader, reader.Object(entry, "block"));
   step.cluster = ReadDim3(reader, reader.Object(entry, "cluster"));
   step.shared_bytes = reader.Integer(entry, "shared_bytes", 0);
@@ -138,7 +154,7 @@ LaunchStep ReadStep(ArtifactReader& reader, const json& entry, const Manifest& m
   constexpr int kMaxParamBytes = 32764;  // of a kernel on any GPU
   step.param_bytes = reader.Int(entry, "param_bytes", 0, kMaxParamBytes);
   constexpr int kMaxBox = 256;  // elements along either dimension
-  const int last_input = std::max(0, static_cast<int>(manifest.inputs.size()) - 1);
+  const int last_input = std::max(0, static_cast<int>(manifest.inputs.size() + manifest.intermediates.size()) - 1);
   for (const json& map : reader.List(entry, "tensor_maps")) {
     step.tensor_maps.push_back({reader.Int(map, "input", 0, last_input), reader.Int(map, "box_contiguous", 1, kMaxBox),
                                 reader.Int(map, "box_lines", 1, kMaxBox), reader.Int(map, "swizzle_bytes", 0, 128)});

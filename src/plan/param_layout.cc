@@ -11,6 +11,8 @@ std::int64_t SizeBytes(ParamKind kind) {
     case ParamKind::kInputLd:
     case ParamKind::kOutputPointer:
     case ParamKind::kOutputLd:
+    case ParamKind::kIntermediatePointer:
+    case ParamKind::kIntermediateLd:
       return 8;
     case ParamKind::kScalar:
     case ParamKind::kM:
@@ -44,6 +46,10 @@ std::string_view Name(ParamKind kind) {
       return "output_pointer";
     case ParamKind::kOutputLd:
       return "output_ld";
+    case ParamKind::kIntermediatePointer:
+      return "intermediate_pointer";
+    case ParamKind::kIntermediateLd:
+      return "intermediate_ld";
     case ParamKind::kScalar:
       return "scalar";
     case ParamKind::kM:
@@ -83,8 +89,14 @@ std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<Tensor
       }
     }
   }
+  std::vector<bool> has_map(graph.inputs.size(), false);
+  for (const TensorMapRecipe& recipe : tensor_maps) has_map[recipe.input] = true;
+  const auto is_factor = [&](std::size_t i) {
+    const auto index = static_cast<int>(i);
+    return (index == graph.a || index == graph.b) && !has_map[i];
+  };
   const auto has_pointer = [&](std::size_t i) {
-    return !graph.inputs[i].axes.empty() && (tensor_maps.empty() || is_operand[i]);
+    return !graph.inputs[i].axes.empty() && (is_operand[i] || is_factor(i));
   };
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
     if (has_pointer(i)) Append(fields, ParamKind::kInputPointer, i);
@@ -96,7 +108,7 @@ std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<Tensor
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) Append(fields, ParamKind::kOutputLd, i);
   for (ParamKind kind : {ParamKind::kM, ParamKind::kN, ParamKind::kK}) Append(fields, kind, 0);
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
-    if (graph.inputs[i].axes.empty()) Append(fields, ParamKind::kScalar, i);
+    if (graph.inputs[i].axes.empty() && is_operand[i]) Append(fields, ParamKind::kScalar, i);
   }
   return fields;
 }

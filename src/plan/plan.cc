@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/digest.h"
+#include "plan/packing.h"
 
 namespace gemmd {
 namespace {
@@ -48,6 +49,7 @@ void AddConfig(Digest& digest, const KernelConfig& config) {
   digest.Add("tile_k", std::int64_t{config.tile_k}).Add("micro_m", std::int64_t{config.micro_m});
   digest.Add("micro_n", std::int64_t{config.micro_n}).Add("stages", std::int64_t{config.stages});
   digest.Add("subtile_n", std::int64_t{config.subtile_n});
+  digest.Add("packing", Name(config.packing));
   digest.Add("group_m", std::int64_t{config.group_m}).Add("threads", std::int64_t{config.threads});
   digest.Add("shared_bytes", config.shared_bytes);
 }
@@ -77,6 +79,27 @@ std::string PlanId(const Graph& graph, const Plan& plan) {
   return digest.FinishHex();
 }
 
+KernelPlan PackKernel(const Graph& graph, Packing factor, const Assumptions& assumptions) {
+  KernelPlan kernel;
+  kernel.config.family = Family::kPointwise;
+  kernel.config.packing = factor;
+  // A warp takes four runs of 256 elements: enough loads in flight to fill the memory's pipe.
+  kernel.config.tile_m = 32;
+  kernel.config.tile_n = 256;
+  kernel.config.threads = 256;
+  const Graph pack = PackGraph(graph, factor);
+  kernel.widths = WidthsOf(pack, {Completed(graph, assumptions).inputs, {kAccessBytes}});
+  return kernel;
+}
+
+std::string PackingReason(const Graph& graph, Packing factor) {
+  const bool is_a = factor == Packing::kA;
+  const bool prologue = !(is_a ? graph.prologue_a : graph.prologue_b).empty();
+  return fmt::format("{} is packed first: {}", is_a ? "A" : "B",
+                     prologue ? "its prologue would be computed again for every tile"
+                              : "its lines do not start on 16 bytes, as the copy engine wants them");
+}
+
 // Where `value` is in `list`, at whose end it is added if it was not there.
 template <typename T>
 int IndexOf(std::vector<T>& list, const T& value) {
@@ -89,6 +112,8 @@ int IndexOf(std::vector<T>& list, const T& value) {
 }  // namespace
 
 std::string ScheduleOf(const KernelConfig& config) {
+  if (config.family == Family::kPointwise)
+    return fmt::format("{}, packs {}", Name(config.family), Name(config.packing));
   return fmt::format("{} {}x{}x{}", Name(config.family), config.tile_m, config.tile_n, config.tile_k);
 }
 
@@ -131,8 +156,16 @@ Plan PlanWith(const Graph& graph, const KernelConfig& config, const DeviceLimits
   Plan plan;
   plan.arch = limits.arch;
   plan.assumptions = Completed(graph, assumptions);
-  plan.kernels.push_back({config, WidthsOf(graph, assumptions)});
-  plan.variants.push_back({m, {0}});
+  for (const Packing factor : {Packing::kA, Packing::kB}) {
+    if (!(factor == Packing::kA ? PacksA(config.packing) : PacksB(config.packing))) continue;
+    plan.kernels.push_back(PackKernel(graph, factor, assumptions));
+    plan.reasons.push_back(PackingReason(graph, factor));
+  }
+  plan.kernels.push_back(
+      {config, WidthsOf(AfterPacking(graph, config.packing), AfterPacking(graph, config.packing, assumptions))});
+  PlanVariant variant{m, {}};
+  for (std::size_t i = 0; i < plan.kernels.size(); ++i) variant.kernels.push_back(static_cast<int>(i));
+  plan.variants.push_back(std::move(variant));
   plan.plan_id = PlanId(graph, plan);
   return plan;
 }

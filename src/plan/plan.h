@@ -13,11 +13,17 @@
 
 namespace gemmd {
 
-enum class Family { kSimt, kMma, kWgmma };
-std::string_view Name(Family family);  // "simt", "mma", "wgmma"
+// kPointwise takes no products: it packs factors for a kernel that does.
+enum class Family { kSimt, kMma, kWgmma, kPointwise };
+std::string_view Name(Family family);  // "simt", "mma", "wgmma", "pointwise"
+// Nothing for a family that a spec can't ask for.
 std::optional<Family> FamilyFromName(std::string_view name);
 
 inline constexpr int kAccessBytes = 16;  // of the widest global access, and of what the copy engine wants
+
+// Which factors are packed before the product (plan/packing.h).
+enum class Packing { kNone, kA, kB, kBoth };
+std::string_view Name(Packing packing);  // "none", "a", "b", "both"
 
 // What a launch promises about its tensors beyond the spec. The plan is good for launches that keep it.
 struct Assumptions {
@@ -40,11 +46,12 @@ struct KernelConfig {
   int tile_m = 0, tile_n = 0, tile_k = 0;  // elements of one CTA's tile
   // Elements of one thread's tile (simt), one warp's (mma) or one warpgroup's (wgmma: micro_m == tile_m is ping-pong).
   int micro_m = 0, micro_n = 0;
-  int stages = 1;                 // depth of the global-to-shared pipeline
-  int group_m = 8;                // tile order: this many tile rows are swept together, for L2
-  int subtile_n = 0;              // wgmma: columns of the result that a warp stages at a time in its epilogue
-  int threads = 0;                // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]; wgmma: 384
-  std::int64_t shared_bytes = 0;  // dynamic; a static_assert in the kernel holds it to the real size
+  int stages = 1;                    // depth of the global-to-shared pipeline
+  int group_m = 8;                   // tile order: this many tile rows are swept together, for L2
+  int subtile_n = 0;                 // wgmma: columns of the result that a warp stages at once
+  Packing packing = Packing::kNone;  // wgmma: what was packed for it; pointwise: the one factor that it packs
+  int threads = 0;                   // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]; wgmma: 384
+  std::int64_t shared_bytes = 0;     // dynamic; a static_assert in the kernel holds it to the real size
   friend bool operator==(const KernelConfig&, const KernelConfig&) = default;
 };
 

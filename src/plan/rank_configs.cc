@@ -113,8 +113,7 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& graph, const DeviceLimits& 
     return InvalidArgument(
         "config: {} is not legal for {} on {}; simt takes tiles of multiples of 32 by 8, 16 or 32 "
         "along K and 1 or 2 stages, mma (f16 and bf16) tiles of powers of two from 32 to 256 by 32 "
-        "or 64 along K and 2 to 6 stages, wgmma (f16 and bf16 on sm_90a, lines of A and B on 16 bytes, no prologue of "
-        "B) "
+        "or 64 along K and 2 to 6 stages, wgmma (f16 and bf16 on sm_90a) "
         "64, 128 or 256 by 64, 128, 192 or 256 by 64 and 2 to 8 stages, within {} bytes of shared memory",
         Describe(pin), Name(graph.inputs[graph.a].dtype), Name(limits.arch), limits.shared_bytes_per_block);
   }

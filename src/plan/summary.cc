@@ -64,6 +64,13 @@ std::string ChainText(const Graph& graph, const std::vector<Node>& chain) {
 
 std::string Summary(const Graph& graph) {
   const std::string m = ExtentText(graph.m, 'M'), n = ExtentText(graph.n, 'N'), k = ExtentText(graph.k, 'K');
+  if (graph.b < 0) {
+    const GraphInput& factor = graph.inputs[graph.a];
+    const auto extent = [&](int axis) {
+      return ExtentText(graph.ExtentOf(factor.axes[axis]), Name({factor.axes[axis]})[0]);
+    };
+    return fmt::format("pack {} -> {}", FactorText(factor, extent(0), extent(1)), ChainText(graph, graph.epilogue));
+  }
   std::string text =
       fmt::format("{} x {}", FactorText(graph.inputs[graph.a], m, k), FactorText(graph.inputs[graph.b], k, n));
   if (graph.precision != Precision::kDefault) text += fmt::format(" ({})", Name(graph.precision));

@@ -166,19 +166,30 @@ absl::StatusOr<LaunchResult> CudaDevice::RunLaunch(const LaunchRequest& request,
   GEMMD_ASSIGN_OR_RETURN(const BoundTensors<Buffer> bound, BindTensors(buffers_, request, [](const Buffer& buffer) {
                            return MemoryRange{buffer.memory.get(), buffer.bytes};
                          }));
-  GEMMD_ASSIGN_OR_RETURN(LaunchPlan plan, PlanLaunch(kernel->manifest(), request, bound.inputs, bound.outputs));
+  GEMMD_ASSIGN_OR_RETURN(const std::int64_t scratch_bytes, IntermediateBytes(kernel->manifest(), request.shape));
+  std::optional<StreamPool::Lease> held;
+  CUdeviceptr scratch = 0;
+  if (scratch_bytes > 0) {
+    GEMMD_ASSIGN_OR_RETURN(held, streams_.Acquire(deadline));
+    GEMMD_ASSIGN_OR_RETURN(scratch, held->Scratch(driver_, scratch_bytes));
+  }
+  GEMMD_ASSIGN_OR_RETURN(LaunchPlan plan,
+                         PlanLaunch(kernel->manifest(), request, bound.inputs, bound.outputs, scratch));
   if (plan.steps.empty()) return LaunchResult{};
   GEMMD_RETURN_IF_ERROR(kernel->EncodeMaps(plan));
-  GEMMD_ASSIGN_OR_RETURN(StreamPool::Lease lease, streams_.Acquire(deadline));
+  if (!held) {
+    GEMMD_ASSIGN_OR_RETURN(held, streams_.Acquire(deadline));
+  }
+  StreamPool::Lease& lease = *held;
   GEMMD_RETURN_IF_ERROR(Record(lease->start, lease->stream));
   const absl::Status enqueued = kernel->Enqueue(plan, lease->stream.get());
   // Whatever was enqueued has to end before the stream is anyone else's.
   GEMMD_RETURN_IF_ERROR(Record(lease->end, lease->stream));
   GEMMD_ASSIGN_OR_RETURN(const bool done, WaitFor(lease->end, deadline));
   if (!done) {
-    std::vector<std::shared_ptr<const void>> held(bound.held.begin(), bound.held.end());
-    held.push_back(kernel);
-    abandoned_.Adopt(std::move(lease), std::move(held));
+    std::vector<std::shared_ptr<const void>> in_use(bound.held.begin(), bound.held.end());
+    in_use.push_back(kernel);
+    abandoned_.Adopt(std::move(lease), std::move(in_use));
     return DeadlineExceeded("the launch on {} did not end in time; it goes on", info_.id);
   }
   GEMMD_RETURN_IF_ERROR(enqueued);

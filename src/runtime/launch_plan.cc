@@ -44,12 +44,27 @@ absl::Status CheckCounts(const Manifest& manifest, const LaunchRequest& request)
 
 std::int64_t CeilDiv(std::int64_t value, std::int64_t divisor) { return (value + divisor - 1) / divisor; }
 
+std::int64_t ExtentOf(const GemmShape& shape, Axis axis) {
+  switch (axis) {
+    case Axis::kM:
+      return shape.m;
+    case Axis::kN:
+      return shape.n;
+    case Axis::kHalfN:
+      return shape.n / 2;
+    case Axis::kK:
+      break;
+  }
+  return shape.k;
+}
+
 absl::StatusOr<std::int64_t> GridX(const GridFormula& grid, const GemmShape& shape) {
   if (grid.tile_m <= 0 || grid.tile_n <= 0) {
     return Internal("the manifest has a tile of {}x{}", grid.tile_m, grid.tile_n);
   }
   // Both factors are at most kMaxExtent: no overflow.
-  const std::int64_t tiles = CeilDiv(shape.m, grid.tile_m) * CeilDiv(shape.n, grid.tile_n);
+  const std::int64_t tiles =
+      CeilDiv(ExtentOf(shape, grid.rows), grid.tile_m) * CeilDiv(ExtentOf(shape, grid.columns), grid.tile_n);
   if (tiles > kMaxGridX) return InvalidArgument("{} tiles are more than one launch can have ({})", tiles, kMaxGridX);
   return tiles;
 }
@@ -70,6 +85,10 @@ class ParamWriter {
         return PutTensor(field, plan_.outputs, &PlacedTensor::address);
       case ParamKind::kOutputLd:
         return PutTensor(field, plan_.outputs, &PlacedTensor::leading_dimension);
+      case ParamKind::kIntermediatePointer:
+        return PutTensor(field, plan_.intermediates, &PlacedTensor::address);
+      case ParamKind::kIntermediateLd:
+        return PutTensor(field, plan_.intermediates, &PlacedTensor::leading_dimension);
       case ParamKind::kScalar:
         if (!InRange(field, request_.scalars.size())) return;
         return Put(field, request_.scalars[static_cast<std::size_t>(field.index)]);
@@ -136,7 +155,30 @@ absl::Status PlaceTensors(const Manifest& manifest, const LaunchRequest& request
   return CheckOverlaps(checked_inputs, checked_outputs);
 }
 
+// The intermediates from `address` on; their bytes together.
+absl::StatusOr<std::int64_t> PlaceIntermediates(const Manifest& manifest, const GemmShape& shape, std::uint64_t address,
+                                                PlacedTensors& placed) {
+  constexpr std::int64_t kAlignmentBytes = 256;
+  std::int64_t total = 0;
+  for (const ManifestTensor& tensor : manifest.intermediates) {
+    GEMMD_ASSIGN_OR_RETURN(const PlacedTensor next,
+                           PlaceIntermediate(tensor, shape, address + static_cast<std::uint64_t>(total)));
+    placed.push_back(next);
+    if (__builtin_add_overflow(total, CeilDiv(BytesOf(next, tensor.dtype), kAlignmentBytes) * kAlignmentBytes,
+                               &total)) {
+      return ResourceExhausted("the intermediates are larger than any memory");
+    }
+  }
+  return total;
+}
+
 }  // namespace
+
+absl::StatusOr<std::int64_t> IntermediateBytes(const Manifest& manifest, const GemmShape& shape) {
+  GEMMD_RETURN_IF_ERROR(CheckExtents(manifest, shape));
+  PlacedTensors placed;
+  return PlaceIntermediates(manifest, shape, 0, placed);
+}
 
 absl::StatusOr<std::size_t> SelectVariant(const Manifest& manifest, std::int64_t m) {
   for (std::size_t i = 0; i < manifest.variants.size(); ++i) {
@@ -151,7 +193,8 @@ bool CanRun(const Arch& image, const Arch& device) {
 }
 
 absl::StatusOr<LaunchPlan> PlanLaunch(const Manifest& manifest, const LaunchRequest& request,
-                                      std::span<const MemoryRange> inputs, std::span<const MemoryRange> outputs) {
+                                      std::span<const MemoryRange> inputs, std::span<const MemoryRange> outputs,
+                                      std::uint64_t intermediates) {
   GEMMD_RETURN_IF_ERROR(CheckCounts(manifest, request));
   if (inputs.size() != request.inputs.size() || outputs.size() != request.outputs.size()) {
     return Internal("{} inputs and {} outputs were resolved", inputs.size(), outputs.size());
@@ -159,6 +202,7 @@ absl::StatusOr<LaunchPlan> PlanLaunch(const Manifest& manifest, const LaunchRequ
   GEMMD_RETURN_IF_ERROR(CheckExtents(manifest, request.shape));
   LaunchPlan plan;
   GEMMD_RETURN_IF_ERROR(PlaceTensors(manifest, request, inputs, outputs, &plan));
+  GEMMD_RETURN_IF_ERROR(PlaceIntermediates(manifest, request.shape, intermediates, plan.intermediates).status());
   if (request.shape.m == 0 || request.shape.n == 0) return plan;
   GEMMD_ASSIGN_OR_RETURN(plan.variant, SelectVariant(manifest, request.shape.m));
   const std::vector<LaunchStep>& launches = manifest.variants[plan.variant].launches;
@@ -166,6 +210,7 @@ absl::StatusOr<LaunchPlan> PlanLaunch(const Manifest& manifest, const LaunchRequ
     PlannedStep step;
     step.index = i;
     GEMMD_ASSIGN_OR_RETURN(step.grid_x, GridX(launches[i].grid, request.shape));
+    if (step.grid_x == 0) continue;  // a factor without elements
     ParamWriter writer(request, plan, launches[i].param_bytes);
     for (const ParamField& field : launches[i].params) writer.Write(field);
     GEMMD_ASSIGN_OR_RETURN(step.params, std::move(writer).Finish());

@@ -42,6 +42,7 @@ struct PlannedStep {
 
 struct LaunchPlan {
   PlacedTensors inputs, outputs;              // by graph index; a scalar has no lines
+  PlacedTensors intermediates;                // by the manifest's index
   std::size_t variant = 0;                    // index into Manifest::variants
   absl::InlinedVector<PlannedStep, 3> steps;  // empty when M or N is 0
 };
@@ -53,13 +54,17 @@ absl::StatusOr<std::size_t> SelectVariant(const Manifest& manifest, std::int64_t
 // arch-specific one (CUDA C++ Programming Guide, binary compatibility).
 bool CanRun(const Arch& image, const Arch& device);
 
-// `inputs` and `outputs` are the memory of the request's bindings, in the same order.
-// A tensor without elements needs no buffer. An output may lie exactly on one full operand of its dtype (in place); two
-// tensors whose lines interleave without touching (column slices of one matrix) do not overlap.
-// Errors: InvalidArgument (extents that contradict the manifest or exceed i32, a leading dimension below its extent, a
-// misaligned pointer, an overlap), OutOfRange (a tensor past its buffer); each names the tensor. Internal (a malformed
-// manifest).
+// Of the memory that a launch's intermediates take, one behind the other. Errors: ResourceExhausted.
+absl::StatusOr<std::int64_t> IntermediateBytes(const Manifest& manifest, const GemmShape& shape);
+
+// `inputs` and `outputs` are the memory of the request's bindings, in the same order; at `intermediates`, aligned to
+// 256 bytes, IntermediateBytes of memory are the launch's own. A tensor without elements needs no buffer. An output may
+// lie exactly on one full operand of its dtype (in place); two tensors whose lines interleave without touching (column
+// slices of one matrix) do not overlap. Errors: InvalidArgument (extents that contradict the manifest or exceed i32, a
+// leading dimension below its extent, a misaligned pointer, an overlap), OutOfRange (a tensor past its buffer); each
+// names the tensor. Internal (a malformed manifest).
 absl::StatusOr<LaunchPlan> PlanLaunch(const Manifest& manifest, const LaunchRequest& request,
-                                      std::span<const MemoryRange> inputs, std::span<const MemoryRange> outputs);
+                                      std::span<const MemoryRange> inputs, std::span<const MemoryRange> outputs,
+                                      std::uint64_t intermediates = 0);
 
 }  // namespace gemmd

@@ -33,11 +33,12 @@ absl::Status EncodeStep(const Driver& driver, const Manifest& manifest, const La
   for (const ParamField& field : launch.params) {
     if (field.kind != ParamKind::kTensorMap) continue;
     const TensorMapRecipe& recipe = launch.tensor_maps.at(static_cast<std::size_t>(field.index));
-    const auto input = static_cast<std::size_t>(recipe.input);
-    const PlacedTensor& tensor = plan.inputs.at(input);
+    const auto index = static_cast<std::size_t>(recipe.input), inputs = plan.inputs.size();
+    const PlacedTensor& tensor = index < inputs ? plan.inputs[index] : plan.intermediates.at(index - inputs);
+    const DType dtype = index < inputs ? manifest.inputs[index].dtype : manifest.intermediates[index - inputs].dtype;
     if (tensor.lines == 0 || tensor.line_elements == 0) continue;  // nothing will be copied
     GEMMD_ASSIGN_OR_RETURN(const CUtensorMap map,
-                           EncodeTensorMap(driver, {.dtype = manifest.inputs[input].dtype,
+                           EncodeTensorMap(driver, {.dtype = dtype,
                                                     .address = tensor.address,
                                                     .line_elements = tensor.line_elements,
                                                     .lines = tensor.lines,
@@ -60,7 +61,6 @@ absl::StatusOr<LoadedImage> LoadedImage::Load(const Driver& driver, const Device
                            Name(device.arch));
   }
   if (manifest.workspace_bytes != 0) return Unimplemented("a kernel with a workspace");
-  if (!manifest.intermediates.empty()) return Unimplemented("a kernel with intermediate tensors");
   LoadedImage image(driver, device.sm_count, std::move(manifest));
   for (const std::shared_ptr<const std::string>& cubin : cubins) {
     GEMMD_ASSIGN_OR_RETURN(Module module, Module::Load(driver, *cubin));

@@ -1,12 +1,15 @@
 // A GPU's streams, handed out one to a call.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "cuda/memory.h"
 #include "cuda/stream.h"
 #include "runtime/slot_pool.h"
 
@@ -14,7 +17,9 @@ namespace gemmd {
 
 struct StreamSlot {
   Stream stream;
-  Event start, end;  // for timing one launch
+  Event start, end;                       // for timing one launch
+  std::optional<DeviceMemory> scratch{};  // what the last launches had between their kernels
+  std::int64_t scratch_bytes = 0;
 };
 
 // Thread-safe.
@@ -26,11 +31,15 @@ class StreamPool {
     const StreamSlot& operator*() const { return (*slots_)[lease_.slot()]; }
     const StreamSlot* operator->() const { return &**this; }
 
+    // Memory that is this lease's own, aligned to 256 bytes, contents undefined. It stays with the stream, for the next
+    // lease to use. Errors: ResourceExhausted.
+    absl::StatusOr<CUdeviceptr> Scratch(const Driver& driver, std::int64_t bytes);
+
    private:
     friend class StreamPool;
-    Lease(std::shared_ptr<const std::vector<StreamSlot>> slots, SlotPool::Lease lease)
+    Lease(std::shared_ptr<std::vector<StreamSlot>> slots, SlotPool::Lease lease)
         : slots_(std::move(slots)), lease_(std::move(lease)) {}
-    std::shared_ptr<const std::vector<StreamSlot>> slots_;
+    std::shared_ptr<std::vector<StreamSlot>> slots_;
     SlotPool::Lease lease_;
   };
 
@@ -40,9 +49,9 @@ class StreamPool {
   absl::StatusOr<Lease> Acquire(absl::Time deadline);
 
  private:
-  StreamPool(std::shared_ptr<const std::vector<StreamSlot>> slots, SlotPool pool)
+  StreamPool(std::shared_ptr<std::vector<StreamSlot>> slots, SlotPool pool)
       : slots_(std::move(slots)), pool_(std::move(pool)) {}
-  std::shared_ptr<const std::vector<StreamSlot>> slots_;
+  std::shared_ptr<std::vector<StreamSlot>> slots_;
   SlotPool pool_;
 };
 

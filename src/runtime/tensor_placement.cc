@@ -148,6 +148,23 @@ absl::StatusOr<CheckedTensor> PlaceTensor(const ManifestTensor& tensor, std::str
   return checked;
 }
 
+absl::StatusOr<PlacedTensor> PlaceIntermediate(const ManifestTensor& tensor, const GemmShape& shape,
+                                               std::uint64_t address) {
+  constexpr std::int64_t kLineAlignmentBytes = 16;
+  GEMMD_ASSIGN_OR_RETURN(const Lines lines, LinesOf(tensor, shape));
+  const std::int64_t element_bytes = SizeBytes(tensor.dtype), step = kLineAlignmentBytes / element_bytes;
+  PlacedTensor placed{address, lines.count, lines.elements, (lines.elements + step - 1) / step * step};
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(placed.lines, placed.leading_dimension * element_bytes, &bytes)) {
+    return ResourceExhausted("an intermediate of {} by {} elements", lines.count, lines.elements);
+  }
+  return placed;
+}
+
+std::int64_t BytesOf(const PlacedTensor& tensor, DType dtype) {
+  return tensor.lines * tensor.leading_dimension * SizeBytes(dtype);
+}
+
 absl::Status CheckOverlaps(std::span<const CheckedTensor> inputs, std::span<const CheckedTensor> outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const CheckedTensor& output = outputs[i];

@@ -28,6 +28,12 @@ absl::StatusOr<CheckedTensor> PlaceTensor(const ManifestTensor& tensor, std::str
                                           const GemmShape& shape, const TensorBinding& binding,
                                           const MemoryRange& buffer);
 
+// A tensor between kernels, from `address` on: every line starts on 16 bytes.
+// Errors: ResourceExhausted (it is larger than any memory).
+absl::StatusOr<PlacedTensor> PlaceIntermediate(const ManifestTensor& tensor, const GemmShape& shape,
+                                               std::uint64_t address);
+std::int64_t BytesOf(const PlacedTensor& tensor, DType dtype);
+
 // Errors: InvalidArgument for an output that overlaps another, or an input other than in place.
 absl::Status CheckOverlaps(std::span<const CheckedTensor> inputs, std::span<const CheckedTensor> outputs);
 

@@ -49,13 +49,13 @@ _MAP_SWIZZLES = {0: 0, 32: 1, 64: 2, 128: 3}
 _L2_PROMOTION_256B = 3
 
 
-def encode_tensor_map(driver, dtype, address, extents, box, swizzle_bytes):
-    """The bytes of a contiguous matrix's tensor map; extents and box in elements, the contiguous dimension first."""
+def encode_tensor_map(driver, dtype, address, extents, leading_dimension, box, swizzle_bytes):
+    """The bytes of a matrix's tensor map; all but the swizzle in elements, the contiguous dimension first."""
     memory = ctypes.create_string_buffer(_MAP_BYTES + _MAP_ALIGNMENT)
     aligned = -(-ctypes.addressof(memory) // _MAP_ALIGNMENT) * _MAP_ALIGNMENT
     data_type, element_bytes = _MAP_TYPES[dtype]
     driver.call(
         "cuTensorMapEncodeTiled", ctypes.c_void_p(aligned), data_type, 2, ctypes.c_void_p(address),
-        (ctypes.c_uint64 * 2)(*extents), (ctypes.c_uint64 * 1)(extents[0] * element_bytes), (ctypes.c_uint32 * 2)(*box),
+        (ctypes.c_uint64 * 2)(*extents), (ctypes.c_uint64 * 1)(leading_dimension * element_bytes), (ctypes.c_uint32 * 2)(*box),
         (ctypes.c_uint32 * 2)(1, 1), 0, _MAP_SWIZZLES[swizzle_bytes], _L2_PROMOTION_256B, 0)
     return ctypes.string_at(aligned, _MAP_BYTES)

@@ -127,7 +127,7 @@ absl::StatusOr<Candidate> BuildFor(const RandomProblem& drawn, const DeviceLimit
                                    Verdict& verdict) {
   absl::StatusOr<Candidate> candidate = Build(drawn, limits, compiler);
   if (!candidate.ok()) return candidate;
-  verdict.family = Name(candidate->compiled->planned.plan.kernels.front().config.family);
+  verdict.family = Name(candidate->compiled->planned.plan.kernels.back().config.family);
   verdict.passed_over = candidate->passed_over;
   return candidate;
 }

@@ -84,14 +84,19 @@ Graph GraphOf(const Case& c) {
 }
 
 std::string Describe(const KernelConfig& c) {
-  return fmt::format("{} {}x{}x{} micro {}x{} stages {}", Name(c.family), c.tile_m, c.tile_n, c.tile_k, c.micro_m,
-                     c.micro_n, c.stages);
+  return fmt::format("{} {}x{}x{} micro {}x{} stages {}, packs {}", Name(c.family), c.tile_m, c.tile_n, c.tile_k,
+                     c.micro_m, c.micro_n, c.stages, Name(c.packing));
 }
 
-std::string SourceOf(const Graph& graph, const KernelConfig& config, const DeviceLimits& limits) {
-  const auto generated = Generate(graph, PlanWith(graph, config, limits, Assumptions{}).kernels.front());
-  EXPECT_TRUE(generated.ok()) << generated.status();
-  return generated.ok() ? generated->source : "";
+// Of the kernels of a choice, in their order.
+std::vector<std::string> SourcesOf(const Graph& graph, const KernelConfig& config, const DeviceLimits& limits) {
+  std::vector<std::string> sources;
+  for (const KernelPlan& kernel : PlanWith(graph, config, limits, Assumptions{}).kernels) {
+    const auto generated = Generate(graph, kernel);
+    EXPECT_TRUE(generated.ok()) << generated.status();
+    if (generated.ok()) sources.push_back(generated->source);
+  }
+  return sources;
 }
 
 class CompilingTest : public NvrtcTest {
@@ -120,12 +125,13 @@ TEST_P(CoveringTest, FirstChoicesCompileCleanly) {
     const auto configs = RankConfigs(graph, limits, ConfigPin{});
     ASSERT_TRUE(configs.ok()) << configs.status();
     SCOPED_TRACE(Describe(c) + ": " + Describe(configs->front()));
-    const std::string source = SourceOf(graph, configs->front(), limits);
-    if (!compiled.insert(source).second) continue;
-    const auto cubin = Compile(source, limits.arch);
-    ASSERT_TRUE(cubin.ok()) << cubin.status();
-    EXPECT_TRUE(CheckServable(*cubin).ok()) << CheckServable(*cubin);
-    ExpectOneKernelWithoutStaticShared(*cubin);
+    for (const std::string& source : SourcesOf(graph, configs->front(), limits)) {
+      if (!compiled.insert(source).second) continue;
+      const auto cubin = Compile(source, limits.arch);
+      ASSERT_TRUE(cubin.ok()) << cubin.status();
+      EXPECT_TRUE(CheckServable(*cubin).ok()) << CheckServable(*cubin);
+      ExpectOneKernelWithoutStaticShared(*cubin);
+    }
   }
   EXPECT_GE(compiled.size(), 12u);
 }
@@ -153,10 +159,12 @@ TEST_P(CoveringTest, GatesCompileCleanly) {
     const auto configs = RankConfigs(graph, limits, ConfigPin{});
     ASSERT_TRUE(configs.ok()) << configs.status();
     SCOPED_TRACE(Describe(c) + ": " + Describe(configs->front()));
-    const auto cubin = Compile(SourceOf(graph, configs->front(), limits), limits.arch);
-    ASSERT_TRUE(cubin.ok()) << cubin.status();
-    EXPECT_TRUE(CheckServable(*cubin).ok()) << CheckServable(*cubin);
-    ExpectOneKernelWithoutStaticShared(*cubin);
+    for (const std::string& source : SourcesOf(graph, configs->front(), limits)) {
+      const auto cubin = Compile(source, limits.arch);
+      ASSERT_TRUE(cubin.ok()) << cubin.status();
+      EXPECT_TRUE(CheckServable(*cubin).ok()) << CheckServable(*cubin);
+      ExpectOneKernelWithoutStaticShared(*cubin);
+    }
   }
 }
 
@@ -183,10 +191,13 @@ TEST_P(RankedTest, EveryChoiceOnHopperCompiles) {
   int passed_over = 0;
   for (std::size_t rank = 0; rank < configs->size(); ++rank) {
     SCOPED_TRACE(Describe((*configs)[rank]));
-    const auto cubin = Compile(SourceOf(graph, (*configs)[rank], limits), limits.arch);
-    ASSERT_TRUE(cubin.ok()) << cubin.status();
-    ExpectOneKernelWithoutStaticShared(*cubin);
-    const absl::Status servable = CheckServable(*cubin);
+    absl::Status servable;
+    for (const std::string& source : SourcesOf(graph, (*configs)[rank], limits)) {
+      const auto cubin = Compile(source, limits.arch);
+      ASSERT_TRUE(cubin.ok()) << cubin.status();
+      ExpectOneKernelWithoutStaticShared(*cubin);
+      servable.Update(CheckServable(*cubin));
+    }
     if (servable.ok()) continue;
     ++passed_over;
     EXPECT_NE(rank, 0u) << servable;

@@ -1,5 +1,5 @@
 // bf16 [M,K] x bf16 [K,N] -> store bf16
-#include "schedule/mma.cuh"
+#include "schedule/wgmma.cuh"
 
 namespace gemmd {
 namespace {
@@ -9,25 +9,27 @@ struct Config {
   using B = BFloat16;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 8, kWidthB = 1;
-  static constexpr int kTileM = 128, kTileN = 256, kTileK = 64;
-  static constexpr int kStages = 3, kGroupM = 8, kThreads = 256;
-  static constexpr int kSharedBytes = 147456;
+  static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
+  static constexpr int kStages = 5, kGroupM = 8, kThreads = 384;
+  static constexpr int kSharedBytes = 172112;
   static constexpr bool kGated = false;
-  static constexpr int kMicroM = 64, kMicroN = 64;
+  static constexpr bool kPingPong = true;
+  static constexpr int kSubtileN = 32;
+  static constexpr bool kWholeCells = false;
+  static constexpr int kOutputSlices = 1;
+  static constexpr bool kOnFragments = true;
 };
 
 struct Params {
-  const BFloat16* in0;
-  const BFloat16* in1;
+  hopper::TensorMap map0;
+  hopper::TensorMap map1;
   BFloat16* out0;
-  Int64 ld_in0;
-  Int64 ld_in1;
   Int64 ld_out0;
   int m;
   int n;
   int k;
 };
-static_assert(sizeof(Params) == 64, "planned and real parameter layout differ");
+static_assert(sizeof(Params) == 320, "planned and real parameter layout differ");
 
 struct Epilogue {
   const Params& p;
@@ -44,6 +46,17 @@ struct Epilogue {
     };
   }
 
+  static constexpr int kOutputSlices = Config::kOutputSlices;
+
+  template <typename Lines, typename Cells, typename Exchanger>
+  __device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const Exchanger& exchange) const {
+  }
+
+  template <typename Writer, typename Slice>
+  __device__ __forceinline__ void Flush(const Writer& out, const Slice& slice) const {
+    out.template Flush<0, 1>(p.out0, p.ld_out0, slice);
+  }
+
   template <int V, typename Writer>
   __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o, Writer& out) const {
     out.template Store<0, 1>(p.out0, p.ld_out0, cell, v0);
@@ -53,8 +66,8 @@ struct Epilogue {
 }  // namespace
 }  // namespace gemmd
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(384, 1)
     gemmd_kernel(const __grid_constant__ gemmd::Params p) {
-  gemmd::mma::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k},
+  gemmd::wgmma::Run<gemmd::Config>({&p.map0, &p.map1, p.m, p.n, p.k},
                                          gemmd::NoPrologue{}, gemmd::NoPrologue{}, gemmd::Epilogue{p});
 }

@@ -38,6 +38,16 @@ const char kPlantedGate[] = R"({
   "epilogue": [{"op": "add", "operand": "bias"}, {"op": "store", "output": "both", "dtype": "f16"},
                {"op": "swiglu"}, {"op": "store", "output": "out", "dtype": "f16"}]})";
 
+const char kPlantedPacking[] = R"({
+  "version": 1, "name": "planted", "dims": {"M": 315, "N": 165, "K": 77},
+  "inputs": {"x": {"dtype": "f16", "shape": ["M", "K"]},
+             "w": {"dtype": "f16", "shape": ["K", "N"], "layout": "column_major"},
+             "along_k": {"dtype": "f32", "shape": ["K"]}},
+  "matmul": {"a": "x", "b": "w"},
+  "prologue": {"b": [{"op": "add", "operand": "along_k"}]},
+  "config": {"schedule": "wgmma", "tile": [64, 64, 64]},
+  "epilogue": [{"op": "store", "output": "out", "dtype": "f32"}]})";
+
 namespace {
 
 constexpr int kMulNode = 0, kResidualNode = 1, kBiasNode = 2, kAuxNode = 4, kGeluNode = 5;
@@ -134,6 +144,18 @@ std::vector<PlantedBug> GateBugs() {
   return bugs;
 }
 
+std::vector<PlantedBug> PackingBugs() {
+  std::vector<PlantedBug> bugs = {
+      InText("OddElementShiftForgotten", "schedule/pointwise.cuh", "shift & 2 ? 0x5432 : 0x3210", "0x3210"),
+      InText("WordShiftForgotten", "schedule/pointwise.cuh", "DropWords(words, shift / 4);", ""),
+      InText("OneRowForAll", "schedule/pointwise.cuh", "begin + (row0 + i) * problem.ld", "begin + row0 * problem.ld"),
+      InGraph("PackedWithoutItsPrologue", [](Graph& graph) { graph.prologue_b.clear(); }),
+      InGraph("RowPackedAsAColumn", [](Graph& graph) { graph.prologue_b[0].broadcast = Broadcast::kRow; }),
+  };
+  for (PlantedBug& bug : bugs) bug.spec = kPlantedPacking;
+  return bugs;
+}
+
 }  // namespace
 
 std::vector<PlantedBug> PlantedBugs() {
@@ -141,6 +163,7 @@ std::vector<PlantedBug> PlantedBugs() {
   for (PlantedBug& bug : LoopBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : PrologueBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : GateBugs()) bugs.push_back(std::move(bug));
+  for (PlantedBug& bug : PackingBugs()) bugs.push_back(std::move(bug));
   return bugs;
 }
 

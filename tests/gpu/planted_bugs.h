@@ -12,7 +12,7 @@ namespace gemmd {
 // Either a piece of the device library (or of the generated source, where `file` is empty) is replaced, or the graph
 // is changed before the kernel is generated.
 struct PlantedBug {
-  const char* spec = nullptr;  // JSON: kPlantedEpilogue, kPlantedPrologues or kPlantedGate
+  const char* spec = nullptr;  // JSON: one of those below
   std::string name;
   std::string file;
   std::string find;  // occurs exactly once
@@ -20,9 +20,10 @@ struct PlantedBug {
   std::function<void(Graph&)> mutate;
 };
 
-// The first two are ragged in every extent, with ten tile rows of which the last group has two.
+// Ragged in every extent, the first two with ten tile rows of which the last group has two.
 extern const char kPlantedEpilogue[];   // a chain with every kind of operand and two stores
 extern const char kPlantedPrologues[];  // a chain on A, infinite at 0, and one on B
+extern const char kPlantedPacking[];    // for wgmma, whose A is packed for its odd lines and whose B for its chain too
 extern const char kPlantedGate[];       // on wgmma's fragments, halves that end within a tile, both stored before it
 
 std::vector<PlantedBug> PlantedBugs();

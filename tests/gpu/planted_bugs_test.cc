@@ -37,17 +37,18 @@ class BuggyKernel {
     const NvrtcCompiler compiler(nvrtc, headers);
     GEMMD_ASSIGN_OR_RETURN(const auto configs, RankConfigs(graph_, limits, spec.config));
     const Plan plan = PlanWith(graph_, configs[0], limits, Assumptions{});
-    GEMMD_ASSIGN_OR_RETURN(GeneratedKernel generated, Generate(graph_, plan.kernels[0]));
-    if (!find_.empty()) {
-      planted += Occurrences(generated.source, find_);
-      generated.source.replace(generated.source.find(find_), find_.size(), replace_);
-    }
-    GEMMD_ASSIGN_OR_RETURN(const Cubin cubin, compiler.Compile({generated.source, limits.arch, StandardOptions()},
-                                                               absl::InfiniteFuture()));
     CompiledSpec compiled;
-    compiled.manifest = MakeManifest(canonical.graph, plan, {std::string(64, '0')});
-    compiled.modules.resize(1);
-    compiled.modules[0].cubin = std::make_shared<const std::string>(cubin.image);
+    for (const KernelPlan& kernel : plan.kernels) {
+      GEMMD_ASSIGN_OR_RETURN(GeneratedKernel generated, Generate(graph_, kernel));
+      if (const int found = find_.empty() ? 0 : Occurrences(generated.source, find_); found > 0) {
+        planted += found;
+        generated.source.replace(generated.source.find(find_), find_.size(), replace_);
+      }
+      GEMMD_ASSIGN_OR_RETURN(const Cubin cubin, compiler.Compile({generated.source, limits.arch, StandardOptions()},
+                                                                 absl::InfiniteFuture()));
+      compiled.modules.emplace_back().cubin = std::make_shared<const std::string>(cubin.image);
+    }
+    compiled.manifest = MakeManifest(graph_, plan, std::vector<std::string>(plan.kernels.size(), std::string(64, '0')));
     return compiled;
   }
 
@@ -120,7 +121,8 @@ TEST_P(UnbuggedKernelTest, PassesTheSameChecks) {
 
 std::string BugName(const testing::TestParamInfo<PlantedBug>& info) { return info.param.name; }
 
-INSTANTIATE_TEST_SUITE_P(Specs, UnbuggedKernelTest, testing::Values(kPlantedEpilogue, kPlantedPrologues, kPlantedGate));
+INSTANTIATE_TEST_SUITE_P(Specs, UnbuggedKernelTest,
+                         testing::Values(kPlantedEpilogue, kPlantedPrologues, kPlantedPacking, kPlantedGate));
 INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugsTest, testing::ValuesIn(PlantedBugs()), BugName);
 INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugsGpuTest, testing::ValuesIn(PlantedBugs()), BugName);
 

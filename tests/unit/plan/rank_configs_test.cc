@@ -6,6 +6,7 @@
 
 #include "plan/config_space.h"
 #include "plan/cost_model.h"
+#include "plan/packing.h"
 #include "sample_graph.h"
 
 namespace gemmd {
@@ -49,26 +50,37 @@ TEST(RankConfigsTest, GivesLargeGatesToWgmma) {
   }
 }
 
-TEST(RankConfigsTest, LeavesTheCopyEngineOutWhereItCantReachLines) {
-  for (const KernelConfig& config : Rank(ProductGraph(DType::kF16, 4096, 4096, 4095))) {
-    EXPECT_NE(config.family, Family::kWgmma);
-  }
-  const auto unaligned = RankConfigs(ProductGraph(DType::kF16, 4096, 4096, 4096), HopperLimits(), {}, {{2, 2}, {2}});
-  ASSERT_TRUE(unaligned.ok()) << unaligned.status();
-  for (const KernelConfig& config : *unaligned) EXPECT_NE(config.family, Family::kWgmma);
-}
-
-TEST(RankConfigsTest, LinesOfAAndBOnSixteenBytesAreEnoughForWgmma) {
+TEST(RankConfigsTest, PacksWhatTheCopyEngineCantReach) {
   const auto first = [](const Graph& graph, const Assumptions& assumptions) {
-    return RankConfigs(graph, HopperLimits(), {}, assumptions)->front().family;
+    return RankConfigs(graph, HopperLimits(), {}, assumptions)->front();
+  };
+  const auto expect = [](const KernelConfig& config, Packing packing) {
+    EXPECT_EQ(config.family, Family::kWgmma);
+    EXPECT_EQ(config.packing, packing);
   };
   const Graph aligned = ProductGraph(DType::kF16, 4096, 4096, 4096);
-  EXPECT_EQ(first(aligned, {{16, 16}, {2}}), Family::kWgmma);
-  EXPECT_NE(first(aligned, {{16, 8}, {16}}), Family::kWgmma);
+  expect(first(aligned, {{16, 16}, {2}}), Packing::kNone);
+  expect(first(aligned, {{2, 16}, {16}}), Packing::kA);
+  expect(first(aligned, {{16, 8}, {16}}), Packing::kB);
+  expect(first(aligned, {{2, 2}, {2}}), Packing::kBoth);
+  expect(first(ProductGraph(DType::kF16, 4096, 4096, 4095), {}), Packing::kA);
+  expect(first(ProductGraph(DType::kF16, 4096, 4095, 4096), {}), Packing::kB);
   // Slices of wider matrices, and dims that only the launch knows.
-  EXPECT_EQ(first(ProductGraph(DType::kF16, 4096, 4090, 4093), {{16, 16}, {4}}), Family::kWgmma);
-  EXPECT_EQ(first(ProductGraph(DType::kF16, 4096, std::nullopt, std::nullopt), {{16, 16}, {16}}), Family::kWgmma);
-  EXPECT_NE(first(ProductGraph(DType::kF16, 4096, std::nullopt, std::nullopt), {}), Family::kWgmma);
+  expect(first(ProductGraph(DType::kF16, 4096, 4090, 4093), {{16, 16}, {4}}), Packing::kNone);
+  const Graph dynamic = ProductGraph(DType::kF16, 4096, std::nullopt, std::nullopt);
+  expect(first(dynamic, {{16, 16}, {16}}), Packing::kNone);
+  expect(first(dynamic, {}), Packing::kBoth);
+}
+
+TEST(RankConfigsTest, PacksNothingThatIsReadyForTheProduct) {
+  for (const KernelConfig& config : Rank(ProductGraph(DType::kF16, 4096, 4096, 4096))) {
+    EXPECT_EQ(config.packing, Packing::kNone);
+  }
+}
+
+TEST(RankConfigsTest, PacksOnlyWhereThatPays) {
+  // One row: packing B would move more bytes than the product reads.
+  EXPECT_NE(Rank(ProductGraph(DType::kF16, 1, 4095, 4096)).front().family, Family::kWgmma);
 }
 
 TEST(RankConfigsTest, GivesSmallHalfProductsTilesThatFillTheDevice) {
@@ -173,16 +185,23 @@ TEST(RankConfigsTest, RefusesWhatNothingComputes) {
   EXPECT_EQ(RankConfigs(graph, HopperLimits(), {}).status().code(), absl::StatusCode::kUnimplemented);
 }
 
-TEST(RankConfigsTest, GivesProloguesToTensorCoresWithSmallerWarpTiles) {
+TEST(RankConfigsTest, OffersProloguesPackedAndInPlace) {
   const auto ranked = RankConfigs(PrologueGraph(), HopperLimits(), {});
   ASSERT_TRUE(ranked.ok()) << ranked.status();
-  EXPECT_EQ(ranked->front().family, Family::kMma);
   EXPECT_EQ(ranked->back().family, Family::kSimt);
+  std::set<Packing> packings;
   for (const KernelConfig& config : *ranked) {
-    EXPECT_NE(config.family, Family::kWgmma);
-    if (config.family != Family::kMma) continue;
-    EXPECT_LE(config.micro_m * config.micro_n, 64 * 32);
+    packings.insert(config.packing);
+    // wgmma multiplies B straight from shared memory.
+    if (config.family == Family::kWgmma) {
+      EXPECT_TRUE(PacksB(config.packing)) << Name(config.packing);
+    }
+    if (config.family == Family::kMma) {
+      EXPECT_LE(config.micro_m * config.micro_n, 64 * 32);
+    }
   }
+  EXPECT_TRUE(packings.contains(Packing::kNone));
+  EXPECT_TRUE(packings.contains(Packing::kB) || packings.contains(Packing::kBoth));
 }
 
 TEST(EstimateTest, AProloguesOperationsCost) {

@@ -100,6 +100,53 @@ TEST_F(LaunchPlanTest, StillLaunchesWhereKIsZero) {
   EXPECT_EQ(plan->steps.size(), 1u);
 }
 
+// A step that fills an intermediate [M, K] of f16, 16 columns of 2 bytes, before the product.
+LaunchStep PackStep() {
+  LaunchStep step;
+  step.grid = {.tile_m = 32, .tile_n = 8, .rows = Axis::kM, .columns = Axis::kK};
+  step.params = {{ParamKind::kIntermediatePointer, 1, 0}, {ParamKind::kIntermediateLd, 1, 8}};
+  step.param_bytes = 16;
+  return step;
+}
+
+TEST_F(LaunchPlanTest, LaysIntermediatesOutInTheLaunchsMemory) {
+  manifest_.intermediates = {{"", DType::kF32, Layout::kColumnMajor, "K,N"},
+                             {"", DType::kF16, Layout::kRowMajor, "M,K"}};
+  manifest_.k = std::nullopt;
+  request_.shape.k = 13;
+  auto& launches = manifest_.variants[0].launches;
+  launches.insert(launches.begin(), PackStep());
+  // 24 columns of 13 floats, each padded to 64 bytes; 100 rows of 13 halves, each padded to 32; both to 256.
+  EXPECT_EQ(*IntermediateBytes(manifest_, request_.shape), 24 * 64 + 3328);
+  const auto plan = PlanLaunch(manifest_, request_, inputs_, outputs_, 9 * kPage);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->steps.size(), 2u);
+  EXPECT_EQ(plan->steps[0].grid_x, 4 * 2);  // ceil(100 / 32) * ceil(13 / 8)
+  EXPECT_EQ(FieldAt<std::uint64_t>(plan->steps[0], 0), 9 * kPage + 24 * 64);
+  EXPECT_EQ(FieldAt<std::int64_t>(plan->steps[0], 8), 16);
+}
+
+TEST_F(LaunchPlanTest, SkipsAStepWithNothingToDo) {
+  manifest_.intermediates = {{"", DType::kF32, Layout::kRowMajor, "M,K"}, {"", DType::kF16, Layout::kRowMajor, "M,K"}};
+  manifest_.k = std::nullopt;
+  request_.shape.k = 0;
+  inputs_[0] = inputs_[1] = {0, 0};
+  auto& launches = manifest_.variants[0].launches;
+  launches.insert(launches.begin(), PackStep());
+  EXPECT_EQ(*IntermediateBytes(manifest_, request_.shape), 0);
+  const auto plan = Plan();
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->steps.size(), 1u);
+  EXPECT_EQ(plan->steps[0].index, 1u);
+}
+
+TEST_F(LaunchPlanTest, RefusesIntermediatesLargerThanAnyMemory) {
+  manifest_.n = manifest_.k = std::nullopt;
+  manifest_.intermediates.assign(4, {"", DType::kF32, Layout::kRowMajor, "K,N"});
+  const GemmShape shape{0, kMaxExtent, kMaxExtent};
+  EXPECT_EQ(IntermediateBytes(manifest_, shape).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
 TEST_F(LaunchPlanTest, PicksTheVariantOfM) {
   Variant small = manifest_.variants[0];
   small.m_max = 64;

@@ -1,0 +1,104 @@
+// A chain on a matrix without a product: what makes an operand ready for a kernel that wants it otherwise, aligned or
+// with its prologue applied.
+//
+// A warp takes runs of 256 elements of a line, eight a lane. Lines may start anywhere: a lane loads the two aligned
+// 16-byte words that hold its elements and shifts them into place.
+#pragma once
+
+#include "epilogue/access.cuh"
+#include "mainloop/prologue.cuh"
+#include "numeric/ops.cuh"
+#include "schedule/tile.cuh"
+
+namespace gemmd::pointwise {
+
+// The matrix [rows, columns], row-major with `ld` elements from row to row.
+template <typename T>
+struct Problem {
+  const T* source;
+  Int64 ld;
+  int rows, columns;
+};
+
+constexpr int kV = 8;  // elements of a lane
+
+// Drops the first `count` of kWords 32-bit words, at most three.
+template <int kWords>
+__device__ __forceinline__ void DropWords(unsigned (&words)[kWords], int count) {
+#pragma unroll
+  for (int i = 0; i + 2 < kWords; ++i) words[i] = count & 2 ? words[i + 2] : words[i];
+#pragma unroll
+  for (int i = 0; i + 1 < kWords; ++i) words[i] = count & 1 ? words[i + 1] : words[i];
+}
+
+// Eight elements at `source`, which is aligned to an element, all of them and whatever shares an aligned 16-byte word
+// with them inside the tensor.
+template <typename T>
+__device__ __forceinline__ Raw<T, kV> LoadShifted(const T* source) {
+  constexpr int kWords = kV * sizeof(T) / 4;
+  constexpr int kVectors = kWords / 4 + 1;
+  const auto address = reinterpret_cast<unsigned long long>(source);
+  const auto* aligned = reinterpret_cast<const Pack<unsigned, 4>*>(address & ~15ull);
+  const int shift = static_cast<int>(address & 15);
+  unsigned words[kVectors * 4];
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    const bool needed = v + 1 < kVectors || shift != 0;
+    const Pack<unsigned, 4> vector = needed ? aligned[v] : Pack<unsigned, 4>{};
+#pragma unroll
+    for (int i = 0; i < 4; ++i) words[v * 4 + i] = vector.at[i];
+  }
+  DropWords(words, shift / 4);
+  if constexpr (sizeof(T) == 2) {
+    const unsigned selector = shift & 2 ? 0x5432 : 0x3210;
+#pragma unroll
+    for (int i = 0; i < kWords; ++i) words[i] = __byte_perm(words[i], words[i + 1], selector);
+  }
+  union {
+    unsigned words[kWords];
+    Raw<T, kV> elements;
+  } result;
+#pragma unroll
+  for (int i = 0; i < kWords; ++i) result.words[i] = words[i];
+  return result.elements;
+}
+
+// Computes one tile of kTileM rows by kTileN columns; the grid has one CTA for each. The chain is all epilogue.
+template <typename Config, typename Epilogue>
+__device__ __forceinline__ void Run(const Problem<typename Config::A>& problem, const NoPrologue&, const NoPrologue&,
+                                    const Epilogue& epilogue) {
+  using T = typename Config::A;
+  constexpr int kWarps = Config::kThreads / 32, kRows = Config::kTileM / kWarps;
+  static_assert(Config::kTileN == 32 * kV && Config::kTileM % kWarps == 0);
+  static_assert(Config::kSharedBytes == 0, "planned and real shared memory differ");
+  using Operands = typename Epilogue::template Operands<kV>;
+
+  const int tiles_n = CeilDiv(problem.columns, Config::kTileN);
+  const int row0 = static_cast<int>(blockIdx.x) / tiles_n * Config::kTileM + threadIdx.x / 32 * kRows;
+  const int column = static_cast<int>(blockIdx.x) % tiles_n * Config::kTileN + threadIdx.x % 32 * kV;
+  const int valid = Min(problem.columns - column, kV);
+  if (valid <= 0) return;
+  // What a shifted load may touch: from the first element's 16-byte word to the last one's, where those are the
+  // tensor's own.
+  const T* const begin = problem.source;
+  const T* const end = begin + (problem.rows - 1) * problem.ld + problem.columns;
+  const DirectWriter writer;
+  Raw<T, kV> values[kRows];
+#pragma unroll
+  for (int i = 0; i < kRows; ++i) {
+    if (row0 + i >= problem.rows) break;
+    const T* const source = begin + (row0 + i) * problem.ld + column;
+    constexpr int kVector = 16 / sizeof(T);
+    const bool inside = source - begin >= kVector && end - source >= kV + kVector;
+    values[i] = inside ? LoadShifted(source) : LoadContiguous<1, kV>(source, valid);
+  }
+#pragma unroll
+  for (int i = 0; i < kRows; ++i) {
+    if (row0 + i >= problem.rows) break;
+    const Cell<kV> cell = {row0 + i, column, valid};
+    const Operands operands = epilogue.Load(cell);
+    epilogue(cell, Widen(values[i]), operands, writer);
+  }
+}
+
+}  // namespace gemmd::pointwise

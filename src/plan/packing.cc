@@ -1,0 +1,107 @@
+#include "plan/packing.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gemmd {
+namespace {
+
+int FactorOf(const Graph& graph, Packing factor) { return factor == Packing::kA ? graph.a : graph.b; }
+
+// A column-major matrix is its transpose by lines: what ran along rows runs along columns.
+Broadcast Transposed(Broadcast broadcast) {
+  switch (broadcast) {
+    case Broadcast::kRow:
+      return Broadcast::kColumn;
+    case Broadcast::kColumn:
+      return Broadcast::kRow;
+    case Broadcast::kScalar:
+    case Broadcast::kFull:
+      break;
+  }
+  return broadcast;
+}
+
+Layout Transposed(Layout layout) { return layout == Layout::kRowMajor ? Layout::kColumnMajor : Layout::kRowMajor; }
+
+}  // namespace
+
+std::string_view Name(Packing packing) {
+  switch (packing) {
+    case Packing::kNone:
+      return "none";
+    case Packing::kA:
+      return "a";
+    case Packing::kB:
+      return "b";
+    case Packing::kBoth:
+      return "both";
+  }
+  return "";
+}
+
+std::vector<PackedTensor> PackedTensors(const Graph& graph, Packing packing) {
+  std::vector<PackedTensor> packed;
+  const auto add = [&](int factor, Axes axes) {
+    packed.push_back({factor, graph.inputs[factor].dtype, graph.inputs[factor].layout, std::move(axes)});
+  };
+  if (PacksA(packing)) add(graph.a, {Axis::kM, Axis::kK});
+  if (PacksB(packing)) add(graph.b, {Axis::kK, Axis::kN});
+  return packed;
+}
+
+Graph AfterPacking(const Graph& graph, Packing packing) {
+  Graph product = graph;
+  for (const PackedTensor& tensor : PackedTensors(graph, packing)) {
+    const auto index = static_cast<int>(product.inputs.size());
+    product.inputs.push_back({.dtype = tensor.dtype, .layout = tensor.layout, .axes = tensor.axes});
+    (tensor.axes.front() == Axis::kM ? product.a : product.b) = index;
+  }
+  if (PacksA(packing)) product.prologue_a.clear();
+  if (PacksB(packing)) product.prologue_b.clear();
+  return product;
+}
+
+Assumptions AfterPacking(const Graph& graph, Packing packing, const Assumptions& assumptions) {
+  Assumptions after = Completed(graph, assumptions);
+  after.inputs.resize(after.inputs.size() + PackedTensors(graph, packing).size(), kAccessBytes);
+  return after;
+}
+
+Axes LineAxes(const Graph& graph, Packing factor) {
+  Axes axes = PackedTensors(graph, factor).front().axes;
+  if (graph.inputs[FactorOf(graph, factor)].layout == Layout::kColumnMajor) std::swap(axes[0], axes[1]);
+  return axes;
+}
+
+Graph PackGraph(const Graph& graph, Packing factor) {
+  Graph pack = graph;
+  pack.a = FactorOf(graph, factor);
+  pack.b = -1;
+  pack.epilogue = factor == Packing::kA ? graph.prologue_a : graph.prologue_b;
+  pack.prologue_a.clear();
+  pack.prologue_b.clear();
+  const bool transposed = graph.inputs[pack.a].layout == Layout::kColumnMajor;
+  if (transposed) {
+    for (Node& node : pack.epilogue) {
+      node.broadcast = Transposed(node.broadcast);
+      node.condition.broadcast = Transposed(node.condition.broadcast);
+    }
+    for (GraphInput& input : pack.inputs) {
+      if (input.axes.size() < 2) continue;
+      std::swap(input.axes[0], input.axes[1]);
+      input.layout = Transposed(input.layout);
+    }
+  }
+  const DType dtype = graph.inputs[pack.a].dtype;
+  Node store;
+  store.kind = OpKind::kStore;
+  store.input = static_cast<int>(pack.epilogue.size());
+  store.dtype = dtype;
+  store.output = 0;
+  pack.epilogue.push_back(std::move(store));
+  pack.outputs = {{dtype}};
+  return pack;
+}
+
+}  // namespace gemmd

@@ -1,0 +1,157 @@
+#include "plan/packing.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "plan/config_space.h"
+#include "plan/manifest.h"
+#include "sample_graph.h"
+
+namespace gemmd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// A choice that packs what `packing` says.
+KernelConfig WgmmaThatPacks(const Graph& graph, Packing packing, const Assumptions& assumptions = {}) {
+  for (const KernelConfig& config : LegalConfigs(Family::kWgmma, graph, HopperLimits(), assumptions)) {
+    if (config.packing == packing) return config;
+  }
+  ADD_FAILURE() << "no choice packs " << Name(packing);
+  return {};
+}
+
+Plan PlanThatPacks(const Graph& graph, Packing packing) {
+  return PlanWith(graph, WgmmaThatPacks(graph, packing), HopperLimits(), Assumptions{});
+}
+
+TEST(PackingTest, LeavesAProductOfPackedFactorsWithoutPrologues) {
+  const Graph graph = PrologueGraph();
+  const Graph product = AfterPacking(graph, Packing::kBoth);
+  const auto inputs = static_cast<int>(graph.inputs.size());
+  EXPECT_EQ(product.a, inputs);
+  EXPECT_EQ(product.b, inputs + 1);
+  EXPECT_EQ(product.inputs[product.a].dtype, graph.inputs[graph.a].dtype);
+  EXPECT_EQ(product.inputs[product.b].layout, graph.inputs[graph.b].layout);
+  EXPECT_TRUE(product.prologue_a.empty());
+  EXPECT_TRUE(product.prologue_b.empty());
+  EXPECT_EQ(product.epilogue, graph.epilogue);
+}
+
+TEST(PackingTest, KeepsThePrologueOfWhatIsNotPacked) {
+  const Graph graph = PrologueGraph();
+  const Graph product = AfterPacking(graph, Packing::kB);
+  EXPECT_EQ(product.a, graph.a);
+  EXPECT_EQ(product.prologue_a, graph.prologue_a);
+  EXPECT_TRUE(product.prologue_b.empty());
+}
+
+TEST(PackingTest, TheProductMayAssumeLinesOnSixteenBytesOfWhatWasPacked) {
+  const Graph graph = ProductGraph(DType::kF16, 64, 64, 64);
+  const Assumptions after = AfterPacking(graph, Packing::kB, {{2, 2}, {2}});
+  EXPECT_THAT(after.inputs, ElementsAre(2, 2, 16));
+  EXPECT_THAT(after.outputs, ElementsAre(2));
+}
+
+TEST(PackingTest, APackKernelStoresThePrologueInTheFactorsType) {
+  const Graph graph = PrologueGraph();
+  const Graph pack = PackGraph(graph, Packing::kA);
+  EXPECT_EQ(pack.b, -1);
+  ASSERT_EQ(pack.epilogue.size(), graph.prologue_a.size() + 1);
+  EXPECT_EQ(pack.epilogue.back().kind, OpKind::kStore);
+  EXPECT_EQ(pack.epilogue.back().dtype, graph.inputs[graph.a].dtype);
+  EXPECT_EQ(pack.outputs.size(), 1u);
+}
+
+// Lines of a column-major matrix are columns: a vector along K is one value a line of B's row-major transpose.
+TEST(PackingTest, AColumnMajorFactorIsPackedAsItsTranspose) {
+  Graph graph = PrologueGraph();
+  ASSERT_EQ(graph.inputs[graph.b].layout, Layout::kColumnMajor);
+  EXPECT_EQ(LineAxes(graph, Packing::kB), (Axes{Axis::kN, Axis::kK}));
+  EXPECT_EQ(LineAxes(graph, Packing::kA), (Axes{Axis::kM, Axis::kK}));
+  const Graph pack = PackGraph(graph, Packing::kB);
+  for (std::size_t i = 0; i < graph.prologue_b.size(); ++i) {
+    const Broadcast before = graph.prologue_b[i].broadcast, after = pack.epilogue[i].broadcast;
+    if (before == Broadcast::kRow) {
+      EXPECT_EQ(after, Broadcast::kColumn) << i;
+    }
+    if (before == Broadcast::kColumn) {
+      EXPECT_EQ(after, Broadcast::kRow) << i;
+    }
+    if (before == Broadcast::kFull) {
+      EXPECT_EQ(after, Broadcast::kFull) << i;
+    }
+  }
+  EXPECT_EQ(pack.inputs[pack.a].layout, Layout::kRowMajor);
+}
+
+TEST(PackingTest, TheConditionOfASelectIsTransposedToo) {
+  Graph graph = PrologueGraph();
+  Node select{.kind = OpKind::kWhere, .input = 0, .operand = 2, .broadcast = Broadcast::kFull};
+  select.condition = {.input = 3, .broadcast = Broadcast::kRow};
+  graph.prologue_b = {select};
+  EXPECT_EQ(PackGraph(graph, Packing::kB).epilogue[0].condition.broadcast, Broadcast::kColumn);
+}
+
+TEST(PackingTest, ThePlanSaysWhyAFactorIsPacked) {
+  const Plan prologue = PlanThatPacks(PrologueGraph(), Packing::kBoth);
+  ASSERT_EQ(prologue.kernels.size(), 3u);
+  EXPECT_THAT(prologue.reasons,
+              ElementsAre(HasSubstr("A is packed first: its prologue"), HasSubstr("B is packed first: its prologue")));
+  EXPECT_THAT(prologue.variants[0].kernels, ElementsAre(0, 1, 2));
+  const Plan ragged = PlanThatPacks(ProductGraph(DType::kBf16, 4096, 4096, 4095), Packing::kA);
+  ASSERT_EQ(ragged.kernels.size(), 2u);
+  EXPECT_THAT(ragged.reasons, ElementsAre(HasSubstr("A is packed first: its lines do not start on 16 bytes")));
+}
+
+TEST(PackingTest, IllegalWhereNothingIsGained) {
+  const Graph graph = ProductGraph(DType::kBf16, 4096, 4096, 4096);
+  KernelConfig config = WgmmaThatPacks(graph, Packing::kNone);
+  config.packing = Packing::kA;
+  const absl::Status status = CheckConfig(config, graph, HopperLimits());
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("A is ready for the product as it is"));
+}
+
+TEST(PackingTest, TheManifestHandsWhatWasPackedToTheProduct) {
+  const Graph graph = PrologueGraph();
+  const Manifest manifest = MakeManifest(graph, PlanThatPacks(graph, Packing::kBoth), {"pack a", "pack b", "product"});
+  ASSERT_EQ(manifest.intermediates.size(), 2u);
+  EXPECT_EQ(manifest.intermediates[0].extents, "M,K");
+  EXPECT_EQ(manifest.intermediates[1].extents, "K,N");
+  ASSERT_EQ(manifest.variants[0].launches.size(), 3u);
+  const std::vector<LaunchStep>& launches = manifest.variants[0].launches;
+  for (int i : {0, 1}) {
+    bool stores = false;
+    for (const ParamField& field : launches[i].params) {
+      EXPECT_NE(field.kind, ParamKind::kOutputPointer) << "a pack kernel stores no output of the plan";
+      if (field.kind != ParamKind::kIntermediatePointer) continue;
+      EXPECT_EQ(field.index, i);
+      stores = true;
+    }
+    EXPECT_TRUE(stores);
+  }
+  // B is column-major: its lines are columns, along K.
+  EXPECT_EQ(launches[1].grid.rows, Axis::kN);
+  EXPECT_EQ(launches[1].grid.columns, Axis::kK);
+  const auto inputs = static_cast<int>(manifest.inputs.size());
+  ASSERT_EQ(launches[2].tensor_maps.size(), 2u);
+  EXPECT_EQ(launches[2].tensor_maps[0].input, inputs);
+  EXPECT_EQ(launches[2].tensor_maps[1].input, inputs + 1);
+  const auto read = ManifestFromJson(ManifestToJson(manifest));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(*read, manifest);
+}
+
+TEST(PackingTest, TheOnlyPackedFactorIsTheFirstIntermediate) {
+  const Graph graph = ProductGraph(DType::kBf16, 4096, 4095, 4096);
+  const Manifest manifest = MakeManifest(graph, PlanThatPacks(graph, Packing::kB), {"pack b", "product"});
+  ASSERT_EQ(manifest.intermediates.size(), 1u);
+  const LaunchStep& product = manifest.variants[0].launches.back();
+  EXPECT_EQ(product.tensor_maps[0].input, graph.a);
+  EXPECT_EQ(product.tensor_maps[1].input, static_cast<int>(manifest.inputs.size()));
+}
+
+}  // namespace
+}  // namespace gemmd
