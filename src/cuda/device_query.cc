@@ -25,7 +25,9 @@ absl::StatusOr<std::string> Version(const Driver& driver) {
   return fmt::format("{} ({})", release, cuda);
 }
 
-absl::StatusOr<DeviceLimits> Limits(const Driver& driver, CUdevice device) {
+}  // namespace
+
+absl::StatusOr<DeviceLimits> QueryLimits(const Driver& driver, CUdevice device) {
   DeviceLimits limits;
   GEMMD_ASSIGN_OR_RETURN(limits.arch.major, Attribute(driver, device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR));
   GEMMD_ASSIGN_OR_RETURN(limits.arch.minor, Attribute(driver, device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR));
@@ -41,8 +43,6 @@ absl::StatusOr<DeviceLimits> Limits(const Driver& driver, CUdevice device) {
   return limits;
 }
 
-}  // namespace
-
 absl::StatusOr<int> CountGpus(const Driver& driver) {
   int count = 0;
   GEMMD_CUDA_RETURN_IF_ERROR(driver, DeviceGetCount, &count);
@@ -57,7 +57,7 @@ absl::StatusOr<GpuProperties> QueryGpu(const Driver& driver, int ordinal) {
   GEMMD_CUDA_RETURN_IF_ERROR(driver, DeviceGetName, name.data(), static_cast<int>(name.size() - 1), device);
   properties.name = name.data();
   GEMMD_ASSIGN_OR_RETURN(properties.version, Version(driver));
-  GEMMD_ASSIGN_OR_RETURN(properties.limits, Limits(driver, device));
+  GEMMD_ASSIGN_OR_RETURN(properties.limits, QueryLimits(driver, device));
   std::size_t bytes = 0;
   GEMMD_CUDA_RETURN_IF_ERROR(driver, DeviceTotalMem, &bytes, device);
   properties.memory_bytes = static_cast<std::int64_t>(bytes);

@@ -19,6 +19,8 @@ struct GpuProperties {
 
 absl::StatusOr<int> CountGpus(const Driver& driver);
 
+absl::StatusOr<DeviceLimits> QueryLimits(const Driver& driver, CUdevice device);
+
 // Errors: NotFound (no GPU of that ordinal).
 absl::StatusOr<GpuProperties> QueryGpu(const Driver& driver, int ordinal);
 

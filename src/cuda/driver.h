@@ -25,6 +25,10 @@ namespace gemmd {
   X(DevicePrimaryCtxRetain, 12000)  \
   X(DevicePrimaryCtxRelease, 12000) \
   X(CtxSetCurrent, 12000)           \
+  X(CtxGetCurrent, 12000)           \
+  X(CtxGetDevice, 12000)            \
+  X(CtxPushCurrent, 12000)          \
+  X(CtxPopCurrent, 12000)           \
   X(ModuleLoadData, 12000)          \
   X(ModuleUnload, 12000)            \
   X(ModuleGetFunction, 12000)       \

@@ -178,12 +178,15 @@ class Estimate {
 
 }  // namespace
 
+int ResidentCtas(std::int64_t shared_bytes, int registers, int threads, const DeviceLimits& limits) {
+  const std::int64_t by_shared = limits.shared_bytes_per_sm / (shared_bytes + kReservedSharedBytes);
+  const std::int64_t by_registers = limits.registers_per_sm / (std::int64_t{std::max(registers, 1)} * threads);
+  const std::int64_t by_threads = ThreadsPerSm(limits.arch) / threads;
+  return static_cast<int>(std::min({by_shared, by_registers, by_threads}));
+}
+
 int CtasPerSm(const KernelConfig& config, const DeviceLimits& limits) {
-  const std::int64_t by_shared = limits.shared_bytes_per_sm / (config.shared_bytes + kReservedSharedBytes);
-  const std::int64_t by_registers =
-      limits.registers_per_sm / (std::int64_t{RegistersPerThread(config)} * config.threads);
-  const std::int64_t by_threads = ThreadsPerSm(limits.arch) / config.threads;
-  return static_cast<int>(std::max<std::int64_t>(1, std::min({by_shared, by_registers, by_threads})));
+  return std::max(1, ResidentCtas(config.shared_bytes, RegistersPerThread(config), config.threads, limits));
 }
 
 double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {

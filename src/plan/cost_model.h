@@ -16,7 +16,9 @@ inline constexpr std::int64_t kNominalExtent = 4096;
 // also fills its pipeline once and stores its tile. The wgmma schedule is persistent, and modelled tile by tile.
 double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits);
 
-// CTAs of the config that one SM holds at once: by shared memory, threads and an estimate of registers.
+// CTAs that one SM holds at once, by shared memory, registers of a thread, and threads.
+int ResidentCtas(std::int64_t shared_bytes, int registers, int threads, const DeviceLimits& limits);
+// The same of a config: by its shared memory, its threads and an estimate of its registers; at least 1.
 int CtasPerSm(const KernelConfig& config, const DeviceLimits& limits);
 
 }  // namespace gemmd

@@ -26,6 +26,8 @@ ARROWS = {
     "proto": {"src/base", "src/spec"},
     "server": {"src/base", "src/spec", "src/plan", "src/codegen", "src/compile", "src/cache", "src/cuda",
                "src/runtime", "src/tune", "src/engine", "proto"},
+    "client/libgemmd": {"src/base", "src/spec", "src/plan", "src/codegen", "src/compile", "src/cache", "src/cuda",
+                        "src/runtime", "src/engine", "kernels_src"},
     "client": {"src/base", "src/spec", "src/plan", "proto"},
 }
 
