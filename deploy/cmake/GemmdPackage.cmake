@@ -9,11 +9,17 @@ foreach(program IN LISTS programs)
   set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
 endforeach()
 
-install(TARGETS ${programs} RUNTIME_DEPENDENCY_SET gemmd_libraries RUNTIME DESTINATION bin)
+set_target_properties(libgemmd PROPERTIES INSTALL_RPATH "$ORIGIN")
+
+install(TARGETS ${programs} libgemmd RUNTIME_DEPENDENCY_SET gemmd_libraries
+  RUNTIME DESTINATION bin LIBRARY DESTINATION lib)
 install(RUNTIME_DEPENDENCY_SET gemmd_libraries
   PRE_EXCLUDE_REGEXES "^(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|anl))\\.so\\.[0-9]+$"
   LIBRARY DESTINATION lib)
-install(DIRECTORY "${PROJECT_SOURCE_DIR}/client/examples" DESTINATION share/gemmd FILES_MATCHING PATTERN "*.json")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/client/examples" DESTINATION share/gemmd FILES_MATCHING PATTERN "*.json" PATTERN "*.c" PATTERN "*.py")
+install(FILES "${PROJECT_SOURCE_DIR}/client/libgemmd/gemmd.h" DESTINATION include)
+install(FILES "${PROJECT_BINARY_DIR}/client/libgemmd/libgemmd.pc" DESTINATION lib/pkgconfig)
+install(FILES "${PROJECT_SOURCE_DIR}/client/python/gemmd.py" DESTINATION share/gemmd/python)
 install(FILES "${PROJECT_SOURCE_DIR}/client/kernel_spec.schema.json" DESTINATION share/gemmd)
 install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION .)
 

@@ -71,6 +71,22 @@ class PackageTest(unittest.TestCase):
                 with self.subTest(program=program):
                     self.assert_shipped(pathlib.Path(os.path.normpath(library)))
 
+    def test_libgemmd_loads_nothing_else_of_the_system_than_glibc(self):
+        traced = subprocess.run(["ldd", self.root / "lib/libgemmd.so"], check=True, capture_output=True, text=True).stdout
+        libraries = re.findall(r"=> (/\S+)", traced)
+        self.assertGreater(len(libraries), 1)
+        for library in libraries:
+            self.assert_shipped(pathlib.Path(os.path.normpath(library)))
+
+    def test_libgemmd_runs_from_where_it_is(self):
+        printed = subprocess.run([sys.executable, self.root / "share/gemmd/examples/launch.py"], env=EMPTY, check=True,
+                                 capture_output=True, text=True).stdout
+        self.assertRegex(printed, "launched|skipped")
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", self.root / "lib/pkgconfig/libgemmd.pc"], check=True,
+                               capture_output=True, text=True).stdout
+        self.assertTrue((pathlib.Path(re.search(r"-I(\S+)", flags)[1]) / "gemmd.h").is_file(), flags)
+        self.assertTrue((pathlib.Path(re.search(r"-L(\S+)", flags)[1]) / "libgemmd.so").exists(), flags)
+
     def test_serves_a_run_in_an_empty_environment(self):
         spec = self.root / "share/gemmd/examples/mlp_residual_gelu.json"
         bin_directory = self.root / "bin"

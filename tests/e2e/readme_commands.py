@@ -1,6 +1,6 @@
-"""Every gemmctl command that the README shows works as it is shown.
+"""Every command of gemmctl that the README shows works as it is shown, and so do those that build and run examples.
 
-Usage: readme_commands.py README SOURCE_DIR BIN_DIR
+Usage: readme_commands.py README SOURCE_DIR BIN_DIR [CUDA_INCLUDE_DIR]; without the last one examples are skipped, aloud.
 """
 
 import os
@@ -15,19 +15,21 @@ from daemon import running_daemon  # noqa: E402
 
 COMMAND_S = 600
 SH_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CALL = re.compile(r"(\w+=\S+ )*(cat .*\| *)?gemmctl\b")
+EXAMPLE = re.compile(r"(cc|python3|\./launch)\b")
 ADDRESS = re.compile(r"unix:/[^\s\"']+")
 
 
 def commands_of(readme):
-    """The lines of its sh blocks that call gemmctl, continuation lines joined."""
+    """The lines of its sh blocks that call gemmctl, or an example; continuation lines joined."""
     commands = []
     for block in SH_BLOCK.findall(readme):
         lines = block.replace("\\\n", " ").splitlines()
-        commands += [line for line in lines if re.match(r"(\w+=\S+ )*(cat .*\| *)?gemmctl\b", line)]
+        commands += [line for line in lines if CALL.match(line) or EXAMPLE.match(line)]
     return commands
 
 
-def main(readme_path, source_directory, bin_directory):
+def main(readme_path, source_directory, bin_directory, cuda_include_directory=None):
     source_directory, bin_directory = (pathlib.Path(path).resolve() for path in (source_directory, bin_directory))
     commands = commands_of(pathlib.Path(readme_path).read_text())
     if not commands:
@@ -37,8 +39,14 @@ def main(readme_path, source_directory, bin_directory):
     with running_daemon(bin_directory) as (_, address), tempfile.TemporaryDirectory() as work:
         # What the commands write lands in a directory of its own; what they read is the tree's.
         os.symlink(source_directory / "client", pathlib.Path(work, "client"))
-        environment = dict(os.environ, PATH=f"{bin_directory}:{os.environ['PATH']}", GEMMD_ADDRESS=address)
+        os.makedirs(f"{work}/build")
+        os.symlink(bin_directory.parent, pathlib.Path(work, "build/release"))
+        environment = dict(os.environ, PATH=f"{bin_directory}:{os.environ['PATH']}", GEMMD_ADDRESS=address,
+                           C_INCLUDE_PATH=str(cuda_include_directory), LD_LIBRARY_PATH=f"{bin_directory.parent}/lib")
         for command in commands:
+            if EXAMPLE.match(command) and cuda_include_directory is None:
+                print(f"[skipped: not under sanitizers] {command}")
+                continue
             result = subprocess.run(["bash", "-o", "pipefail", "-c", ADDRESS.sub(address, command)], cwd=work,
                                     env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                                     timeout=COMMAND_S)
