@@ -27,7 +27,8 @@ namespace {
 using ::testing::HasSubstr;
 
 // Two outputs, and an operand of every spread; M is dynamic.
-constexpr char kSpec[] = R"({"version": 1, "dims": {"M": "dynamic", "K": 256, "N": 384},
+std::string SpecOf(int k, const std::string& config) {
+  return fmt::format(R"({{"version": 1, "dims": {{"M": "dynamic", "K": {}, "N": 384}}, "config": {},)", k, config) + R"(
   "inputs": {"x": {"dtype": "bf16", "shape": ["M", "K"]}, "w": {"dtype": "bf16", "shape": ["K", "N"]},
              "alpha": {"dtype": "f32", "shape": []}, "bias": {"dtype": "bf16", "shape": ["N"]},
              "gain": {"dtype": "f32", "shape": ["M"]}, "residual": {"dtype": "bf16", "shape": ["M", "N"]}},
@@ -35,6 +36,7 @@ constexpr char kSpec[] = R"({"version": 1, "dims": {"M": "dynamic", "K": 256, "N
   "epilogue": [{"op": "mul", "operand": "alpha"}, {"op": "add", "operand": "bias"}, {"op": "mul", "operand": "gain"},
                {"op": "store", "output": "aux", "dtype": "f32"}, {"op": "gelu"}, {"op": "add", "operand": "residual"},
                {"op": "store", "output": "out", "dtype": "bf16"}]})";
+}
 constexpr float kAlpha = 0.75f;
 
 // Dies on an error: without it the test means nothing.
@@ -63,8 +65,13 @@ struct GraphEntries {
 // One launch: its tensors in host and device memory, each input `offset_bytes` behind the start of its own.
 class Problem {
  public:
-  Problem(const Driver& driver, const gemmd_kernel* kernel, std::int64_t m, std::int64_t offset_bytes = 0)
-      : kernel_(kernel), m_(m), offset_bytes_(offset_bytes), stream_(Must(MakeStream(driver))) {
+  Problem(const Driver& driver, const std::string& spec, const gemmd_kernel* kernel, std::int64_t m,
+          std::int64_t offset_bytes = 0)
+      : spec_(SpecFromText(spec)),
+        kernel_(kernel),
+        m_(m),
+        offset_bytes_(offset_bytes),
+        stream_(Must(MakeStream(driver))) {
     FillInputs(1);
     for (std::size_t i = 0; i < gemmd_kernel_input_count(kernel); ++i) {
       const std::string name = gemmd_kernel_input_name(kernel, i);
@@ -114,10 +121,15 @@ class Problem {
     ASSERT_TRUE(Synchronize(stream_).ok());
   }
 
-  AbiResult Launch() const {
+  AbiResult Launch() const { return Launch(arguments_.workspace_bytes); }
+  // With less of the workspace than there is.
+  AbiResult Launch(std::int64_t workspace_bytes) const {
+    gemmd_launch_arguments arguments = arguments_;
+    arguments.workspace_bytes = workspace_bytes;
     char* error = nullptr;
-    return Taken(gemmd_launch(kernel_, &arguments_, stream_.get(), &error), &error);
+    return Taken(gemmd_launch(kernel_, &arguments, stream_.get(), &error), &error);
   }
+  std::int64_t workspace_bytes() const { return arguments_.workspace_bytes; }
 
   // Waits for the stream and compares every row.
   void ExpectRight() {
@@ -146,7 +158,7 @@ class Problem {
     return reinterpret_cast<void*>(memory_.back().get() + static_cast<CUdeviceptr>(offset_bytes));
   }
 
-  const KernelSpec spec_ = SpecFromText(kSpec);
+  const KernelSpec spec_;
   const gemmd_kernel* kernel_;
   const std::int64_t m_, offset_bytes_;
   Stream stream_;
@@ -167,18 +179,19 @@ class LibgemmdGpuTest : public AbiTest {
     context_ = std::make_unique<PrimaryContext>(Must(std::move(context)));
     ASSERT_TRUE(context_->MakeCurrent().ok());
     AbiTest::SetUp();
-    const AbiResult result = Compile(kSpec, OptionsFor(nullptr));
+    const AbiResult result = Compile(spec_, OptionsFor(nullptr));
     ASSERT_EQ(result.code, GEMMD_OK) << result.text;
   }
   void TearDown() override { kernel_.reset(); }  // before its context
 
+  std::string spec_ = SpecOf(256, "{}");
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<PrimaryContext> context_;
 };
 
 TEST_F(LibgemmdGpuTest, LaunchesForEveryM) {
   for (const std::int64_t m : {1, 7, 64, 300, 1000, 5000}) {
-    Problem problem(*driver_, kernel_.get(), m);
+    Problem problem(*driver_, spec_, kernel_.get(), m);
     problem.Send();
     const AbiResult launched = problem.Launch();
     ASSERT_EQ(launched.code, GEMMD_OK) << launched.text;
@@ -187,7 +200,7 @@ TEST_F(LibgemmdGpuTest, LaunchesForEveryM) {
 }
 
 TEST_F(LibgemmdGpuTest, MIsZeroLaunchesNothing) {
-  const Problem problem(*driver_, kernel_.get(), 0);
+  const Problem problem(*driver_, spec_, kernel_.get(), 0);
   EXPECT_EQ(problem.Launch().code, GEMMD_OK);
 }
 
@@ -195,7 +208,7 @@ TEST_F(LibgemmdGpuTest, IsCapturedInAGraph) {
   void* const library = dlopen("libcuda.so.1", RTLD_NOW);
   ASSERT_NE(library, nullptr);
   const GraphEntries graphs(library);
-  Problem problem(*driver_, kernel_.get(), 300);
+  Problem problem(*driver_, spec_, kernel_.get(), 300);
   ASSERT_EQ(graphs.begin_capture(problem.stream(), CU_STREAM_CAPTURE_MODE_GLOBAL), CUDA_SUCCESS);
   const AbiResult launched = problem.Launch();
   CUgraph graph = nullptr;
@@ -215,7 +228,7 @@ TEST_F(LibgemmdGpuTest, LaunchesFromThreadsThatHaveNoContext) {
   constexpr int kThreads = 8, kLaunches = 50;
   std::vector<std::unique_ptr<Problem>> problems;
   for (int i = 0; i < kThreads; ++i) {
-    problems.push_back(std::make_unique<Problem>(*driver_, kernel_.get(), 1 + 97 * i));
+    problems.push_back(std::make_unique<Problem>(*driver_, spec_, kernel_.get(), 1 + 97 * i));
     problems.back()->Send();
   }
   std::vector<AbiResult> results(kThreads);
@@ -238,7 +251,7 @@ TEST_F(LibgemmdGpuTest, TakesNoDeviceMemory) {
   void* const library = dlopen("libcuda.so.1", RTLD_NOW);
   ASSERT_NE(library, nullptr);
   const GraphEntries entries(library);
-  Problem problem(*driver_, kernel_.get(), 300);
+  Problem problem(*driver_, spec_, kernel_.get(), 300);
   problem.Send();
   ASSERT_EQ(problem.Launch().code, GEMMD_OK);
   problem.ExpectRight();
@@ -250,9 +263,26 @@ TEST_F(LibgemmdGpuTest, TakesNoDeviceMemory) {
   EXPECT_EQ(before, after);
 }
 
+// Rows of x that do not start on 16 bytes are packed for the copy engine first, into the workspace.
+TEST_F(LibgemmdGpuTest, PutsWhatIsBetweenKernelsIntoTheWorkspace) {
+  spec_ = SpecOf(250, R"({"schedule": "wgmma"})");
+  const AbiResult compiled = Compile(spec_, OptionsFor(nullptr));
+  if (compiled.code == GEMMD_INVALID_ARGUMENT) GTEST_SKIP() << "skipped, no Hopper: " << compiled.text;
+  ASSERT_EQ(compiled.code, GEMMD_OK) << compiled.text;
+  Problem problem(*driver_, spec_, kernel_.get(), 300);
+  ASSERT_GE(problem.workspace_bytes(), 300 * 250 * 2);
+  problem.Send();
+  const AbiResult refused = problem.Launch(problem.workspace_bytes() - 1);
+  EXPECT_EQ(refused.code, GEMMD_INVALID_ARGUMENT);
+  EXPECT_THAT(refused.text, HasSubstr("workspace: "));
+  const AbiResult launched = problem.Launch();
+  ASSERT_EQ(launched.code, GEMMD_OK) << launched.text;
+  problem.ExpectRight();
+}
+
 TEST_F(LibgemmdGpuTest, HoldsWhatWasPromisedOfAlignment) {
   constexpr std::int64_t kOffsetBytes = 4;
-  Problem refused(*driver_, kernel_.get(), 65, kOffsetBytes);
+  Problem refused(*driver_, spec_, kernel_.get(), 65, kOffsetBytes);
   const AbiResult result = refused.Launch();
   EXPECT_EQ(result.code, GEMMD_INVALID_ARGUMENT);
   EXPECT_THAT(result.text, HasSubstr("input \"x\""));
@@ -264,9 +294,9 @@ TEST_F(LibgemmdGpuTest, HoldsWhatWasPromisedOfAlignment) {
   gemmd_compile_options options = OptionsFor(nullptr);
   options.alignments = promises.data();
   options.alignment_count = promises.size();
-  const AbiResult compiled = Compile(kSpec, options);
+  const AbiResult compiled = Compile(spec_, options);
   ASSERT_EQ(compiled.code, GEMMD_OK) << compiled.text;
-  Problem unaligned(*driver_, kernel_.get(), 65, kOffsetBytes);
+  Problem unaligned(*driver_, spec_, kernel_.get(), 65, kOffsetBytes);
   unaligned.Send();
   const AbiResult launched = unaligned.Launch();
   ASSERT_EQ(launched.code, GEMMD_OK) << launched.text;

@@ -27,6 +27,19 @@ TEST_F(LibgemmdLaunchTest, TellsTheWorkspaceOfALiteralSpec) {
   EXPECT_EQ(Workspace({32, 128, 64}).code, GEMMD_OK);
 }
 
+TEST_F(LibgemmdLaunchTest, CountsWhatIsBetweenKernels) {
+  CompileOrSkip(R"({"version": 1, "dims": {"M": "dynamic", "K": 250, "N": 128},
+    "inputs": {"x": {"dtype": "bf16", "shape": ["M", "K"]}, "w": {"dtype": "bf16", "shape": ["K", "N"]}},
+    "matmul": {"a": "x", "b": "w"}, "config": {"schedule": "wgmma"},
+    "epilogue": [{"op": "store", "output": "out", "dtype": "bf16"}]})");
+  if (kernel_ == nullptr) return;
+  EXPECT_EQ(Workspace({100, GEMMD_OF_SPEC, GEMMD_OF_SPEC}).code, GEMMD_OK);
+  const std::int64_t of_100_rows = bytes_;
+  EXPECT_GE(of_100_rows, 100 * 250 * 2);
+  EXPECT_EQ(Workspace({200, GEMMD_OF_SPEC, GEMMD_OF_SPEC}).code, GEMMD_OK);
+  EXPECT_GE(bytes_, of_100_rows + 100 * 250 * 2);
+}
+
 TEST_F(LibgemmdLaunchTest, NeedsTheDynamicExtents) {
   CompileOrSkip(LinearSpec("\"dynamic\""));
   if (kernel_ == nullptr) return;
