@@ -2,6 +2,8 @@
 """silu(x @ w + bias) with libgemmd, compiled for any number of rows and launched on PyTorch's tensors and stream.
 
 Where there is no GPU or no PyTorch the kernel is compiled for sm_90a all the same, and the launch is skipped.
+
+Usage: launch.py [NVRTC_DIR]; by default NVRTC is looked for where it usually is.
 """
 
 import pathlib
@@ -38,12 +40,12 @@ def launch(kernel, rows):
     return (out.float() - expected).abs().max().item()
 
 
-def main():
+def main(nvrtc_dir=None):
     has_gpu = torch is not None and torch.cuda.is_available()
     if has_gpu:
         torch.cuda.init()
         torch.zeros(1, device="cuda")  # makes the context
-    kernel = gemmd.Compiler().compile(SPEC, arch=None if has_gpu else "sm_90a")
+    kernel = gemmd.Compiler(nvrtc_dir=nvrtc_dir).compile(SPEC, arch=None if has_gpu else "sm_90a")
     print(kernel.report["summary"])
     print(f"{len(kernel.report['kernels'])} kernels for {kernel.report['arch']}; 300 rows need "
           f"{kernel.workspace_bytes(m=300)} bytes of workspace")
@@ -56,4 +58,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -37,9 +37,3 @@ def interleaved_medians(graphs, rounds=5, replays=5):
                 times.append(start.elapsed_time(end) * 1e3)
             per_round[name].append(statistics.median(times))
     return {name: {"median_us": statistics.median(times), "rounds_us": times} for name, times in per_round.items()}
-
-
-def ratio_of_rounds(timed, name, base):
-    """Median, smallest and largest over the rounds of name's time over base's."""
-    ratios = [a / b for a, b in zip(timed[name]["rounds_us"], timed[base]["rounds_us"])]
-    return {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)}

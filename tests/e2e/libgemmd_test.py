@@ -71,6 +71,32 @@ class LibgemmdTest(unittest.TestCase):
         self.assertRegex(printed, r"launched: the largest error is|the launch is skipped")
         self.assertIn("bf16 [M,512] x bf16 [512,1024]", printed)
 
+    def test_explain_prints_a_specs_kernels(self):
+        spec = self.source / "client/examples/linear_bf16.json"
+        explain = [sys.executable, "-B", self.source / "client/examples/explain.py", spec, "--library", self.library]
+        printed = output_of(*explain)
+        for text in ("bf16 [4096,4096] x bf16 [4096,4096]", "config:", " a thread, 0 bytes spilled", "KiB",
+                     "CTAs an SM", "extern \"C\""):
+            self.assertIn(text, printed)
+        self.assertEqual(len(re.findall(r"^// kernel \d+$", printed, re.MULTILINE)), 1)
+
+    def test_explain_says_which_m_a_kernel_is_for(self):
+        sys.path[:0] = [str(self.source / "client/examples"), str(self.source / "client/python")]
+        import explain
+        self.assertEqual(explain.range_text({"m_min": 0, "m_max": 2**63 - 1}), "")
+        self.assertEqual(explain.range_text({"m_min": 65, "m_max": 128}), " for M 65 to 128")
+        self.assertEqual(explain.range_text({"m_min": 129, "m_max": 2**63 - 1}), " for M from 129")
+
+    def test_explain_says_what_is_wrong(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as spec:
+            spec.write(BAD_SPEC)
+            spec.flush()
+            done = subprocess.run([sys.executable, "-B", self.source / "client/examples/explain.py", spec.name,
+                                   "--library", self.library], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(done.stderr.startswith("INVALID_ARGUMENT: "), done.stderr)
+        self.assertIn("epilogue[0].operand", done.stderr)
+
     def test_python_gets_the_errors_that_gemmctl_prints(self):
         sys.path.insert(0, str(self.source / "client/python"))
         import gemmd

@@ -79,8 +79,9 @@ class PackageTest(unittest.TestCase):
             self.assert_shipped(pathlib.Path(os.path.normpath(library)))
 
     def test_libgemmd_runs_from_where_it_is(self):
-        printed = subprocess.run([sys.executable, self.root / "share/gemmd/examples/launch.py"], env=EMPTY, check=True,
-                                 capture_output=True, text=True).stdout
+        nvrtc = [path for path in self.nvrtc_directories if list(pathlib.Path(path).glob("libnvrtc.so.1*"))]
+        printed = subprocess.run([sys.executable, self.root / "share/gemmd/examples/launch.py", *nvrtc[:1]], env=EMPTY,
+                                 check=True, capture_output=True, text=True).stdout
         self.assertRegex(printed, "launched|skipped")
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", self.root / "lib/pkgconfig/libgemmd.pc"], check=True,
                                capture_output=True, text=True).stdout

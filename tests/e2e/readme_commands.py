@@ -38,7 +38,8 @@ def main(readme_path, source_directory, bin_directory, cuda_include_directory=No
     failed = 0
     with running_daemon(bin_directory) as (_, address), tempfile.TemporaryDirectory() as work:
         # What the commands write lands in a directory of its own; what they read is the tree's.
-        os.symlink(source_directory / "client", pathlib.Path(work, "client"))
+        for folder in ("client", "tests"):
+            os.symlink(source_directory / folder, pathlib.Path(work, folder))
         os.makedirs(f"{work}/build")
         os.symlink(bin_directory.parent, pathlib.Path(work, "build/release"))
         environment = dict(os.environ, PATH=f"{bin_directory}:{os.environ['PATH']}", GEMMD_ADDRESS=address,

@@ -1,0 +1,136 @@
+"""What each kind of row computes in torch, as its users write it, and in fp64 with the tolerance of a right result."""
+
+import dataclasses
+import math
+import typing
+
+import torch
+
+from bench_rows import KINDS
+
+DTYPES = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32}
+_F32_ROUNDOFF = 2.0**-24
+_ROUNDOFF = {"f16": 2.0**-11, "bf16": 2.0**-8, "f32": 2.0**-24}
+# What the product's own rounding of its factors adds, as a share of |A| |B|.
+_FACTOR_ROUNDOFF = {"default": 0.0, "ieee": 0.0, "tf32": 2.0**-10, "tf32x3": 2.0**-20}
+_GELU_SLOPE, _SILU_SLOPE = 1.13, 1.1  # the largest of their derivatives
+
+
+@dataclasses.dataclass(frozen=True)
+class TorchKind:
+    """peer: (x, w, operands) -> outputs. value: the same in fp64 of the exact product, -> (reference, carried) for each
+    output; carried: what an error of the product, by element, becomes at most. fused: cuBLASLt's own epilogue."""
+
+    peer: typing.Callable
+    value: typing.Callable
+    prologue: typing.Optional[typing.Callable] = None  # of A, in fp32; rounded to the dtype before the product
+    fused: typing.Optional[typing.Callable] = None
+
+
+def _times(slope):
+    return lambda error: slope * error
+
+
+def _gelu(value):
+    return torch.nn.functional.gelu(value)
+
+
+def _residual_gelu(x, w, o):
+    return (_gelu(x @ w * 1.25 + o["residual"] * 0.5 + o["bias"]),)
+
+
+def _residual_gelu_value(product, o):
+    return ((_gelu(product * 1.25 + o["residual"] * 0.5 + o["bias"]), _times(1.25 * _GELU_SLOPE)),)
+
+
+def _gelu_aux(x, w, o):
+    aux = x @ w * 1.25 + o["bias"]
+    return aux, _gelu(aux)
+
+
+def _gelu_aux_value(product, o):
+    aux = product * 1.25 + o["bias"]
+    return (aux, _times(1.25)), (_gelu(aux), _times(1.25 * _GELU_SLOPE))
+
+
+def _swiglu(x, w, o):
+    gate, value = (x @ w).chunk(2, dim=-1)
+    return (torch.nn.functional.silu(gate) * value,)
+
+
+def _swiglu_value(product, o):
+    gate, value = product.chunk(2, dim=-1)
+    activated = torch.nn.functional.silu(gate)
+
+    def carried(error):
+        of_gate, of_value = error.chunk(2, dim=-1)
+        return _SILU_SLOPE * of_gate * (value.abs() + of_value) + activated.abs() * of_value
+
+    return ((activated * value, carried),)
+
+
+def _prologue(x):
+    return torch.relu(x * 0.5 + 0.1)
+
+
+TORCH_KINDS = {
+    "plain": TorchKind(lambda x, w, o: (x @ w,), lambda product, o: ((product, _times(1.0)),)),
+    "bias_gelu": TorchKind(lambda x, w, o: (_gelu(x @ w + o["bias"]),),
+                           lambda product, o: ((_gelu(product + o["bias"]), _times(_GELU_SLOPE)),),
+                           fused=lambda x, w, o: (torch._addmm_activation(o["bias"], x, w, use_gelu=True),)),
+    "residual_gelu": TorchKind(_residual_gelu, _residual_gelu_value),
+    "gelu_aux": TorchKind(_gelu_aux, _gelu_aux_value),
+    "swiglu": TorchKind(_swiglu, _swiglu_value),
+    "prologue_relu": TorchKind(lambda x, w, o: (torch.relu(_prologue(x) @ w + o["bias"]),),
+                               lambda product, o: ((torch.relu(product + o["bias"]), _times(1.0)),), _prologue),
+}
+
+
+class RowData:
+    """A row's random tensors on the GPU: x [M, K]; w [K, N] in the row's layout; operands; outputs, filled with NaN."""
+
+    def __init__(self, row):
+        kind, dtype = KINDS[row.kind], DTYPES[row.dtype]
+        self.row, self.kind = row, TORCH_KINDS[row.kind]
+        self.x = torch.randn(row.m, row.k, device="cuda", dtype=dtype)
+        shape = (row.n, row.k) if row.b_layout == "column_major" else (row.k, row.n)
+        w = (torch.randn(shape, device="cuda") / math.sqrt(row.k)).to(dtype)
+        self.w = w.t() if row.b_layout == "column_major" else w
+        self.operands = {name: torch.randn((row.n,) if shape == "[N]" else (row.m, row.n), device="cuda", dtype=dtype)
+                         for name, shape in kind.operands.items()}
+        self.output_names, self._columns = kind.outputs, row.n // 2 if kind.gated else row.n
+
+    def new_outputs(self):
+        return {name: torch.full((self.row.m, self._columns), float("nan"), device="cuda", dtype=DTYPES[self.row.dtype])
+                for name in self.output_names}
+
+    def pointers(self, outputs):
+        tensors = {"x": self.x, "w": self.w} | self.operands | outputs
+        return {name: tensor.data_ptr() for name, tensor in tensors.items()}
+
+    def check(self, results):
+        """({name: relative error}, {name: whether within tolerance}, relative tolerance) of {name: outputs} on rows."""
+        rows = _sampled_rows(self.row.m)
+        a, b = self.x[rows].double(), self.w.double()
+        if self.kind.prologue is not None:
+            a = self.kind.prologue(self.x[rows].float()).to(self.x.dtype).double()
+        product, magnitude = a @ b, a.abs() @ b.abs()
+        of_rows = {name: (t[rows] if t.dim() == 2 else t).double() for name, t in self.operands.items()}
+        accumulated = (4 * _F32_ROUNDOFF * math.sqrt(self.row.k) + _FACTOR_ROUNDOFF[self.row.precision]) * magnitude
+        if self.kind.prologue is not None:  # its value may lie so near a tie that either neighbour is right
+            accumulated = accumulated + _ROUNDOFF[self.row.dtype] * magnitude
+        errors, within, tolerance_share = {}, {}, 0.0
+        for index, (reference, carried) in enumerate(self.kind.value(product, of_rows)):
+            tolerance = _ROUNDOFF[self.row.dtype] * reference.abs() + carried(accumulated)
+            norm = max(reference.norm().item(), 1e-30)
+            tolerance_share = max(tolerance_share, tolerance.norm().item() / norm)
+            for name, outputs in results.items():
+                difference = (outputs[index][rows].double() - reference).abs()
+                errors[name] = max(errors.get(name, 0.0), difference.norm().item() / norm)
+                within[name] = within.get(name, True) and bool((difference <= tolerance).all().item())
+        return errors, within, tolerance_share
+
+
+def _sampled_rows(m):
+    edges = {row for row in (0, 1, 63, 64, 127, 128, m - 1) if 0 <= row < m}
+    return torch.tensor(sorted(edges | set(torch.randint(0, m, (57,)).tolist())), device="cuda")
