@@ -158,10 +158,38 @@ gemmd_code gemmd_compile(gemmd_compiler* compiler, const char* spec_json, const 
   });
 }
 
+gemmd_code gemmd_load(const char* manifest_json, const gemmd_cubin* cubins, size_t cubin_count, gemmd_kernel** kernel,
+                      char** error) {
+  return Answer(error, [&]() -> absl::Status {
+    GEMMD_RETURN_IF_ERROR(CheckNotNull(kernel, "kernel"));
+    *kernel = nullptr;
+    GEMMD_RETURN_IF_ERROR(CheckNotNull(manifest_json, "manifest_json"));
+    if (cubin_count > 0) GEMMD_RETURN_IF_ERROR(CheckNotNull(cubins, "cubins"));
+    LogToStandardError();
+    gemmd::Kernel::Cubins copies;
+    for (size_t i = 0; i < cubin_count; ++i) {
+      GEMMD_RETURN_IF_ERROR(CheckNotNull(cubins[i].bytes, fmt::format("cubins[{}]", i)));
+      copies.push_back(std::make_shared<const std::string>(static_cast<const char*>(cubins[i].bytes), cubins[i].size));
+    }
+    GEMMD_ASSIGN_OR_RETURN(auto loaded, gemmd::LoadKernel(manifest_json, std::move(copies)));
+    *kernel = new gemmd_kernel{std::move(loaded)};
+    return absl::OkStatus();
+  });
+}
+
 void gemmd_kernel_destroy(gemmd_kernel* kernel) { delete kernel; }
 
 const char* gemmd_kernel_manifest(const gemmd_kernel* kernel) { return kernel->kernel->manifest_json().c_str(); }
-const char* gemmd_kernel_report(const gemmd_kernel* kernel) { return kernel->kernel->report_json().c_str(); }
+const char* gemmd_kernel_report(const gemmd_kernel* kernel) {
+  const std::string& report = kernel->kernel->report_json();
+  return report.empty() ? nullptr : report.c_str();
+}
+
+size_t gemmd_kernel_cubin_count(const gemmd_kernel* kernel) { return kernel->kernel->cubins().size(); }
+gemmd_cubin gemmd_kernel_cubin(const gemmd_kernel* kernel, size_t index) {
+  const gemmd::Kernel::Cubins& cubins = kernel->kernel->cubins();
+  return index < cubins.size() ? gemmd_cubin{cubins[index]->data(), cubins[index]->size()} : gemmd_cubin{};
+}
 
 size_t gemmd_kernel_input_count(const gemmd_kernel* kernel) { return kernel->kernel->manifest().inputs.size(); }
 size_t gemmd_kernel_output_count(const gemmd_kernel* kernel) { return kernel->kernel->manifest().outputs.size(); }

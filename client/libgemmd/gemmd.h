@@ -32,7 +32,7 @@ typedef enum gemmd_code {
   GEMMD_NOT_FOUND = 5,
   GEMMD_PERMISSION_DENIED = 7,   /* others may write to the cache directory */
   GEMMD_RESOURCE_EXHAUSTED = 8,  /* memory */
-  GEMMD_FAILED_PRECONDITION = 9, /* the thread has no CUDA context; a launch of what no device was compiled for */
+  GEMMD_FAILED_PRECONDITION = 9, /* the thread has no CUDA context; a launch of what was compiled for no device */
   GEMMD_OUT_OF_RANGE = 11,       /* a tensor larger than any memory */
   GEMMD_UNIMPLEMENTED = 12,      /* a right spec that gemmd can't compute yet */
   GEMMD_INTERNAL = 13,           /* an error of the driver, by its name, or a bug of gemmd's */
@@ -96,14 +96,32 @@ typedef struct gemmd_kernel gemmd_kernel;
  * UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL. */
 GEMMD_API gemmd_code gemmd_compile(gemmd_compiler* compiler, const char* spec_json,
                                    const gemmd_compile_options* options, gemmd_kernel** kernel, char** error);
+/* The machine code of one of a plan's kernels. */
+typedef struct gemmd_cubin {
+  const void* bytes;
+  size_t size;
+} gemmd_cubin;
+
+/* A kernel that was compiled elsewhere: by the daemon (`gemmctl compile --output-dir` writes manifest.json and its
+ * cubins), or by a gemmd_compile for a named arch on a machine without a GPU. `cubins` are those of the manifest's
+ * `cubin_keys`, in their order. Loads into the calling thread's current context; needs no NVRTC.
+ * Errors: DATA_LOSS (no manifest), INVALID_ARGUMENT (too few cubins, or for another arch than the device's),
+ * FAILED_PRECONDITION (no current context), UNAVAILABLE (no driver), INTERNAL. */
+GEMMD_API gemmd_code gemmd_load(const char* manifest_json, const gemmd_cubin* cubins, size_t cubin_count,
+                                gemmd_kernel** kernel, char** error);
 /* No launch of it may still be running. NULL is fine. */
 GEMMD_API void gemmd_kernel_destroy(gemmd_kernel* kernel);
 
 /* JSON that lives as long as the kernel. The manifest is README.md's: the tensors in the order of a launch, with names,
  * dtypes, layouts and alignments, and how each kernel is launched. The report is for people and benchmarks: summary,
- * cache tier, and each kernel's config, registers, spills, shared memory, occupancy, compile time and source. */
+ * cache tier, and each kernel's config, registers, spills, shared memory, occupancy, compile time and source; NULL for
+ * a kernel of gemmd_load. */
 GEMMD_API const char* gemmd_kernel_manifest(const gemmd_kernel* kernel);
 GEMMD_API const char* gemmd_kernel_report(const gemmd_kernel* kernel);
+
+/* The cubins, which live as long as the kernel: 0 to count - 1. {NULL, 0} for another index. */
+GEMMD_API size_t gemmd_kernel_cubin_count(const gemmd_kernel* kernel);
+GEMMD_API gemmd_cubin gemmd_kernel_cubin(const gemmd_kernel* kernel, size_t index);
 
 /* The spec's tensors in the order of a launch: 0 to count - 1. NULL for another index. */
 GEMMD_API size_t gemmd_kernel_input_count(const gemmd_kernel* kernel);

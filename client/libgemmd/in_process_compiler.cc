@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "base/status.h"
+#include "client/libgemmd/kernel_report.h"
 #include "cuda/device_query.h"
+#include "engine/launch_binding.h"
 #include "plan/plan.h"
 #include "spec/diagnostic.h"
 #include "spec/spec_json.h"
@@ -81,6 +83,21 @@ absl::StatusOr<Assumptions> AssumptionsFrom(const gemmd_compile_options& options
   return assumptions;
 }
 
+// Where the calling thread's context is.
+struct CallersDevice {
+  Driver driver;
+  BorrowedContext context;
+  DeviceLimits limits;
+
+  // Errors: Unavailable (no driver), FailedPrecondition (no context).
+  static absl::StatusOr<CallersDevice> Find() {
+    GEMMD_ASSIGN_OR_RETURN(const Driver driver, Driver::Create());
+    GEMMD_ASSIGN_OR_RETURN(const BorrowedContext context, BorrowedContext::Current(driver));
+    GEMMD_ASSIGN_OR_RETURN(const DeviceLimits limits, QueryLimits(driver, context.device()));
+    return CallersDevice{driver, context, limits};
+  }
+};
+
 absl::Time DeadlineOf(const gemmd_compile_options& options) {
   return options.timeout_ms == 0 ? absl::InfiniteFuture() : absl::Now() + absl::Milliseconds(options.timeout_ms);
 }
@@ -109,15 +126,6 @@ absl::StatusOr<std::unique_ptr<InProcessCompiler>> InProcessCompiler::Create(con
                                                                   OrDefault(options.memory_bytes, kMemoryBytes)));
 }
 
-absl::StatusOr<Driver> InProcessCompiler::GetDriver() {
-  const std::lock_guard lock(mutex_);
-  if (!driver_) {
-    GEMMD_ASSIGN_OR_RETURN(Driver driver, Driver::Create());
-    driver_.emplace(std::move(driver));
-  }
-  return *driver_;
-}
-
 absl::StatusOr<std::unique_ptr<Kernel>> InProcessCompiler::Compile(std::string_view spec_json,
                                                                    const gemmd_compile_options& options) {
   if (options.timeout_ms < 0) return InvalidArgument("options.timeout_ms: {}, expected 0 or more", options.timeout_ms);
@@ -126,16 +134,35 @@ absl::StatusOr<std::unique_ptr<Kernel>> InProcessCompiler::Compile(std::string_v
   GEMMD_ASSIGN_OR_RETURN(const Assumptions assumptions, AssumptionsFrom(options, Canonicalize(spec)));
   if (options.arch != nullptr) {
     GEMMD_ASSIGN_OR_RETURN(const DeviceLimits limits, LimitsOfNamed(options.arch));
-    GEMMD_ASSIGN_OR_RETURN(const CompileOutcome compiled,
-                           engine_.Compile(spec, limits, assumptions, std::nullopt, deadline));
-    return std::make_unique<Kernel>(compiled, limits);
+    return CompileFor(spec, limits, assumptions, deadline);
   }
-  GEMMD_ASSIGN_OR_RETURN(const Driver driver, GetDriver());
-  GEMMD_ASSIGN_OR_RETURN(const BorrowedContext context, BorrowedContext::Current(driver));
-  GEMMD_ASSIGN_OR_RETURN(const DeviceLimits limits, QueryLimits(driver, context.device()));
+  GEMMD_ASSIGN_OR_RETURN(const CallersDevice device, CallersDevice::Find());
+  GEMMD_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, CompileFor(spec, device.limits, assumptions, deadline));
+  GEMMD_RETURN_IF_ERROR(kernel->Load(device.driver, device.context, device.limits));
+  return kernel;
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> InProcessCompiler::CompileFor(const KernelSpec& spec,
+                                                                      const DeviceLimits& limits,
+                                                                      const Assumptions& assumptions,
+                                                                      absl::Time deadline) {
   GEMMD_ASSIGN_OR_RETURN(const CompileOutcome compiled,
                          engine_.Compile(spec, limits, assumptions, std::nullopt, deadline));
-  return Kernel::Load(driver, context, compiled, limits);
+  Kernel::Cubins cubins;
+  for (const CompiledModule& module : compiled.compiled->modules) cubins.push_back(module.cubin);
+  return std::make_unique<Kernel>(WithNames(compiled.compiled->manifest, compiled.canonical.bindings),
+                                  std::move(cubins), KernelReport(compiled, limits));
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> LoadKernel(std::string_view manifest_json, Kernel::Cubins cubins) {
+  GEMMD_ASSIGN_OR_RETURN(Manifest manifest, ManifestFromJson(manifest_json));
+  if (cubins.size() != manifest.cubin_keys.size()) {
+    return InvalidArgument("cubins: {}, expected the {} of the manifest", cubins.size(), manifest.cubin_keys.size());
+  }
+  GEMMD_ASSIGN_OR_RETURN(const CallersDevice device, CallersDevice::Find());
+  auto kernel = std::make_unique<Kernel>(std::move(manifest), std::move(cubins), "");
+  GEMMD_RETURN_IF_ERROR(kernel->Load(device.driver, device.context, device.limits));
+  return kernel;
 }
 
 }  // namespace gemmd

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,14 +27,16 @@ class InProcessCompiler {
  private:
   InProcessCompiler(std::string nvrtc_directory, std::unique_ptr<DiskStore> disk, std::int64_t memory_bytes);
 
-  // Opens the driver at the first call that finds one.
-  absl::StatusOr<Driver> GetDriver();
+  absl::StatusOr<std::unique_ptr<Kernel>> CompileFor(const KernelSpec& spec, const DeviceLimits& limits,
+                                                     const Assumptions& assumptions, absl::Time deadline);
 
   const LazyCompiler compiler_;
   const std::unique_ptr<DiskStore> disk_;
   Engine engine_;
-  std::mutex mutex_;
-  std::optional<Driver> driver_;
 };
+
+// gemmd_load. Errors: ManifestFromJson's, Kernel::Load's; InvalidArgument (the number of cubins), FailedPrecondition
+// (no current context), Unavailable (no driver).
+absl::StatusOr<std::unique_ptr<Kernel>> LoadKernel(std::string_view manifest_json, Kernel::Cubins cubins);
 
 }  // namespace gemmd

@@ -11,8 +11,6 @@
 
 #include "absl/container/inlined_vector.h"
 #include "base/status.h"
-#include "client/libgemmd/kernel_report.h"
-#include "engine/launch_binding.h"
 #include "runtime/launch_plan.h"
 
 namespace gemmd {
@@ -63,10 +61,11 @@ absl::Status CheckWorkspace(std::uint64_t address, std::int64_t bytes, std::int6
 
 }  // namespace
 
-Kernel::Kernel(const CompileOutcome& compiled, const DeviceLimits& limits)
-    : manifest_(WithNames(compiled.compiled->manifest, compiled.canonical.bindings)),
+Kernel::Kernel(Manifest manifest, Cubins cubins, std::string report_json)
+    : manifest_(std::move(manifest)),
       manifest_json_(ManifestToJson(manifest_)),
-      report_json_(KernelReport(compiled, limits)) {}
+      cubins_(std::move(cubins)),
+      report_json_(std::move(report_json)) {}
 
 Kernel::~Kernel() {
   if (!loaded_) return;
@@ -77,14 +76,10 @@ Kernel::~Kernel() {
   loaded_.reset();
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> Kernel::Load(const Driver& driver, BorrowedContext context,
-                                                     const CompileOutcome& compiled, const DeviceLimits& limits) {
-  auto kernel = std::make_unique<Kernel>(compiled, limits);
-  std::vector<std::shared_ptr<const std::string>> cubins;
-  for (const CompiledModule& module : compiled.compiled->modules) cubins.push_back(module.cubin);
-  GEMMD_ASSIGN_OR_RETURN(LoadedImage image, LoadedImage::Load(driver, limits, kernel->manifest_, cubins));
-  kernel->loaded_.emplace(Loaded{.context = std::move(context), .image = std::move(image)});
-  return kernel;
+absl::Status Kernel::Load(const Driver& driver, BorrowedContext context, const DeviceLimits& limits) {
+  GEMMD_ASSIGN_OR_RETURN(LoadedImage image, LoadedImage::Load(driver, limits, manifest_, cubins_));
+  loaded_.emplace(Loaded{.context = std::move(context), .image = std::move(image)});
+  return absl::OkStatus();
 }
 
 absl::StatusOr<GemmShape> Kernel::ShapeOf(const gemmd_shape& shape) const {
@@ -103,7 +98,7 @@ absl::StatusOr<std::int64_t> Kernel::WorkspaceBytes(const gemmd_shape& shape) co
 absl::Status Kernel::Launch(const gemmd_launch_arguments& arguments, CUstream stream) const {
   if (!loaded_) {
     return MakeStatus(absl::StatusCode::kFailedPrecondition,
-                      "the kernel was compiled for {} by name, not for a device: it can't be launched",
+                      "the kernel was compiled for {} by name, and is loaded in no context: it can't be launched",
                       Name(manifest_.arch));
   }
   GEMMD_RETURN_IF_ERROR(CheckArray("inputs", arguments.inputs, arguments.input_count));

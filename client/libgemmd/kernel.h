@@ -2,13 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/libgemmd/gemmd.h"
 #include "cuda/context.h"
-#include "engine/engine.h"
+#include "plan/manifest.h"
 #include "runtime/loaded_image.h"
 #include "spec/arch.h"
 
@@ -17,16 +19,19 @@ namespace gemmd {
 // Thread-safe.
 class Kernel {
  public:
-  // For an arch of `limits`: it can be looked at, not launched.
-  Kernel(const CompileOutcome& compiled, const DeviceLimits& limits);
-  // Loads it in `context`, whose device has `limits`. Errors: LoadedImage::Load's.
-  static absl::StatusOr<std::unique_ptr<Kernel>> Load(const Driver& driver, BorrowedContext context,
-                                                      const CompileOutcome& compiled, const DeviceLimits& limits);
+  using Cubins = std::vector<std::shared_ptr<const std::string>>;  // by Manifest::cubin_keys
+
+  // It can be looked at, not launched. `report_json` may be empty.
+  Kernel(Manifest manifest, Cubins cubins, std::string report_json);
   ~Kernel();
+
+  // Loads it in `context`, whose device has `limits`; once. Errors: LoadedImage::Load's.
+  absl::Status Load(const Driver& driver, BorrowedContext context, const DeviceLimits& limits);
 
   const Manifest& manifest() const { return manifest_; }  // with the spec's names
   const std::string& manifest_json() const { return manifest_json_; }
   const std::string& report_json() const { return report_json_; }
+  const Cubins& cubins() const { return cubins_; }
 
   // Errors: InvalidArgument.
   absl::StatusOr<std::int64_t> WorkspaceBytes(const gemmd_shape& shape) const;
@@ -42,7 +47,9 @@ class Kernel {
   absl::StatusOr<GemmShape> ShapeOf(const gemmd_shape& shape) const;
 
   const Manifest manifest_;
-  const std::string manifest_json_, report_json_;
+  const std::string manifest_json_;
+  const Cubins cubins_;
+  const std::string report_json_;
   std::optional<Loaded> loaded_;
 };
 

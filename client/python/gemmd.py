@@ -44,6 +44,10 @@ class _CompileOptions(ctypes.Structure):
                 ("alignment_count", ctypes.c_size_t), ("timeout_ms", ctypes.c_int64)]
 
 
+class _Cubin(ctypes.Structure):
+    _fields_ = [("bytes", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+
+
 class _Shape(ctypes.Structure):
     _fields_ = [("m", ctypes.c_int64), ("n", ctypes.c_int64), ("k", ctypes.c_int64)]
 
@@ -68,7 +72,11 @@ _SIGNATURES = {
     "gemmd_compiler_destroy": (None, [_HANDLE]),
     "gemmd_compile": (ctypes.c_int, [_HANDLE, ctypes.c_char_p, ctypes.POINTER(_CompileOptions),
                                      ctypes.POINTER(_HANDLE), _ERROR]),
+    "gemmd_load": (ctypes.c_int, [ctypes.c_char_p, ctypes.POINTER(_Cubin), ctypes.c_size_t, ctypes.POINTER(_HANDLE),
+                                  _ERROR]),
     "gemmd_kernel_destroy": (None, [_HANDLE]),
+    "gemmd_kernel_cubin_count": (ctypes.c_size_t, [_HANDLE]),
+    "gemmd_kernel_cubin": (_Cubin, [_HANDLE, ctypes.c_size_t]),
     "gemmd_kernel_manifest": (ctypes.c_char_p, [_HANDLE]),
     "gemmd_kernel_report": (ctypes.c_char_p, [_HANDLE]),
     "gemmd_kernel_workspace_bytes": (ctypes.c_int, [_HANDLE, _Shape, ctypes.POINTER(ctypes.c_int64), _ERROR]),
@@ -125,13 +133,31 @@ class Compiler:
         return Kernel(self._library, handle)
 
 
+def load(manifest, cubins, library=None):
+    """A Kernel that was compiled elsewhere, in the current context. manifest: its JSON; cubins: a list of bytes.
+    Raises Error."""
+    library = library or Library()
+    entries = [_Cubin(ctypes.cast(ctypes.c_char_p(cubin), ctypes.c_void_p), len(cubin)) for cubin in cubins]
+    handle = _HANDLE()
+    library.check("load", manifest.encode(), (_Cubin * len(entries))(*entries), len(entries), ctypes.byref(handle))
+    return Kernel(library, handle)
+
+
 class Kernel:
-    """A compiled spec. manifest and report: what gemmd.h says of them, parsed. Thread-safe."""
+    """A compiled spec. manifest and report: what gemmd.h says of them, parsed; the report of a loaded one is None.
+    Thread-safe."""
 
     def __init__(self, library, handle):
         self._library, self._handle = library, handle
         self.manifest = json.loads(library.kernel_manifest(handle))
-        self.report = json.loads(library.kernel_report(handle))
+        report = library.kernel_report(handle)
+        self.report = None if report is None else json.loads(report)
+
+    def cubins(self):
+        """The machine code, by the manifest's cubin_keys: what load takes."""
+        cubins = [self._library.kernel_cubin(self._handle, i)
+                  for i in range(self._library.kernel_cubin_count(self._handle))]
+        return [ctypes.string_at(cubin.bytes, cubin.size) for cubin in cubins]
 
     def __del__(self):
         self._library.kernel_destroy(self._handle)

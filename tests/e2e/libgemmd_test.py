@@ -97,6 +97,17 @@ class LibgemmdTest(unittest.TestCase):
         self.assertTrue(done.stderr.startswith("INVALID_ARGUMENT: "), done.stderr)
         self.assertIn("epilogue[0].operand", done.stderr)
 
+    def test_python_hands_kernels_over(self):
+        sys.path.insert(0, str(self.source / "client/python"))
+        import gemmd
+        library = gemmd.Library(self.library)
+        spec = (self.source / "client/examples/linear_bf16.json").read_text()
+        kernel = gemmd.Compiler(library).compile(spec, arch="sm_90a")
+        self.assertEqual([cubin[:4] for cubin in kernel.cubins()], [b"\x7fELF"])
+        with self.assertRaises(gemmd.Error) as raised:  # no driver here, or no context
+            gemmd.load(json.dumps(kernel.manifest), kernel.cubins(), library)
+        self.assertIn(raised.exception.code, ("UNAVAILABLE", "FAILED_PRECONDITION"))
+
     def test_python_gets_the_errors_that_gemmctl_prints(self):
         sys.path.insert(0, str(self.source / "client/python"))
         import gemmd

@@ -263,6 +263,24 @@ TEST_F(LibgemmdGpuTest, TakesNoDeviceMemory) {
   EXPECT_EQ(before, after);
 }
 
+TEST_F(LibgemmdGpuTest, LoadsWhatWasCompiledElsewhere) {
+  std::vector<gemmd_cubin> cubins;
+  for (std::size_t i = 0; i < gemmd_kernel_cubin_count(kernel_.get()); ++i) {
+    cubins.push_back(gemmd_kernel_cubin(kernel_.get(), i));
+  }
+  gemmd_kernel* loaded = nullptr;
+  char* error = nullptr;
+  const AbiResult result =
+      Taken(gemmd_load(gemmd_kernel_manifest(kernel_.get()), cubins.data(), cubins.size(), &loaded, &error), &error);
+  ASSERT_EQ(result.code, GEMMD_OK) << result.text;
+  kernel_.reset(loaded);
+  EXPECT_EQ(gemmd_kernel_report(kernel_.get()), nullptr);
+  Problem problem(*driver_, spec_, kernel_.get(), 300);
+  problem.Send();
+  ASSERT_EQ(problem.Launch().code, GEMMD_OK);
+  problem.ExpectRight();
+}
+
 // Rows of x that do not start on 16 bytes are packed for the copy engine first, into the workspace.
 TEST_F(LibgemmdGpuTest, PutsWhatIsBetweenKernelsIntoTheWorkspace) {
   spec_ = SpecOf(250, R"({"schedule": "wgmma"})");

@@ -59,6 +59,33 @@ TEST_F(LibgemmdLaunchTest, RefusesExtentsThatContradictTheSpec) {
   EXPECT_EQ(Workspace({std::int64_t{1} << 40, GEMMD_OF_SPEC, GEMMD_OF_SPEC}).code, GEMMD_INVALID_ARGUMENT);
 }
 
+TEST_F(LibgemmdLaunchTest, HandsOutWhatLoadTakes) {
+  CompileOrSkip(LinearSpec("32"));
+  if (kernel_ == nullptr) return;
+  ASSERT_EQ(gemmd_kernel_cubin_count(kernel_.get()), 1u);
+  const gemmd_cubin cubin = gemmd_kernel_cubin(kernel_.get(), 0);
+  ASSERT_GT(cubin.size, 4u);
+  EXPECT_EQ(std::string(static_cast<const char*>(cubin.bytes) + 1, 3), "ELF");
+  EXPECT_EQ(gemmd_kernel_cubin(kernel_.get(), 1).bytes, nullptr);
+
+  const char* const manifest = gemmd_kernel_manifest(kernel_.get());
+  const auto load = [](const char* text, const gemmd_cubin* cubins, std::size_t count) {
+    gemmd_kernel* loaded = nullptr;
+    char* error = nullptr;
+    const AbiResult result = Taken(gemmd_load(text, cubins, count, &loaded, &error), &error);
+    EXPECT_EQ(loaded, nullptr);
+    return result;
+  };
+  // No driver here, or a driver, and no context on this thread.
+  EXPECT_THAT(load(manifest, &cubin, 1).code, testing::AnyOf(GEMMD_UNAVAILABLE, GEMMD_FAILED_PRECONDITION));
+  const AbiResult no_cubin = load(manifest, nullptr, 0);
+  EXPECT_EQ(no_cubin.code, GEMMD_INVALID_ARGUMENT);
+  EXPECT_EQ(no_cubin.text, "cubins: 0, expected the 1 of the manifest");
+  const AbiResult no_manifest = load("{}", &cubin, 1);
+  EXPECT_EQ(no_manifest.code, GEMMD_DATA_LOSS);
+  EXPECT_THAT(no_manifest.text, HasSubstr("manifest: version is missing"));
+}
+
 TEST_F(LibgemmdLaunchTest, DoesNotLaunchWhatWasCompiledForANamedArch) {
   CompileOrSkip(LinearSpec("32"));
   if (kernel_ == nullptr) return;
