@@ -106,7 +106,7 @@ std::int64_t OrDefault(std::int64_t given, std::int64_t otherwise) { return give
 
 }  // namespace
 
-InProcessCompiler::InProcessCompiler(std::string nvrtc_directory, std::unique_ptr<DiskStore> disk,
+InProcessCompiler::InProcessCompiler(const std::string& nvrtc_directory, std::unique_ptr<DiskStore> disk,
                                      std::int64_t memory_bytes)
     : compiler_(NvrtcDirectories(nvrtc_directory)),
       disk_(std::move(disk)),

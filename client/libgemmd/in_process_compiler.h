@@ -25,7 +25,7 @@ class InProcessCompiler {
   absl::StatusOr<std::unique_ptr<Kernel>> Compile(std::string_view spec_json, const gemmd_compile_options& options);
 
  private:
-  InProcessCompiler(std::string nvrtc_directory, std::unique_ptr<DiskStore> disk, std::int64_t memory_bytes);
+  InProcessCompiler(const std::string& nvrtc_directory, std::unique_ptr<DiskStore> disk, std::int64_t memory_bytes);
 
   absl::StatusOr<std::unique_ptr<Kernel>> CompileFor(const KernelSpec& spec, const DeviceLimits& limits,
                                                      const Assumptions& assumptions, absl::Time deadline);
