@@ -159,7 +159,7 @@ class ChainWriter {
 
   // An input for the cell, as it lies in memory.
   std::string OperandText(const Reference& reference) const {
-    const std::string name = InputName(reference.input);
+    std::string name = InputName(reference.input);
     switch (reference.broadcast) {
       case Broadcast::kScalar:
         break;

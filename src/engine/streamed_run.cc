@@ -30,7 +30,7 @@ TensorArguments WholeBuffers(const LaunchSignature& signature) {
 
 }  // namespace
 
-absl::StatusOr<StreamedRun> StreamedRun::Start(KernelService* service, RunRequest request, absl::Time deadline) {
+absl::StatusOr<StreamedRun> StreamedRun::Start(KernelService* service, const RunRequest& request, absl::Time deadline) {
   StreamedRun run(service, deadline);
   GEMMD_ASSIGN_OR_RETURN(run.device_, service->FindDevice(request.device));
   GEMMD_RETURN_IF_ERROR(ToStatus(Validate(request.spec)));

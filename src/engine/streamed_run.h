@@ -30,7 +30,7 @@ class StreamedRun {
  public:
   // Compiles, and allocates every tensor. `service` outlives the run. Errors: KernelService::Compile's,
   // ResolveSignature's, Device::Allocate's.
-  static absl::StatusOr<StreamedRun> Start(KernelService* service, RunRequest request, absl::Time deadline);
+  static absl::StatusOr<StreamedRun> Start(KernelService* service, const RunRequest& request, absl::Time deadline);
 
   // The next bytes of an input; an input's chunks come in order. Errors: InvalidArgument naming the tensor (unknown, a
   // scalar, a gap, bytes sent twice, more than it has), Device::Write's.

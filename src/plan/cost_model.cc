@@ -197,9 +197,9 @@ double EstimateCycles(const KernelConfig& config, const Graph& graph, const Devi
   }
   const int ctas_per_sm = CtasPerSm(config, limits);
   const std::int64_t wave = std::int64_t{limits.sm_count} * ctas_per_sm;
-  const std::int64_t rest = tiles % wave;
+  const std::int64_t full_waves = tiles / wave, rest = tiles % wave;
   const Estimate estimate(config, graph);
-  double cycles = static_cast<double>(tiles / wave) * estimate.Cycles(ctas_per_sm);
+  double cycles = static_cast<double>(full_waves) * estimate.Cycles(ctas_per_sm);
   if (rest > 0) cycles += estimate.Cycles(static_cast<double>(CeilDiv(rest, limits.sm_count)));
   return cycles;
 }
