@@ -28,8 +28,9 @@ def kernel_text(kernel):
     spilled = kernel["spill_store_bytes"] + kernel["spill_load_bytes"]
     warps = kernel["ctas_per_sm"] * kernel["threads"] // 32
     return "\n".join([
-        f"  config:     {kernel['family']} tile {extents['tile']}, micro {extents['micro']}, {kernel['stages']} stages, "
-        f"groups of {kernel['group_m']}, subtile {kernel['subtile_n']}, {kernel['threads']} threads",
+        f"  config:     {kernel['family']} tile {extents['tile']}, micro {extents['micro']}, "
+        f"{kernel['stages']} stages, groups of {kernel['group_m']}, "
+        f"subtile {kernel['subtile_n']}, {kernel['threads']} threads",
         f"  registers:  {kernel['registers']} a thread, {spilled} bytes spilled",
         f"  shared:     {(kernel['shared_bytes'] + kernel['static_shared_bytes']) / 1024:.1f} KiB",
         f"  occupancy:  {kernel['ctas_per_sm']} CTAs an SM, {warps} warps",

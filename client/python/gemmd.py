@@ -126,8 +126,8 @@ class Compiler:
         "sm_90a", without a device; alignments: {tensor: bytes} that every launch keeps. Raises Error."""
         text = spec if isinstance(spec, str) else json.dumps(spec)
         promised = [_Alignment(name.encode(), count) for name, count in (alignments or {}).items()]
-        options = _CompileOptions(ctypes.sizeof(_CompileOptions), _encoded(arch), (_Alignment * len(promised))(*promised),
-                                  len(promised), timeout_ms)
+        options = _CompileOptions(ctypes.sizeof(_CompileOptions), _encoded(arch),
+                                  (_Alignment * len(promised))(*promised), len(promised), timeout_ms)
         handle = _HANDLE()
         self._library.check("compile", self._handle, text.encode(), ctypes.byref(options), ctypes.byref(handle))
         return Kernel(self._library, handle)

@@ -45,7 +45,8 @@ def kernel_fields(report, m):
 
 def label_of(entry):
     row = bench_rows.BenchRow(entry["kind"], entry["M"], entry["K"], entry["N"], entry["dtype"], entry["precision"],
-                              dynamic=entry.get("dynamic", False), config=entry.get("pin"))
+                              dynamic=entry.get("dynamic", False), config=entry.get("pin"),
+                              length=entry.get("length", 0))
     return row.label()
 
 

@@ -229,7 +229,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", default="pointwise", help="a file, or the name of one in tests/bench/rows")
     parser.add_argument("--output", required=True, help="the results file to write")
-    parser.add_argument("--kinds", nargs="*", choices=sorted(bench_rows.KINDS), help="only rows of these kinds")
+    parser.add_argument("--kinds", nargs="*", choices=sorted(bench_rows.KIND_NAMES), help="only rows of these kinds")
     parser.add_argument("--dtypes", nargs="*", choices=sorted(bench_rows.PRECISIONS), help="only rows of these dtypes")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--no-compile-max", action="store_true", help="without max-autotune, which takes seconds a row")
@@ -238,7 +238,7 @@ def main():
     parser.add_argument("--commit", default="", help="of the sources, where this tree is no checkout")
     arguments = parser.parse_args()
     rows = [row for row in bench_rows.read_rows(arguments.rows)
-            if row.kind in (arguments.kinds or bench_rows.KINDS)
+            if row.kind in (arguments.kinds or bench_rows.KIND_NAMES)
             and row.dtype in (arguments.dtypes or bench_rows.PRECISIONS)]
     torch.manual_seed(1)
     torch.zeros(1, device="cuda")  # makes the context

@@ -6,11 +6,12 @@ import typing
 
 import torch
 
-from bench_rows import KINDS
+from bench_rows import OPERAND_SHAPES
 
 DTYPES = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32}
 _F32_ROUNDOFF = 2.0**-24
 _ROUNDOFF = {"f16": 2.0**-11, "bf16": 2.0**-8, "f32": 2.0**-24}
+_UNDERFLOW = {"f16": 2.0**-25, "bf16": 0.0, "f32": 0.0}  # half of the smallest number, where that is not tiny
 # What the product's own rounding of its factors adds, as a share of |A| |B|.
 _FACTOR_ROUNDOFF = {"default": 0.0, "ieee": 0.0, "tf32": 2.0**-10, "tf32x3": 2.0**-20}
 _GELU_SLOPE, _SILU_SLOPE = 1.13, 1.1  # the largest of their derivatives
@@ -86,18 +87,74 @@ TORCH_KINDS = {
 }
 
 
+# Operations of a chain by (x, y) -> value, y a literal or an operand, and how much of an error of x they let through.
+_BINARY = {
+    "add": (lambda x, y: x + y, lambda y: 1.0),
+    "sub": (lambda x, y: x - y, lambda y: 1.0),
+    "mul": (lambda x, y: x * y, abs),
+    "leaky_relu": (torch.nn.functional.leaky_relu, lambda y: 1.0),
+}
+_UNARY = {
+    "gelu": (_gelu, _GELU_SLOPE),
+    "silu": (torch.nn.functional.silu, _SILU_SLOPE),
+    "quick_gelu": (lambda x: x * torch.sigmoid(1.702 * x), _SILU_SLOPE),
+    "tanh": (torch.tanh, 1.0),
+    "sigmoid": (torch.sigmoid, 0.25),
+    "relu": (torch.relu, 1.0),
+}
+
+
+def _apply(operation, x, o):
+    """(the operation's value, how much of an error of x it lets through), in the precision of its arguments."""
+    name = operation["op"]
+    if name == "clamp":
+        return torch.clamp(x, operation["min"], operation["max"]), 1.0
+    if name in _UNARY:
+        function, slope = _UNARY[name]
+        return function(x), slope
+    y = operation["value"] if "value" in operation else o[operation["operand"]]
+    if operation.get("operand") == "scale":  # [M]: along each column
+        y = y[:, None]
+    function, slope = _BINARY[name]
+    return function(x, y), slope(y)
+
+
+def _chain_kind(operations):
+    def peer(x, w, o):
+        value = x @ w
+        for operation in operations:
+            value, _ = _apply(operation, value, o)
+        return (value,)
+
+    def value_of(product, o):
+        value, slope = product, 1.0
+        for operation in operations:
+            value, further = _apply(operation, value, o)
+            slope = slope * further
+        return ((value, _times(slope)),)
+
+    return TorchKind(peer, value_of)
+
+
+def torch_kind(row):
+    """Its TorchKind."""
+    return _chain_kind(row.chain().epilogue[:-1]) if row.kind == "chain" else TORCH_KINDS[row.kind]
+
+
 class RowData:
     """A row's random tensors on the GPU: x [M, K]; w [K, N] in the row's layout; operands; outputs, filled with NaN."""
 
     def __init__(self, row):
-        kind, dtype = KINDS[row.kind], DTYPES[row.dtype]
-        self.row, self.kind = row, TORCH_KINDS[row.kind]
+        kind, dtype = row.chain(), DTYPES[row.dtype]
+        self.row, self.kind = row, torch_kind(row)
         self.x = torch.randn(row.m, row.k, device="cuda", dtype=dtype)
         shape = (row.n, row.k) if row.b_layout == "column_major" else (row.k, row.n)
         w = (torch.randn(shape, device="cuda") / math.sqrt(row.k)).to(dtype)
         self.w = w.t() if row.b_layout == "column_major" else w
-        self.operands = {name: torch.randn((row.n,) if shape == "[N]" else (row.m, row.n), device="cuda", dtype=dtype)
+        extents = {"M": row.m, "N": row.n}
+        self.operands = {name: torch.randn([extents[dim] for dim in OPERAND_SHAPES[shape]], device="cuda", dtype=dtype)
                          for name, shape in kind.operands.items()}
+        self._by_row = {name for name, shape in kind.operands.items() if shape.startswith("[M")}
         self.output_names, self._columns = kind.outputs, row.n // 2 if kind.gated else row.n
 
     def new_outputs(self):
@@ -115,13 +172,14 @@ class RowData:
         if self.kind.prologue is not None:
             a = self.kind.prologue(self.x[rows].float()).to(self.x.dtype).double()
         product, magnitude = a @ b, a.abs() @ b.abs()
-        of_rows = {name: (t[rows] if t.dim() == 2 else t).double() for name, t in self.operands.items()}
+        of_rows = {name: (t[rows] if name in self._by_row else t).double() for name, t in self.operands.items()}
         accumulated = (4 * _F32_ROUNDOFF * math.sqrt(self.row.k) + _FACTOR_ROUNDOFF[self.row.precision]) * magnitude
         if self.kind.prologue is not None:  # its value may lie so near a tie that either neighbour is right
             accumulated = accumulated + _ROUNDOFF[self.row.dtype] * magnitude
         errors, within, tolerance_share = {}, {}, 0.0
         for index, (reference, carried) in enumerate(self.kind.value(product, of_rows)):
-            tolerance = _ROUNDOFF[self.row.dtype] * reference.abs() + carried(accumulated)
+            rounded = _ROUNDOFF[self.row.dtype] * reference.abs() + _UNDERFLOW[self.row.dtype]
+            tolerance = rounded + carried(accumulated)
             norm = max(reference.norm().item(), 1e-30)
             tolerance_share = max(tolerance_share, tolerance.norm().item() / norm)
             for name, outputs in results.items():

@@ -54,8 +54,16 @@ class BenchTest(unittest.TestCase):
         self.assertEqual(row.spec(False)["dims"]["M"], 16)
 
     def test_reference_times_are_those_of_the_ceilings(self):
-        self.assertAlmostEqual(bench_rows.BenchRow("plain", 8192, 8192, 8192, "f16", "default").reference_us(), 1391.8, 1)
-        self.assertAlmostEqual(bench_rows.BenchRow("plain", 1, 4096, 4096, "bf16", "default").reference_us(), 7.81, 2)
+        for shape, dtype, expected_us in (((8192, 8192, 8192), "f16", 1391.8), ((1, 4096, 4096), "bf16", 7.8)):
+            row = bench_rows.BenchRow("plain", *shape, dtype, "default")
+            self.assertAlmostEqual(row.reference_us(), expected_us, 1)
+
+    def test_a_chain_is_cut_at_its_length(self):
+        spec = bench_rows.parse_row({"kind": "chain", "length": 4, "M": 8, "K": 8, "N": 8, "dtype": "f16"}, "row").spec()
+        self.assertEqual([operation["op"] for operation in spec["epilogue"]], ["add", "gelu", "mul", "clamp", "store"])
+        self.assertEqual(set(spec["inputs"]), {"x", "w", "bias", "scale"})
+        with self.assertRaisesRegex(ValueError, "row.length: found 17"):
+            bench_rows.parse_row({"kind": "chain", "length": 17, "M": 8, "K": 8, "N": 8, "dtype": "f16"}, "row")
 
     def test_a_row_holds_the_kernels_of_its_m(self):
         report = gemmd.Compiler(gemmd.Library(self.library)).compile(
