@@ -1,6 +1,7 @@
 #include "client/verify/chain_reference.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/status.h"
@@ -21,6 +22,12 @@ bool RunsAlongColumns(const ChainSubject& subject, const TensorSpec& vector, std
 
 const std::vector<ShapeEntry>& ShapeOfA(const KernelSpec& spec) { return spec.inputs.at(spec.matmul_a).shape; }
 const std::vector<ShapeEntry>& ShapeOfB(const KernelSpec& spec) { return spec.inputs.at(spec.matmul_b).shape; }
+
+// As a kernel may store it: off by a quarter of the last place more.
+Bounded InRoundedForm(const Bounded& exact, const NumberFormat& format) {
+  if (exact.undetermined || !std::isfinite(exact.value) || !std::isfinite(exact.error)) return exact;
+  return SettleF32(exact.value, exact.error + HalfSpacing(std::abs(exact.value), format) / 2);
+}
 
 }  // namespace
 
@@ -64,6 +71,11 @@ class ChainReference::Builder {
       subject_.columns /= 2;
       subject_.column_entry = subject_.columns;
     }
+    // A store passes on what it takes.
+    const bool stores = operation.kind == OpKind::kStore;
+    const OpKind maker = stores ? makers_[static_cast<std::size_t>(step.input)] : operation.kind;
+    step.of_rounded_form = stores && HasRoundedForm(maker) && SizeBytes(operation.dtype.value_or(DType::kF32)) == 2;
+    makers_.push_back(maker);
     ++count_;
     if (!operation.id.empty()) values_[operation.id] = count_;
     return step;
@@ -99,7 +111,8 @@ class ChainReference::Builder {
   const std::map<std::string, TensorView>& inputs_;
   const std::map<std::string, float>& scalars_;
   int count_ = 0;
-  std::map<std::string, int> values_;  // by id
+  std::map<std::string, int> values_;           // by id
+  std::vector<OpKind> makers_{OpKind::kStore};  // by value, the operation whose result it is; no such of what is given
 };
 
 absl::StatusOr<ChainReference> ChainReference::Create(const KernelSpec& spec, const ChainSubject& subject,
@@ -191,7 +204,13 @@ std::vector<Bounded> ChainReference::EvaluateRow(std::int64_t row, std::span<con
     for (std::size_t part = 0; part < values.size(); ++part) {
       const std::int64_t first_column = parts[part].first_column;
       std::vector<Bounded> results = Results(step, values[part], row, first_column);
-      if (step.operation->kind == OpKind::kStore) sink(step.operation->output, first_column, results);
+      if (step.operation->kind == OpKind::kStore) {
+        std::vector<Bounded> stored = results;
+        if (step.of_rounded_form) {
+          for (Bounded& value : stored) value = InRoundedForm(value, FormatOf(*step.operation->dtype));
+        }
+        sink(step.operation->output, first_column, stored);
+      }
       values[part].push_back(std::move(results));
     }
   }

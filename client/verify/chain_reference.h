@@ -66,6 +66,9 @@ class ChainReference {
   };
   struct Step {
     const Operation* operation = nullptr;
+    // A store in 16 bits of what an operation with a rounded form makes: the value may be off by a quarter of the last
+    // place before it is rounded.
+    bool of_rounded_form = false;
     int input = 0;  // the value it takes
     std::vector<float> params{};
     Argument argument{}, condition{};

@@ -1,5 +1,5 @@
 // From mma fragments to rows: 16 rows of a warp's accumulators pass through shared memory, so that each lane gets
-// eight consecutive columns and operands and outputs move in 16-byte accesses.
+// consecutive columns: eight, whose operands and outputs move in 16-byte accesses, or four, which take fewer registers.
 #pragma once
 
 #include "epilogue/access.cuh"
@@ -11,10 +11,11 @@ namespace gemmd {
 template <int kColumns>
 constexpr int kWarpStagingBytes = 16 * (kColumns + 8) * 4;
 
-// A warp's walk over slices of 16 rows by kColumns columns, each in passes of as many rows as its lanes cover. What the
-// chain reads is fetched two passes ahead, across slices. Where there is a gate, the first half of a slice's columns is
-// of the first half of N, and the second half those that match; what is fetched ahead is of the result's [m, n / 2].
-template <int kColumns, bool kGated, typename Epilogue>
+// A warp's walk over slices of 16 rows by kColumns columns, kV of them a lane, each in passes of as many rows as its
+// lanes cover. What the chain reads is fetched two passes ahead, across slices. Where there is a gate, the first half
+// of a slice's columns is of the first half of N, and the second half those that match; what is fetched ahead is of the
+// result's [m, n / 2].
+template <int kColumns, int kV, bool kGated, typename Epilogue>
 class WarpStaging {
  public:
   static constexpr int kPitch = kColumns + 8;  // floats; 8 more than the columns keeps fragment stores conflict-free
@@ -63,7 +64,6 @@ class WarpStaging {
   }
 
  private:
-  static constexpr int kV = 8;
   static constexpr int kCovered = kGated ? kColumns / 2 : kColumns;  // columns of the result
   static constexpr int kLanesPerRow = kCovered / kV;
   static constexpr int kRowsPerPass = 32 / kLanesPerRow;

@@ -25,9 +25,8 @@ struct Shape {
   using OperandA = Operand<Config::kTileM, Config::kTileM, Config::kAContiguousInK>;
   using OperandB = Operand<Config::kTileN, kResultN, Config::kBContiguousInK>;
   static constexpr int kStageBytes = OperandA::kBytes + OperandB::kBytes;
-  static constexpr int kWarpBytes = Config::kOnFragments
-                                        ? Config::kOutputSlices * OutputSlice<Config::kSubtileN>::kBytes
-                                        : kWarpStagingBytes<kHalves * Config::kSubtileN>;
+  static constexpr int kWarpBytes = Config::kCellN == 2 ? Config::kOutputSlices * OutputSlice<Config::kSubtileN>::kBytes
+                                                        : kWarpStagingBytes<kHalves * Config::kSubtileN>;
   static constexpr int kStagingBytes = kConsumers * 4 * kWarpBytes;
   static constexpr int kBarrierBytes = 2 * Config::kStages * 8;
   static_assert(Config::kSharedBytes == Config::kStages * kStageBytes + kStagingBytes + kBarrierBytes,

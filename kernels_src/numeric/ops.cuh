@@ -1,6 +1,8 @@
 // The operations of a chain, one functor each; the spec's operation table names them.
 #pragma once
 
+#include "numeric/types.cuh"
+
 namespace gemmd {
 
 __device__ __forceinline__ float Infinity() { return __int_as_float(0x7f800000); }
@@ -95,31 +97,38 @@ struct Tanh {
 };
 
 // x * Phi(x) = max(x, 0) - |x| * Phi(-|x|) with the normal distribution's Phi. log2(Phi(-z)) is smooth, so a polynomial
-// and one exponential give Phi(-z) to 3 * 2^-24 for every z up to 13, past which it underflows. The coefficients are a
-// least-maximum fit of log2(Phi(-z)) on [0, 13], the error weighted by 1 / (1 + z^2 / 2). max(x, 0) is a product, so
-// that minus infinity becomes NaN, as in the formula: infinity times 0.
+// and one exponential give Phi(-z); past `largest` it is what it is there. max(x, 0) is a product, so that minus
+// infinity becomes NaN, as in the formula: infinity times 0.
+template <int kTerms>
+__device__ __forceinline__ float GeluFrom(float x, const float (&log2_phi)[kTerms], float largest) {
+  const float z = fminf(fabsf(x), largest);
+  float exponent = log2_phi[kTerms - 1];
+#pragma unroll
+  for (int i = kTerms - 2; i >= 0; --i) exponent = fmaf(exponent, z, log2_phi[i]);
+  return fmaf(-z, Exp2(exponent), x * (x < 0.0f ? 0.0f : 1.0f));
+}
+
+// Phi(-z) to 3 * 2^-24 for every z up to 13, past which it underflows. The coefficients are a least-maximum fit of
+// log2(Phi(-z)) on [0, 13], the error weighted by 1 / (1 + z^2 / 2).
 struct GeluErf {
   static __device__ __forceinline__ float Apply(float x) {
     constexpr float kLog2Phi[] = {-0x1.fffff6p-1f,  -0x1.26af8ap+0f,  -0x1.d62858p-2f,  -0x1.af5c4ap-5f,
                                   0x1.d90d5cp-8f,   -0x1.84f996p-13f, -0x1.b5d58ap-13f, 0x1.05aa0cp-14f,
                                   -0x1.563d44p-17f, 0x1.24c4f8p-20f,  -0x1.4e867ep-24f, 0x1.eceb56p-29f,
                                   -0x1.a7e812p-34f, 0x1.435db6p-40f};
-    constexpr int kDegree = sizeof(kLog2Phi) / sizeof(float) - 1;
-    const float z = fminf(fabsf(x), 13.0f);
-    float log2_phi = kLog2Phi[kDegree];
-#pragma unroll
-    for (int i = kDegree - 1; i >= 0; --i) log2_phi = fmaf(log2_phi, z, kLog2Phi[i]);
-    return fmaf(-z, Exp2(log2_phi), x * (x < 0.0f ? 0.0f : 1.0f));
+    return GeluFrom(x, kLog2Phi, 13.0f);
   }
 };
 
 // 0.5 x (1 + tanh(u)) with u = sqrt(2 / pi) (x + 0.044715 x^3), written as x * sigmoid(2 u).
 struct GeluTanh {
-  static __device__ __forceinline__ float Apply(float x) {
+  // 2 u.
+  static __device__ __forceinline__ float Inner(float x) {
     constexpr float kTwoSqrtTwoOverPi = 1.59576912160573071f;
     constexpr float kCubic = 0.044715f;
-    return x * Sigmoid::Apply(kTwoSqrtTwoOverPi * (x + kCubic * x * x * x));
+    return kTwoSqrtTwoOverPi * (x + kCubic * x * x * x);
   }
+  static __device__ __forceinline__ float Apply(float x) { return x * Sigmoid::Apply(Inner(x)); }
 };
 
 struct Relu2 {
@@ -203,6 +212,57 @@ using Swiglu = Gate<Silu>;
 using GegluErf = Gate<GeluErf>;
 using GegluTanh = Gate<GeluTanh>;
 using Reglu = Gate<Relu>;
+
+// What is rounded to T at once: Op, or a cheaper form of it that is off by a quarter of T's unit in the last place at
+// most. Which operations have one: HasRoundedForm in spec/operation.h.
+template <typename Op, typename T>
+struct RoundedTo : Op {};
+
+// Phi(-z) to 2^-13.5 where the result is a normal number, else to 2^-27; a fit on [0, 6].
+template <>
+struct RoundedTo<GeluErf, Half> {
+  static __device__ __forceinline__ float Apply(float x) {
+    constexpr float kLog2Phi[] = {-0x1.0007ecp+0f, -0x1.26305ep+0f, -0x1.db429ep-2f,
+                                  -0x1.8b285cp-5f, 0x1.7de49ep-8f,  -0x1.5012f4p-12f};
+    return GeluFrom(x, kLog2Phi, 6.0f);
+  }
+};
+
+// Phi(-z) to 2^-10.9; a fit on [0, 13].
+template <>
+struct RoundedTo<GeluErf, BFloat16> {
+  static __device__ __forceinline__ float Apply(float x) {
+    constexpr float kLog2Phi[] = {-0x1.002fc6p+0f, -0x1.24b6b2p+0f,  -0x1.e395dep-2f, -0x1.6eccdap-5f,
+                                  0x1.6b8dd8p-8f,  -0x1.c2d8b0p-12f, 0x1.36ceb6p-16f, -0x1.694866p-22f};
+    return GeluFrom(x, kLog2Phi, 13.0f);
+  }
+};
+
+// 1 / (1 + exp(-x)) to 2^-17: the exponent of two is rounded once, and may be 127. Under 2^-126 it is 0.
+__device__ __forceinline__ float ShortSigmoid(float x) { return __fdividef(1.0f, 1.0f + Exp2(-1.44269504f * x)); }
+
+template <typename T>
+requires(sizeof(T) == 2) struct RoundedTo<Sigmoid, T> {
+  static __device__ __forceinline__ float Apply(float x) { return ShortSigmoid(x); }
+};
+
+template <typename T>
+requires(sizeof(T) == 2) struct RoundedTo<Silu, T> {
+  static __device__ __forceinline__ float Apply(float x) { return x * ShortSigmoid(x); }
+};
+
+template <typename T>
+requires(sizeof(T) == 2) struct RoundedTo<QuickGelu, T> {
+  static __device__ __forceinline__ float Apply(float x) { return x * ShortSigmoid(1.702f * x); }
+};
+
+template <typename T>
+requires(sizeof(T) == 2) struct RoundedTo<GeluTanh, T> {
+  static __device__ __forceinline__ float Apply(float x) { return x * ShortSigmoid(GeluTanh::Inner(x)); }
+};
+
+template <typename Activation, typename T>
+struct RoundedTo<Gate<Activation>, T> : Gate<RoundedTo<Activation, T>> {};
 
 // The backward operations: x is the gradient and y what the activation saw.
 // Where y is NaN the gradient passes, as in PyTorch.

@@ -144,7 +144,7 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
 
   ptx::WaitCopies<0>();
   __syncthreads();  // the pipeline's memory is now the epilogue's
-  using Staging = WarpStaging<Config::kMicroN, Config::kGated, Epilogue>;
+  using Staging = WarpStaging<Config::kMicroN, 8, Config::kGated, Epilogue>;
   Staging staging(shared + warp * S::kStagingBytes, problem.m, problem.n, epilogue);
   const auto slice = [&](int i) -> typename Staging::Slice {
     return {i < S::kFragmentsM ? row0 + warp_row + i * 16 : problem.m, columns.At(warp_column)};

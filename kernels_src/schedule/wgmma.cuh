@@ -46,14 +46,14 @@ __device__ __forceinline__ void Produce(const MappedProblem& problem, const Ring
 }
 
 // How a warp's slices leave: a short chain works on fragments, a long one on rows.
-template <typename Config, typename Epilogue, bool kOnFragments>
+template <typename Config, typename Epilogue, int kCellN>
 struct StagingOf {
-  using Type = FragmentStaging<Config::kSubtileN, Config::kGated, Config::kWholeCells, Epilogue>;
+  using Type = WarpStaging<Shape<Config>::kHalves * Config::kSubtileN, kCellN, Config::kGated, Epilogue>;
 };
 
 template <typename Config, typename Epilogue>
-struct StagingOf<Config, Epilogue, false> {
-  using Type = WarpStaging<Shape<Config>::kHalves * Config::kSubtileN, Config::kGated, Epilogue>;
+struct StagingOf<Config, Epilogue, 2> {
+  using Type = FragmentStaging<Config::kSubtileN, Config::kGated, Config::kWholeCells, Epilogue>;
 };
 
 // A warp's way through its part of a tile: slices of 16 rows by kSubtileN columns of the result, each made of as many
@@ -83,7 +83,7 @@ class TileWriter {
 
  private:
   using S = Shape<Config>;
-  using Staging = typename StagingOf<Config, Epilogue, Config::kOnFragments>::Type;
+  using Staging = typename StagingOf<Config, Epilogue, Config::kCellN>::Type;
   static constexpr int kAcross = S::kResultN / Config::kSubtileN;
   static constexpr int kSlices = S::kBlocksM * kAcross;
   static constexpr int kSliceValues = Config::kSubtileN / 2;  // accumulators of a thread, of one half

@@ -40,10 +40,31 @@ int FirstSlice(const Graph& graph, int output) {
   return slice;
 }
 
-std::string UnaryText(const Node& node) {
-  std::string params;
-  for (const float param : node.params) params += ", " + FloatLiteral(param);
-  return fmt::format("Map<{}>(v{}{})", Traits(node.kind).functor, node.input, params);
+// The type that `value` of a chain is rounded to, if stores of that one type of 16 bits are all that takes it.
+// `returned`: the value that the chain hands on, if it does.
+std::optional<DType> RoundedAtOnceTo(const std::vector<Node>& chain, int value, std::optional<int> returned) {
+  std::optional<DType> dtype;
+  if (returned == value) return std::nullopt;
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    const Node& node = chain[i];
+    if (!node.Takes(value)) continue;
+    if (node.kind != OpKind::kStore || SizeBytes(node.dtype) != 2 || node.dtype != dtype.value_or(node.dtype)) {
+      return std::nullopt;
+    }
+    dtype = node.dtype;
+    // What the store passes on is the value itself.
+    const int passed = static_cast<int>(i) + 1;
+    if (returned == passed) return std::nullopt;
+    if (std::ranges::any_of(chain, [&](const Node& other) { return other.Takes(passed); })) return std::nullopt;
+  }
+  return dtype;
+}
+
+// The functor of an operation whose result is `value` of `chain`.
+std::string FunctorText(OpKind kind, const std::vector<Node>& chain, int value, std::optional<int> returned) {
+  const std::string functor(Traits(kind).functor);
+  const std::optional<DType> dtype = HasRoundedForm(kind) ? RoundedAtOnceTo(chain, value, returned) : std::nullopt;
+  return dtype ? fmt::format("RoundedTo<{}, {}>", functor, DeviceType(*dtype)) : functor;
 }
 
 // How a matrix is fetched for a cell.
@@ -73,7 +94,7 @@ class ChainWriter {
   void Write(const Node& node, std::size_t result) {
     switch (Traits(node.kind).op_class) {
       case OpClass::kUnary:
-        return Define(result, UnaryText(node));
+        return Define(result, UnaryText(node, result));
       case OpClass::kBinary:
         return Define(result, BinaryText(node));
       case OpClass::kSelect:
@@ -92,6 +113,16 @@ class ChainWriter {
         if (IsUsed(result)) statements_.push_back(fmt::format("const auto& v{} = v{};", result, node.input));
         return;
     }
+  }
+
+  std::string UnaryText(const Node& node, std::size_t result) const {
+    std::string params;
+    for (const float param : node.params) params += ", " + FloatLiteral(param);
+    // What is packed is rounded as exactly as in the product's own kernel.
+    const bool packs = graph_.b < 0;
+    const std::string functor = packs ? std::string(Traits(node.kind).functor)
+                                      : FunctorText(node.kind, chain_, static_cast<int>(result), returned_);
+    return fmt::format("Map<{}>(v{}{})", functor, node.input, params);
   }
 
   void Define(std::size_t result, const std::string& expression) {
@@ -257,7 +288,7 @@ std::vector<std::string> EpilogueStatements(const Graph& graph, const AccessWidt
   std::vector<std::string> statements = ChainWriter(graph, gated->after, widths, FetchedAhead(graph)).Write();
   statements.insert(statements.begin(),
                     fmt::format("const auto v0 = Zip<{}>(BeforeGate<0>(cell, x, out), BeforeGate<1>(other, y, out));",
-                                Traits(gated->gate).functor));
+                                FunctorText(gated->gate, gated->after, 0, std::nullopt)));
   return statements;
 }
 

@@ -63,7 +63,7 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
     const bool whole = columns.has_value() && *columns % kCellElements == 0;
     lines.push_back(fmt::format("static constexpr bool kWholeCells = {};", whole));
     lines.push_back(fmt::format("static constexpr int kOutputSlices = {};", OutputSlices(graph)));
-    lines.push_back(fmt::format("static constexpr bool kOnFragments = {};", ChainOnFragments(graph)));
+    lines.push_back(fmt::format("static constexpr int kCellN = {};", config.cell_n));
   } else {
     lines.push_back(fmt::format("static constexpr int kMicroM = {}, kMicroN = {};", config.micro_m, config.micro_n));
   }
@@ -201,7 +201,7 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& whole, const KernelPlan& k
                                 PrologueText(graph, kernel.widths, graph.prologue_b, kPrologueB);
 
   std::string fragments;
-  if (kernel.config.family == Family::kWgmma && ChainOnFragments(graph)) {
+  if (kernel.config.family == Family::kWgmma && kernel.config.cell_n == 2) {
     fragments = Lines(FragmentLines(graph, kernel.widths), 2) + "\n\n";
   }
 

@@ -57,10 +57,12 @@ absl::Status CheckSimt(const KernelConfig& config, const Graph& graph) {
   return Require(config.threads >= 64 && config.threads <= 256, "threads", config.threads, "between 64 and 256");
 }
 
+constexpr int kFragmentCell = 2;
+
 // What staging a consumer warp's 16 rows takes: of each slice of outputs as 16-bit elements, or of padded f32.
 std::int64_t WgmmaStagingBytes(const KernelConfig& config, const Graph& graph) {
   const std::int64_t halves = graph.IsGated() ? 2 : 1;
-  if (!ChainOnFragments(graph)) return 16 * (halves * config.subtile_n + 8) * 4;
+  if (config.cell_n != kFragmentCell) return 16 * (halves * config.subtile_n + 8) * 4;
   return std::int64_t{OutputSlices(graph)} * 16 * config.subtile_n * 2;
 }
 
@@ -69,16 +71,6 @@ std::int64_t WgmmaSharedBytes(const KernelConfig& config, const Graph& graph) {
   constexpr std::int64_t kConsumerWarps = 8, kBarrierBytes = 8, kElementBytes = 2;
   return std::int64_t{config.stages} * (config.tile_m + config.tile_n) * config.tile_k * kElementBytes +
          kConsumerWarps * WgmmaStagingBytes(config, graph) + 2 * config.stages * kBarrierBytes;
-}
-
-// In instructions, roughly: a function of its own takes as many as four of the others, and a gate is a function and a
-// product.
-int Weight(OpKind kind) {
-  if (Traits(kind).op_class == OpClass::kGate) return 5;
-  constexpr OpKind kCheap[] = {OpKind::kAdd,   OpKind::kSub,  OpKind::kMul,   OpKind::kMax,   OpKind::kMin,
-                               OpKind::kDRelu, OpKind::kRelu, OpKind::kAbs,   OpKind::kNeg,   OpKind::kSquare,
-                               OpKind::kClamp, OpKind::kCast, OpKind::kStore, OpKind::kRelu2, OpKind::kLeakyRelu};
-  return std::find(std::begin(kCheap), std::end(kCheap), kind) != std::end(kCheap) ? 1 : 4;
 }
 
 bool ReadsAMatrix(const Node& node) {
@@ -189,14 +181,25 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
   const bool prepares_a = !graph.prologue_a.empty() && !PacksA(config.packing);
   GEMMD_RETURN_IF_ERROR(Require(!prepares_a || config.micro_m == 64, "micro_m", config.micro_m,
                                 "64, for registers, where A has a prologue"));
-  const bool by_rows_after_prologue = prepares_a && !ChainOnFragments(graph);
+  const bool by_rows_after_prologue = prepares_a && config.cell_n != kFragmentCell;
   GEMMD_RETURN_IF_ERROR(Require(!by_rows_after_prologue || config.micro_n <= 192, "tile_n", config.tile_n,
                                 "at most 192, for registers, where A has a prologue and the epilogue is long"));
   GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 8, "stages", config.stages, "between 2 and 8"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.subtile_n, {32, 64}), "subtile_n", config.subtile_n, "32 or 64"));
+  // By rows of 8 a short chain would only be slower; of 4 it has registers that its fragments may not leave it.
+  const int widest = ChainOnFragments(graph) ? kFragmentCell : 8;
+  GEMMD_RETURN_IF_ERROR(Require(config.cell_n == widest || config.cell_n == 4, "cell_n", config.cell_n,
+                                "4, or 2 for a short chain and 8 for a long one"));
   if (graph.IsGated()) {
-    // The copy engine fetches row-major B by 64 columns.
-    const int whole = graph.inputs[graph.b].layout == Layout::kRowMajor ? 64 : config.subtile_n;
+    // The copy engine fetches row-major B by 64 columns, from multiples of 16 bytes on.
+    const bool row_major = graph.inputs[graph.b].layout == Layout::kRowMajor;
+    constexpr int kCopiedElements = kAccessBytes / 2;
+    if (row_major && graph.n.value_or(1) % (2 * kCopiedElements) != 0) {
+      return InvalidArgument(
+          "config.schedule: wgmma takes gates whose halves of row-major B are multiples of {} columns",
+          kCopiedElements);
+    }
+    const int whole = row_major ? 64 : config.subtile_n;
     GEMMD_RETURN_IF_ERROR(
         Require(config.tile_n / 2 % whole == 0, "tile_n", config.tile_n,
                 "for a gate two halves of multiples of subtile_n columns, or of 64 where B is row-major"));
@@ -226,6 +229,14 @@ std::optional<Family> FamilyFromName(std::string_view name) {
     if (Name(family) == name) return family;
   }
   return std::nullopt;
+}
+
+int Weight(OpKind kind) {
+  if (Traits(kind).op_class == OpClass::kGate) return 5;  // a function and a product
+  constexpr OpKind kCheap[] = {OpKind::kAdd,   OpKind::kSub,  OpKind::kMul,   OpKind::kMax,   OpKind::kMin,
+                               OpKind::kDRelu, OpKind::kRelu, OpKind::kAbs,   OpKind::kNeg,   OpKind::kSquare,
+                               OpKind::kClamp, OpKind::kCast, OpKind::kStore, OpKind::kRelu2, OpKind::kLeakyRelu};
+  return std::find(std::begin(kCheap), std::end(kCheap), kind) != std::end(kCheap) ? 1 : 4;
 }
 
 bool ChainOnFragments(const Graph& graph) {

@@ -57,11 +57,18 @@ std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const 
   KernelConfig config;
   config.family = family;
   config.subtile_n = family == Family::kWgmma ? 32 : 0;
+  // Measured on an H200, bf16 4096^3 by 128x256: groups of 4, 8 and 16 rows of tiles take 1.026, 1.029 and 1.023 of
+  // cuBLAS.
+  if (family == Family::kWgmma) config.group_m = 16;
+  const std::vector<int> cells = family == Family::kWgmma ? std::vector<int>{2, 4, 8} : std::vector<int>{0};
   const auto add_if_legal = [&] {
-    KernelConfig completed = Completed(config, graph);
-    for (const Packing packing : PackingsOf(family)) {
-      completed.packing = packing;
-      if (CheckConfig(completed, graph, limits, assumptions).ok()) legal.push_back(completed);
+    for (const int cell_n : cells) {
+      config.cell_n = cell_n;
+      KernelConfig completed = Completed(config, graph);
+      for (const Packing packing : PackingsOf(family)) {
+        completed.packing = packing;
+        if (CheckConfig(completed, graph, limits, assumptions).ok()) legal.push_back(completed);
+      }
     }
   };
   for (int tile_m : choices.tile) {

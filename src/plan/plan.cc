@@ -48,7 +48,7 @@ void AddConfig(Digest& digest, const KernelConfig& config) {
   digest.Add("tile_m", std::int64_t{config.tile_m}).Add("tile_n", std::int64_t{config.tile_n});
   digest.Add("tile_k", std::int64_t{config.tile_k}).Add("micro_m", std::int64_t{config.micro_m});
   digest.Add("micro_n", std::int64_t{config.micro_n}).Add("stages", std::int64_t{config.stages});
-  digest.Add("subtile_n", std::int64_t{config.subtile_n});
+  digest.Add("subtile_n", std::int64_t{config.subtile_n}).Add("cell_n", std::int64_t{config.cell_n});
   digest.Add("packing", Name(config.packing));
   digest.Add("group_m", std::int64_t{config.group_m}).Add("threads", std::int64_t{config.threads});
   digest.Add("shared_bytes", config.shared_bytes);

@@ -46,9 +46,11 @@ struct KernelConfig {
   int tile_m = 0, tile_n = 0, tile_k = 0;  // elements of one CTA's tile
   // Elements of one thread's tile (simt), one warp's (mma) or one warpgroup's (wgmma: micro_m == tile_m is ping-pong).
   int micro_m = 0, micro_n = 0;
-  int stages = 1;                    // depth of the global-to-shared pipeline
-  int group_m = 8;                   // tile order: this many tile rows are swept together, for L2
-  int subtile_n = 0;                 // wgmma: columns of the result that a warp stages at once
+  int stages = 1;     // depth of the global-to-shared pipeline
+  int group_m = 8;    // tile order: this many tile rows are swept together, for L2
+  int subtile_n = 0;  // wgmma: columns of the result that a warp stages at once
+  int cell_n =
+      0;  // wgmma: columns that a lane hands its chain at once: 2 on fragments, 8 or, for registers, 4 of a row
   Packing packing = Packing::kNone;  // wgmma: what was packed for it; pointwise: the one factor that it packs
   int threads = 0;                   // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]; wgmma: 384
   std::int64_t shared_bytes = 0;     // dynamic; a static_assert in the kernel holds it to the real size
@@ -98,9 +100,12 @@ struct Plan {
 // For people: "wgmma 128x128x64".
 std::string ScheduleOf(const KernelConfig& config);
 
-// Whether a wgmma kernel computes the epilogue on its accumulators where they are. A short chain is fastest so; a long
-// one takes more registers there than are left and goes through shared memory row by row.
+// Whether a wgmma kernel may compute the epilogue on its accumulators where they are. A short chain is fastest so; a
+// long one takes more registers there than are left and goes through shared memory row by row.
 bool ChainOnFragments(const Graph& graph);
+
+// Of an operation, in instructions of one kind, roughly: a function of its own takes as many as four of the others.
+int Weight(OpKind kind);
 
 // Slices of outputs that such a kernel stages at a time: one of each, two of those of both halves of a gate.
 int OutputSlices(const Graph& graph);

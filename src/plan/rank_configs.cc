@@ -16,15 +16,16 @@ namespace gemmd {
 namespace {
 
 constexpr std::size_t kMaxRankedPerFamily = 12;
-// Of one tile and micro tile: where one of them spills, its siblings will too.
+// Of one tile, micro tile and cell: where one of them spills, its siblings will too.
 constexpr int kMaxRankedPerTile = 2;
 
 // What is preferred where the model can't tell: a deeper pipeline up to four stages, then a longer step along K, then a
 // tile wider along N, whose rows are contiguous in the result.
 auto TieBreak(const KernelConfig& config) {
   // What shared memory does not take, L1 has. Measured on an H200: mma, bf16 4096^3, 333 us with 3 stages and 359 with
-  // 4; wgmma 128x128, f16 8192^3 with a residual and gelu, 1716 us with 5 stages and 1780 with 6.
-  const int enough_stages = config.family == Family::kMma ? 3 : config.family == Family::kWgmma ? 5 : 4;
+  // 4; wgmma 128x128, f16 8192^3 with a residual and gelu, 1716 us with 5 stages and 1780 with 6. Too few stages for
+  // wgmma are the model's to see.
+  const int enough_stages = config.family == Family::kMma ? 3 : config.family == Family::kWgmma ? 2 : 4;
   return std::tuple(std::abs(config.stages - enough_stages), -config.tile_k, config.tile_m, -config.micro_m,
                     -config.micro_n, config.shared_bytes);
 }
@@ -63,11 +64,11 @@ std::vector<Estimated> BestOf(const std::vector<KernelConfig>& configs, const Gr
   std::vector<Estimated> estimated = Estimate(configs, graph, limits);
   std::stable_sort(estimated.begin(), estimated.end(), IsBetter);
   std::vector<Estimated> best;
-  std::map<std::tuple<int, int, int, int>, int> siblings;
+  std::map<std::tuple<int, int, int, int, int>, int> siblings;
   for (const Estimated& entry : estimated) {
     if (best.size() == kMaxRankedPerFamily) break;
     const KernelConfig& config = entry.config;
-    int& count = siblings[{config.tile_m, config.tile_n, config.micro_m, config.micro_n}];
+    int& count = siblings[{config.tile_m, config.tile_n, config.micro_m, config.micro_n, config.cell_n}];
     if (count++ < kMaxRankedPerTile) best.push_back(entry);
   }
   return best;

@@ -1,5 +1,7 @@
 #include "spec/operation.h"
 
+#include <algorithm>
+
 namespace gemmd {
 namespace {
 
@@ -92,6 +94,12 @@ OpKind ActivationOf(OpKind gate) {
   if (gate == OpKind::kGegluErf) return OpKind::kGeluErf;
   if (gate == OpKind::kGegluTanh) return OpKind::kGeluTanh;
   return OpKind::kRelu;
+}
+
+bool HasRoundedForm(OpKind kind) {
+  constexpr OpKind kKinds[] = {OpKind::kGeluErf, OpKind::kGeluTanh, OpKind::kQuickGelu, OpKind::kSilu,
+                               OpKind::kSigmoid, OpKind::kSwiglu,   OpKind::kGegluErf,  OpKind::kGegluTanh};
+  return std::ranges::find(kKinds, kind) != std::end(kKinds);
 }
 
 const OpTraits* FindOp(std::string_view name, std::optional<std::string_view> form) {

@@ -118,6 +118,9 @@ const OpTraits& Traits(OpKind kind);
 bool TakesArgument(OpKind kind);
 // What a gate puts the first half of the columns through, before it multiplies the second by it. Requires class kGate.
 OpKind ActivationOf(OpKind gate);
+// Whether a kernel may compute it to a quarter of the last place where its result is only stored, in 16 bits
+// (RoundedTo in kernels_src/numeric/ops.cuh).
+bool HasRoundedForm(OpKind kind);
 // The row for a name and an optional form; nothing if either is unknown.
 const OpTraits* FindOp(std::string_view name, std::optional<std::string_view> form);
 

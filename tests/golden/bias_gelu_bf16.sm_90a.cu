@@ -10,14 +10,14 @@ struct Config {
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 8, kWidthB = 8;
   static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
-  static constexpr int kStages = 5, kGroupM = 8, kThreads = 384;
+  static constexpr int kStages = 5, kGroupM = 16, kThreads = 384;
   static constexpr int kSharedBytes = 172112;
   static constexpr bool kGated = false;
   static constexpr bool kPingPong = true;
   static constexpr int kSubtileN = 32;
   static constexpr bool kWholeCells = true;
   static constexpr int kOutputSlices = 1;
-  static constexpr bool kOnFragments = true;
+  static constexpr int kCellN = 2;
 };
 
 struct Params {
@@ -61,7 +61,7 @@ struct Epilogue {
   template <int V, typename Writer>
   __device__ __forceinline__ void operator()(const Cell<V>& cell, const Vec<V>& v0, const Operands<V>& o, Writer& out) const {
     const auto v1 = Zip<Add>(v0, Widen(LoadRow<8>(p.in2, cell)));
-    const auto v2 = Map<GeluErf>(v1);
+    const auto v2 = Map<RoundedTo<GeluErf, BFloat16>>(v1);
     out.template Store<0, 8>(p.out0, p.ld_out0, cell, v2);
   }
 };

@@ -10,14 +10,14 @@ struct Config {
   static constexpr bool kAContiguousInK = true, kBContiguousInK = true;
   static constexpr int kWidthA = 8, kWidthB = 8;
   static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
-  static constexpr int kStages = 5, kGroupM = 8, kThreads = 384;
+  static constexpr int kStages = 5, kGroupM = 16, kThreads = 384;
   static constexpr int kSharedBytes = 180304;
   static constexpr bool kGated = false;
   static constexpr bool kPingPong = true;
   static constexpr int kSubtileN = 32;
   static constexpr bool kWholeCells = true;
   static constexpr int kOutputSlices = 2;
-  static constexpr bool kOnFragments = true;
+  static constexpr int kCellN = 2;
 };
 
 struct Params {
@@ -67,7 +67,7 @@ struct Epilogue {
     const auto v2 = Zip<Add>(v1, Widen(LoadRow<8>(p.in2, cell)));
     out.template Store<0, 8>(p.out0, p.ld_out0, cell, v2);
     const auto& v3 = v2;
-    const auto v4 = Map<GeluErf>(v3);
+    const auto v4 = Map<RoundedTo<GeluErf, Half>>(v3);
     out.template Store<1, 8>(p.out1, p.ld_out1, cell, v4);
   }
 };

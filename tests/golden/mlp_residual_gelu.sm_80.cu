@@ -52,7 +52,7 @@ struct Epilogue {
     const auto v1 = Map<Mul>(v0, 0x1.4p+0f);
     const auto v2 = Zip<Add>(v1, Map<Mul>(Widen(o.in2), 0x1p-1f));
     const auto v3 = Zip<Add>(v2, Widen(LoadRow<8>(p.in3, cell)));
-    const auto v4 = Map<GeluErf>(v3);
+    const auto v4 = Map<RoundedTo<GeluErf, Half>>(v3);
     out.template Store<0, 8>(p.out0, p.ld_out0, cell, v4);
   }
 };

@@ -10,14 +10,14 @@ struct Config {
   static constexpr bool kAContiguousInK = true, kBContiguousInK = true;
   static constexpr int kWidthA = 8, kWidthB = 8;
   static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
-  static constexpr int kStages = 5, kGroupM = 8, kThreads = 384;
+  static constexpr int kStages = 5, kGroupM = 16, kThreads = 384;
   static constexpr int kSharedBytes = 172112;
   static constexpr bool kGated = false;
   static constexpr bool kPingPong = true;
   static constexpr int kSubtileN = 32;
   static constexpr bool kWholeCells = true;
   static constexpr int kOutputSlices = 1;
-  static constexpr bool kOnFragments = true;
+  static constexpr int kCellN = 2;
 };
 
 struct Params {
@@ -66,7 +66,7 @@ struct Epilogue {
     const auto v1 = Map<Mul>(v0, 0x1.4p+0f);
     const auto v2 = Zip<Add>(v1, Map<Mul>(Widen(o.in2), 0x1p-1f));
     const auto v3 = Zip<Add>(v2, Widen(LoadRow<8>(p.in3, cell)));
-    const auto v4 = Map<GeluErf>(v3);
+    const auto v4 = Map<RoundedTo<GeluErf, Half>>(v3);
     out.template Store<0, 8>(p.out0, p.ld_out0, cell, v4);
   }
 };

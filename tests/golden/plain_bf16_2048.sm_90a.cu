@@ -9,15 +9,15 @@ struct Config {
   using B = BFloat16;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 8, kWidthB = 8;
-  static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
-  static constexpr int kStages = 5, kGroupM = 8, kThreads = 384;
-  static constexpr int kSharedBytes = 172112;
+  static constexpr int kTileM = 128, kTileN = 256, kTileK = 64;
+  static constexpr int kStages = 3, kGroupM = 16, kThreads = 384;
+  static constexpr int kSharedBytes = 155696;
   static constexpr bool kGated = false;
-  static constexpr bool kPingPong = true;
+  static constexpr bool kPingPong = false;
   static constexpr int kSubtileN = 32;
   static constexpr bool kWholeCells = true;
   static constexpr int kOutputSlices = 1;
-  static constexpr bool kOnFragments = true;
+  static constexpr int kCellN = 2;
 };
 
 struct Params {

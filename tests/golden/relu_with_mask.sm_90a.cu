@@ -10,14 +10,14 @@ struct Config {
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 8, kWidthB = 8;
   static constexpr int kTileM = 128, kTileN = 128, kTileK = 64;
-  static constexpr int kStages = 5, kGroupM = 8, kThreads = 384;
+  static constexpr int kStages = 5, kGroupM = 16, kThreads = 384;
   static constexpr int kSharedBytes = 180304;
   static constexpr bool kGated = false;
   static constexpr bool kPingPong = true;
   static constexpr int kSubtileN = 32;
   static constexpr bool kWholeCells = true;
   static constexpr int kOutputSlices = 2;
-  static constexpr bool kOnFragments = true;
+  static constexpr int kCellN = 2;
 };
 
 struct Params {

@@ -53,7 +53,7 @@ struct Epilogue {
     out.template Store<0, 1>(p.out0, p.ld_out0, cell, v1);
     const auto& v2 = v1;
     const auto v3 = Round<BFloat16>(v2);
-    const auto v4 = Map<Silu>(v3);
+    const auto v4 = Map<RoundedTo<Silu, BFloat16>>(v3);
     out.template Store<1, 1>(p.out1, p.ld_out1, cell, v4);
   }
 };

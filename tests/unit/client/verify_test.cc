@@ -196,6 +196,45 @@ TEST(VerifyTest, ChecksBothHalvesOfAGateAndWhatItMakes) {
   }
 }
 
+// Stores the f16 number above gelu(w) wherever that lies between `nearest` and `farthest` of their spacing away, and
+// the nearest one elsewhere; returns how many were put off so.
+int StoreGeluOffBy(Linear& problem, double nearest, double farthest) {
+  int off = 0;
+  for (std::int64_t column = 0; column < problem.y.shape[1]; ++column) {
+    const double w = Linear::At(problem.w, 0, column), gelu = 0.5 * w * std::erfc(-w / std::sqrt(2));
+    const NumberFormat format = FormatOf(DType::kF16);
+    const double spacing = 2 * HalfSpacing(std::abs(gelu), format), above = std::ceil(gelu / spacing) * spacing;
+    const double distance = (above - gelu) / spacing;
+    const bool put_off = nearest < distance && distance < farthest;
+    problem.Put(0, column, put_off ? above : RoundTo(gelu, format));
+    off += put_off ? 1 : 0;
+  }
+  return off;
+}
+
+TEST(VerifyTest, GrantsAGeluThatIsOnlyStoredAQuarterOfTheLastPlace) {
+  Linear problem(DType::kF16, DType::kF16, 1, 4096, 1, Layout::kRowMajor);
+  const std::uint32_t one = EncodeNumber(1, FormatOf(DType::kF16));
+  std::memcpy(problem.x.bytes.data(), &one, 2);
+  problem.spec.epilogue.insert(problem.spec.epilogue.begin(), Operation{.kind = OpKind::kGeluErf});
+  EXPECT_GT(StoreGeluOffBy(problem, 0.55, 0.74), 100);
+  EXPECT_TRUE(problem.Check().verified);
+  const int off = StoreGeluOffBy(problem, 0.8, 0.95);
+  EXPECT_GT(off, 100);
+  EXPECT_NEAR(problem.Check().mismatches, off, 3);  // f32's own error counts for the smallest
+}
+
+TEST(VerifyTest, GrantsNothingToAGeluThatGoesOn) {
+  Linear problem(DType::kF16, DType::kF16, 1, 4096, 1, Layout::kRowMajor);
+  const std::uint32_t one = EncodeNumber(1, FormatOf(DType::kF16));
+  std::memcpy(problem.x.bytes.data(), &one, 2);
+  const Operation times_one{.kind = OpKind::kMul, .value = 1.0};
+  problem.spec.epilogue.insert(problem.spec.epilogue.begin(), {Operation{.kind = OpKind::kGeluErf}, times_one});
+  const int off = StoreGeluOffBy(problem, 0.55, 0.74);
+  EXPECT_GT(off, 100);
+  EXPECT_EQ(problem.Check().mismatches, off);
+}
+
 TEST(VerifyTest, RefusesAnOutputThatWasNotGiven) {
   PlantedProblem problem = SolveWith(Bug::kNone);
   problem.outputs.erase("aux");

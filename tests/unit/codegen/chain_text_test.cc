@@ -245,5 +245,53 @@ TEST(FloatLiteralTest, KeepsEveryBit) {
   }
 }
 
+Node Unary(OpKind kind, int input) { return Node{.kind = kind, .input = input}; }
+
+Node StoreAs(DType dtype, int input, int output) {
+  Node node = Store(input, output);
+  node.dtype = dtype;
+  return node;
+}
+
+std::string FirstStatement(std::vector<Node> chain) {
+  Graph graph = OperandGraph();
+  graph.epilogue = std::move(chain);
+  return EpilogueStatements(graph, Widths()).front();
+}
+
+TEST(EpilogueStatementsTest, TakesTheRoundedFormOfWhatIsOnlyStoredInSixteenBits) {
+  const Node gelu = Unary(OpKind::kGeluErf, 0);
+  EXPECT_EQ(FirstStatement({gelu, StoreAs(DType::kF16, 1, 0)}), "const auto v1 = Map<RoundedTo<GeluErf, Half>>(v0);");
+  EXPECT_EQ(FirstStatement({gelu, StoreAs(DType::kBf16, 1, 0), StoreAs(DType::kBf16, 1, 1)}),
+            "const auto v1 = Map<RoundedTo<GeluErf, BFloat16>>(v0);");
+}
+
+TEST(EpilogueStatementsTest, TakesTheExactFormOfWhatIsUsedOtherwise) {
+  const Node gelu = Unary(OpKind::kGeluErf, 0);
+  const std::string exact = "const auto v1 = Map<GeluErf>(v0);";
+  EXPECT_EQ(FirstStatement({gelu, StoreAs(DType::kF32, 1, 0)}), exact);
+  EXPECT_EQ(FirstStatement({gelu, StoreAs(DType::kF16, 1, 0), StoreAs(DType::kBf16, 1, 1)}), exact);
+  EXPECT_EQ(FirstStatement({gelu, StoreAs(DType::kF16, 1, 0), Unary(OpKind::kAbs, 2), StoreAs(DType::kF16, 3, 1)}),
+            exact)
+      << "what a store passes on is the value itself";
+  EXPECT_EQ(FirstStatement({gelu, Unary(OpKind::kAbs, 1), StoreAs(DType::kF16, 2, 0)}), exact);
+  EXPECT_EQ(FirstStatement({Unary(OpKind::kTanh, 0), StoreAs(DType::kF16, 1, 0)}), "const auto v1 = Map<Tanh>(v0);");
+}
+
+TEST(EpilogueStatementsTest, PacksAFactorExactly) {
+  Graph graph = OperandGraph();
+  graph.b = -1;
+  graph.epilogue = {Unary(OpKind::kGeluErf, 0), StoreAs(DType::kF16, 1, 0)};
+  EXPECT_EQ(EpilogueStatements(graph, Widths()).front(), "const auto v1 = Map<GeluErf>(v0);");
+}
+
+TEST(EpilogueStatementsTest, AGateHasARoundedFormToo) {
+  EXPECT_EQ(FirstStatement({Unary(OpKind::kSwiglu, 0), StoreAs(DType::kBf16, 1, 0)}),
+            "const auto v0 = Zip<RoundedTo<Swiglu, BFloat16>>(BeforeGate<0>(cell, x, out), BeforeGate<1>(other, y, "
+            "out));");
+  EXPECT_EQ(FirstStatement({Unary(OpKind::kSwiglu, 0), Unary(OpKind::kAbs, 1), StoreAs(DType::kBf16, 2, 0)}),
+            "const auto v0 = Zip<Swiglu>(BeforeGate<0>(cell, x, out), BeforeGate<1>(other, y, out));");
+}
+
 }  // namespace
 }  // namespace gemmd

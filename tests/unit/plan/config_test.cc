@@ -209,6 +209,17 @@ TEST(CheckConfigTest, TheCopyEngineFetchesTheHalvesOfAGateInWholeBoxes) {
   EXPECT_EQ(WgmmaTilesN(graph), (std::set<int>{128, 256}));
 }
 
+TEST(CheckConfigTest, TheCopyEngineStartsOnSixteenBytesOfTheSecondHalf) {
+  Graph graph = GatedGraph();
+  graph.n = 2 * 36;
+  graph.inputs[graph.b].layout = Layout::kColumnMajor;
+  EXPECT_FALSE(WgmmaTilesN(graph).empty()) << "it is a line";
+  graph.inputs[graph.b].layout = Layout::kRowMajor;
+  EXPECT_TRUE(WgmmaTilesN(graph).empty());
+  graph.n = 2 * 40;
+  EXPECT_FALSE(WgmmaTilesN(graph).empty());
+}
+
 TEST(CheckConfigTest, LeavesRegistersToALongChainAfterAPrologue) {
   Graph graph = GatedGraph();
   graph.prologue_a = {Node{.kind = OpKind::kRelu}};
