@@ -7,6 +7,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -18,6 +19,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from daemon import running_daemon  # noqa: E402
+from sanitized import limited, scale_specs  # noqa: E402
 
 TIMEOUT_S = 120
 CANNOT_START, BAD_FLAGS = 1, 2
@@ -54,6 +56,9 @@ class MisuseTest(unittest.TestCase):
         scratch = tempfile.TemporaryDirectory(prefix="gemmd.")
         self.addCleanup(scratch.cleanup)
         self.scratch = pathlib.Path(scratch.name)
+        self.specs = self.scratch / "specs"
+        shutil.copytree(self.examples, self.specs)
+        scale_specs(self.specs)
 
     def gemmd(self, *arguments):
         return subprocess.run([self.bin_directory / "gemmd", *arguments], stdin=subprocess.DEVNULL,
@@ -65,7 +70,7 @@ class MisuseTest(unittest.TestCase):
 
     def start_run(self, address, *arguments):
         return subprocess.Popen([self.bin_directory / "gemmctl", "--address", address, "run",
-                                 self.examples / "mlp_gelu_aux.json", "--random", *arguments],
+                                 self.specs / "mlp_gelu_aux.json", "--random", *arguments],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def await_launch(self, process):
@@ -154,16 +159,16 @@ class MisuseTest(unittest.TestCase):
     def test_sigterm_lets_a_run_end_and_deliver(self):
         out = self.scratch / "out.npy"
         with running_daemon(self.bin_directory, ("--device", "host", "--drain-ms", "60000")) as (process, address):
-            run = self.start_run(address, "--dim", "M=128", "--output", f"out={out}")
+            run = self.start_run(address, "--dim", f"M={limited(128)}", "--output", f"out={out}")
             self.await_launch(process)
             process.send_signal(signal.SIGTERM)
             _, errors = run.communicate(timeout=TIMEOUT_S)
             self.assertEqual(run.returncode, 0, errors)
-        self.assertGreater(out.stat().st_size, 128 * 8192 * 2)
+        self.assertGreater(out.stat().st_size, limited(128) * limited(8192) * 2)
 
     def test_a_killed_device_worker_costs_its_calls_alone(self):
         with running_daemon(self.bin_directory, ("--device", "host")) as (process, address):
-            run = self.start_run(address, "--dim", "M=512")
+            run = self.start_run(address, "--dim", f"M={limited(512)}")
             os.kill(self.await_launch(process), signal.SIGKILL)
             _, errors = run.communicate(timeout=TIMEOUT_S)
             self.assertEqual(run.returncode, UNREACHABLE, errors)
@@ -174,7 +179,7 @@ class MisuseTest(unittest.TestCase):
     def test_killed_compile_workers_cost_at_most_their_compiles(self):
         with running_daemon(self.bin_directory, ("--device", "host")) as (process, address):
             compile_command = [self.bin_directory / "gemmctl", "--address", address, "compile",
-                               self.examples / "mlp_residual_gelu.json", "--arch", "sm_90a"]
+                               self.specs / "mlp_residual_gelu.json", "--arch", "sm_90a"]
             compiling = subprocess.Popen(compile_command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                          stderr=subprocess.PIPE, text=True)
             time.sleep(0.15)

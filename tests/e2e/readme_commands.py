@@ -6,18 +6,21 @@ Usage: readme_commands.py README SOURCE_DIR BIN_DIR [CUDA_INCLUDE_DIR]; without 
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from daemon import running_daemon  # noqa: E402
+from sanitized import limited, scale_specs  # noqa: E402
 
 COMMAND_S = 600
 SH_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CALL = re.compile(r"(\w+=\S+ )*(cat .*\| *)?gemmctl\b")
 EXAMPLE = re.compile(r"(cc|python3|\./launch)\b")
 ADDRESS = re.compile(r"unix:/[^\s\"']+")
+DIM = re.compile(r"(?<=--dim )(\w+)=(\d+)")
 
 
 def commands_of(readme):
@@ -38,8 +41,9 @@ def main(readme_path, source_directory, bin_directory, cuda_include_directory=No
     failed = 0
     with running_daemon(bin_directory) as (_, address), tempfile.TemporaryDirectory() as work:
         # What the commands write lands in a directory of its own; what they read is the tree's.
-        for folder in ("client", "tests"):
-            os.symlink(source_directory / folder, pathlib.Path(work, folder))
+        shutil.copytree(source_directory / "client", pathlib.Path(work, "client"))
+        scale_specs(pathlib.Path(work, "client/examples"))
+        os.symlink(source_directory / "tests", pathlib.Path(work, "tests"))
         os.makedirs(f"{work}/build")
         os.symlink(bin_directory.parent, pathlib.Path(work, "build/release"))
         environment = dict(os.environ, PATH=f"{bin_directory}:{os.environ['PATH']}", GEMMD_ADDRESS=address,
@@ -48,7 +52,8 @@ def main(readme_path, source_directory, bin_directory, cuda_include_directory=No
             if EXAMPLE.match(command) and cuda_include_directory is None:
                 print(f"[skipped: not under sanitizers] {command}")
                 continue
-            result = subprocess.run(["bash", "-o", "pipefail", "-c", ADDRESS.sub(address, command)], cwd=work,
+            command = DIM.sub(lambda dim: f"{dim[1]}={limited(int(dim[2]))}", ADDRESS.sub(address, command))
+            result = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=work,
                                     env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                                     timeout=COMMAND_S)
             print(f"[{result.returncode}] {command}")

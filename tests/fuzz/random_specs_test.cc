@@ -10,16 +10,12 @@
 #include "tests/fuzz/problem_features.h"
 #include "tests/fuzz/random_problem.h"
 #include "tests/fuzz/spec_proof.h"
+#include "tests/testing/sanitized.h"
 
 namespace gemmd {
 namespace {
 
-// A sanitizer makes everything several times slower.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::int64_t kSpecs = 60, kMaxExtent = 200, kDrawn = 60;
-#else
-constexpr std::int64_t kSpecs = 300, kMaxExtent = 300, kDrawn = 600;
-#endif
+constexpr std::int64_t kSpecs = kSanitized ? 60 : 300, kMaxExtent = kSanitized ? 200 : 300;
 
 ProofOptions Options(std::int64_t count, std::int64_t max_extent) {
   ProofOptions options;
@@ -126,7 +122,7 @@ TEST(DrawProblemTest, ReachesEveryOperationAndFeature) {
     }
   }
   const DrawOptions options = Options(1, 64).draw;
-  for (std::int64_t index = 0; index < kDrawn; ++index) {
+  for (std::int64_t index = 0; index < 600; ++index) {
     const auto drawn = DrawProblem(options, index);
     ASSERT_TRUE(drawn.ok()) << drawn.status();
     for (const std::string& feature : drawn->features) wanted.erase(feature);

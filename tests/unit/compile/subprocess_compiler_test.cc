@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "nvrtc_fixture.h"
+#include "tests/testing/sanitized.h"
 
 namespace gemmd {
 namespace {
@@ -53,9 +54,7 @@ class SubprocessCompilerTest : public NvrtcTest {};
 class MemoryLimitTest : public NvrtcTest {
  protected:
   void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "skipped: a sanitized worker has no memory limit";
-#endif
+    if (kSanitized) GTEST_SKIP() << "skipped: a sanitized worker has no memory limit";
     NvrtcTest::SetUp();
   }
 };

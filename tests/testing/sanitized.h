@@ -1,0 +1,12 @@
+// Whether this is a build of the presets asan or tsan, in which everything takes many times longer.
+#pragma once
+
+namespace gemmd {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
+}  // namespace gemmd
