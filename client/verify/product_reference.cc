@@ -40,7 +40,7 @@ double ErrorFactor(std::int64_t k, Precision precision) {
     case Precision::kIeee:
       return summation;
     case Precision::kTf32:
-      return summation + 2 * 0x1p-11 + 0x1p-22;  // each factor rounded to 11 bits
+      return summation + 2 * 0x1p-10 + 0x1p-20;  // each factor cut to 11 bits, as tensor cores do
     case Precision::kTf32x3:
       return summation + 3 * 0x1p-22;  // low * low dropped, and each low part rounded
   }

@@ -31,7 +31,7 @@ class ProductReference {
 
   // Fills block[r * count + j] with element (rows[r], first_column + j) for j < count. The error is that of products
   // taken in `precision` and summed in f32: 4 u sqrt(K) (|A||B|), DESIGN's bound for any order of summation, and for
-  // tf32 what the rounding of both factors adds. What a prologue gives is rounded to its matrix's dtype, and is as far
+  // tf32 what the cutting of both factors adds. What a prologue gives is rounded to its matrix's dtype, and is as far
   // off as the chain may be: that goes into each product. Requires count <= kBlockColumns.
   void Columns(std::int64_t first_column, std::int64_t count, std::span<Bounded> block) const;
 

@@ -75,9 +75,6 @@ std::vector<Estimated> BestOf(const std::vector<KernelConfig>& configs, const Gr
 }
 
 absl::Status CheckComputable(const Graph& graph) {
-  if (graph.precision == Precision::kTf32 || graph.precision == Precision::kTf32x3) {
-    return Unimplemented("precision: no schedule computes {}", Name(graph.precision));
-  }
   for (const GraphInput& input : graph.inputs) {
     if (!IsImplemented(input.dtype)) return Unimplemented("inputs: no schedule computes {}", Name(input.dtype));
   }

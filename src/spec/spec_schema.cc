@@ -212,8 +212,9 @@ Json Precisions() {
   return {{"description", "How products of f32 inputs are taken"},
           {"oneOf",
            {Constant(Name(Precision::kDefault), "ieee for f32, else of no meaning"),
-            Constant(Name(Precision::kIeee), "In f32"), Constant(Name(Precision::kTf32), "Inputs rounded to tf32"),
-            Constant(Name(Precision::kTf32x3), "Three products of tf32, close to f32")}}};
+            Constant(Name(Precision::kIeee), "In f32"),
+            Constant(Name(Precision::kTf32), "Of the 11 leading bits of each factor, or better"),
+            Constant(Name(Precision::kTf32x3), "Three products of tf32, close to ieee, or better")}}};
 }
 
 Json Config() {

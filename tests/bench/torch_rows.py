@@ -13,7 +13,7 @@ _F32_ROUNDOFF = 2.0**-24
 _ROUNDOFF = {"f16": 2.0**-11, "bf16": 2.0**-8, "f32": 2.0**-24}
 _UNDERFLOW = {"f16": 2.0**-25, "bf16": 0.0, "f32": 0.0}  # half of the smallest number, where that is not tiny
 # What the product's own rounding of its factors adds, as a share of |A| |B|.
-_FACTOR_ROUNDOFF = {"default": 0.0, "ieee": 0.0, "tf32": 2.0**-10, "tf32x3": 2.0**-20}
+_FACTOR_ROUNDOFF = {"default": 0.0, "ieee": 0.0, "tf32": 2.0**-9, "tf32x3": 2.0**-20}
 _GELU_SLOPE, _SILU_SLOPE = 1.13, 1.1  # the largest of their derivatives
 
 

@@ -63,6 +63,7 @@ std::set<std::string> FeaturesOf(const DeviceProblem& problem, const CanonicalSp
   features.insert(fmt::format("a {}", Name(a.layout)));
   features.insert(fmt::format("b {}", Name(b.layout)));
   if (graph.a == graph.b) features.insert("a is b");
+  if (graph.precision != Precision::kDefault) features.insert(fmt::format("precision {}", Name(graph.precision)));
   if (const auto shape = ResolveShape(problem.spec, problem.dims); shape.ok()) {
     AddExtent("M", graph.m, shape->m, features);
     AddExtent("N", graph.n, shape->n, features);

@@ -25,7 +25,10 @@ absl::Status DrawFactors(const DrawnShape& shape, bool aligned, RandomSource& ra
   spec.matmul_a = "a";
   // A matrix times itself, where the shapes let it.
   spec.matmul_b = shape.m == shape.k && shape.k == shape.n && random.Chance(0.5) ? "a" : "b";
-  if (dtype == DType::kF32 && random.Chance(0.3)) spec.precision = Precision::kIeee;
+  if (dtype == DType::kF32) {
+    spec.precision = random.Pick(
+        std::vector<Precision>{Precision::kDefault, Precision::kIeee, Precision::kTf32, Precision::kTf32x3});
+  }
   GEMMD_RETURN_IF_ERROR(twin.AddInput("a", dtype, {Axis::kM, Axis::kK}, layout(), /*mask=*/false));
   if (spec.matmul_b == "a") return absl::OkStatus();
   return twin.AddInput("b", dtype, {Axis::kK, Axis::kN}, layout(), /*mask=*/false);

@@ -155,6 +155,20 @@ TEST(VerifyTest, Tf32NeedsItsWiderTolerance) {
   EXPECT_TRUE(linear.Check().verified);
 }
 
+TEST(VerifyTest, Tf32MayCutItsFactors) {
+  const auto fill = [](Tensor& tensor, float value) {
+    for (std::size_t i = 0; i < tensor.bytes.size(); i += 4) std::memcpy(tensor.bytes.data() + i, &value, 4);
+  };
+  Linear linear(DType::kF32, DType::kF32, 2, 2, 1, Layout::kRowMajor);
+  linear.spec.precision = Precision::kTf32;
+  for (Tensor* tensor : {&linear.x, &linear.w}) fill(*tensor, 1);
+  linear.Solve();
+  for (Tensor* tensor : {&linear.x, &linear.w}) fill(*tensor, 1 + 0x1p-10f - 0x1p-23f);
+  EXPECT_TRUE(linear.Check().verified);
+  for (Tensor* tensor : {&linear.x, &linear.w}) fill(*tensor, 1 + 0x1p-9f);
+  EXPECT_FALSE(linear.Check().verified);
+}
+
 // y = relu(x w[:, :n / 2]) * x w[:, n / 2:], and x w itself as `z`.
 struct Gated : Linear {
   explicit Gated(std::int64_t half) : Linear(DType::kF32, DType::kF32, 9, 2 * half, 33, Layout::kRowMajor) {

@@ -180,9 +180,22 @@ TEST(RankConfigsTest, RefusesAnIllegalPin) {
 }
 
 TEST(RankConfigsTest, RefusesWhatNothingComputes) {
-  Graph graph = ProductGraph(DType::kF32, 64, 64, 64);
-  graph.precision = Precision::kTf32;
+  const Graph graph = ProductGraph(DType::kF8E4M3, 64, 64, 64);
   EXPECT_EQ(RankConfigs(graph, HopperLimits(), {}).status().code(), absl::StatusCode::kUnimplemented);
+}
+
+// IEEE's products are within the tolerance of every precision.
+TEST(RankConfigsTest, SimtComputesEveryPrecisionOnEveryArch) {
+  Graph graph = ProductGraph(DType::kF32, 1000, 333, 77);
+  for (const Precision precision : {Precision::kIeee, Precision::kTf32, Precision::kTf32x3}) {
+    graph.precision = precision;
+    for (const char* arch : {"sm_80", "sm_89", "sm_90a", "sm_100a", "sm_120a"}) {
+      const auto ranked = RankConfigs(graph, *LimitsOf(*ArchFromName(arch)), {});
+      ASSERT_TRUE(ranked.ok()) << ranked.status();
+      EXPECT_EQ(ranked->back(), PortableConfig(graph)) << Name(precision) << " on " << arch;
+      EXPECT_TRUE(RankConfigs(graph, *LimitsOf(*ArchFromName(arch)), {"simt", {}, {}}).ok());
+    }
+  }
 }
 
 TEST(RankConfigsTest, OffersProloguesPackedAndInPlace) {

@@ -141,12 +141,12 @@ const Bend kTensorBends[] = {
        s.precision = Precision::kIeee;
      },
      {}},
-    {"UnbuiltPrecision",
+    {"FloatInThreeProducts",
      [](KernelSpec& s) {
        s.inputs["x"].dtype = s.inputs["w"].dtype = DType::kF32;
        s.precision = Precision::kTf32x3;
      },
-     {"precision: \"tf32x3\" is not implemented; \"ieee\" is"}},
+     {}},
     {"NotDeterministic", [](KernelSpec& s) { s.deterministic = false; }, {}},
     {"Schedule",
      [](KernelSpec& s) { s.config.schedule = "mmaa"; },
@@ -452,8 +452,7 @@ TEST(ValidateTest, TellsAllErrorsAtOnce) {
 
 TEST(ValidateTest, MarksOnlyWhatIsMissingInGemmdAsUnimplemented) {
   KernelSpec spec = SampleSpec();
-  spec.inputs["x"].dtype = spec.inputs["w"].dtype = DType::kF32;
-  spec.precision = Precision::kTf32;
+  spec.inputs["bias"].dtype = DType::kF8E4M3;
   ASSERT_EQ(Validate(spec).size(), 1u);
   EXPECT_TRUE(Validate(spec)[0].unimplemented);
   spec.version = 3;
