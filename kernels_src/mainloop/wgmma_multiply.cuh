@@ -89,7 +89,17 @@ struct StageFragments {
   unsigned at[Config::kTileK / 16][Shape<Config>::kBlocksM][4];
 };
 
-// As MultiplyTile, with a prologue on A: while one stage's products run, the next one's fragments pass through it.
+// Whose turn it is, of two warpgroups that share a tile, to hand the tensor cores a stage: named barriers 3 and 4.
+constexpr int kStageTurn = 3;
+
+template <typename Config>
+__device__ __forceinline__ void GiveFirstTurn(int warpgroup) {
+  if (Shape<Config>::kSharers == 2 && warpgroup == 1) hopper::ArriveNamed(kStageTurn, 256);
+}
+
+// As MultiplyTile, with a prologue on A: while one stage's products run, the next one's fragments pass through it. Two
+// warpgroups that share a tile take turns, stage by stage: one prepares its fragments under the other's products. The
+// first turn is warpgroup 0's, given by GiveFirstTurn.
 template <typename Config, typename Prologue>
 __device__ __forceinline__ void MultiplyTileThrough(const Ring<Config>& ring, RingPosition<Config::kStages>& at,
                                                     int blocks, int warpgroup, const TileOfA& tile,
@@ -120,6 +130,7 @@ __device__ __forceinline__ void MultiplyTileThrough(const Ring<Config>& ring, Ri
                               a.at[step][i]);
       }
     }
+    if constexpr (S::kSharers == 2) hopper::SyncNamed(kStageTurn + warpgroup, 256);
     hopper::FenceWgmma();
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
@@ -131,6 +142,7 @@ __device__ __forceinline__ void MultiplyTileThrough(const Ring<Config>& ring, Ri
       }
     }
     hopper::CommitWgmma();
+    if constexpr (S::kSharers == 2) hopper::ArriveNamed(kStageTurn + (warpgroup ^ 1), 256);
     hopper::WaitWgmma<1>();
     if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
     previous = at.stage;

@@ -115,6 +115,7 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
     step *= 2;
     if (warpgroup == 1) hopper::ArriveNamed(kTurn, 256);  // the first turn is warpgroup 0's
   }
+  if constexpr (!PrologueA::kIdentity) GiveFirstTurn<Config>(warpgroup);
   Accumulators<Config> acc;
   for (; index < tiles_m * tiles_n; index += step) {
     const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);

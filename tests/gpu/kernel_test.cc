@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -111,14 +112,20 @@ class KernelTest : public GpuTest, public testing::WithParamInterface<Case> {
     CheckSpec(MakeSpec(GetParam(), shape, chain), shape);
   }
 
+  // wgmma is refused where the copy engine can't start at the second half of row-major B, which is not on 16 bytes.
+  static bool HasAHalfOutOfReach(const KernelSpec& spec, const GemmShape& shape) {
+    const bool gated = std::ranges::any_of(
+        spec.epilogue, [](const Operation& operation) { return Traits(operation.kind).op_class == OpClass::kGate; });
+    return GetParam().schedule == "wgmma" && gated && !GetParam().b_column_major && shape.n / 2 % 8 != 0;
+  }
+
   void CheckSpec(const KernelSpec& spec, const GemmShape& shape) {
     Engine engine(compiler_.get(), cubins_.get(), std::int64_t{1} << 30);
     const absl::StatusOr<CompileOutcome> compiled =
         engine.Compile(spec, device_->info().limits, Assumptions{}, std::nullopt, absl::InfiniteFuture());
-    const bool needs_aligned_lines = GetParam().schedule == "wgmma";
-    if (needs_aligned_lines && (shape.m % 8 != 0 || shape.n % 8 != 0 || shape.k % 8 != 0)) {
-      // The pin is refused where a line of A or B does not start on 16 bytes.
-      if (absl::IsInvalidArgument(compiled.status())) return;
+    if (HasAHalfOutOfReach(spec, shape)) {
+      EXPECT_TRUE(absl::IsInvalidArgument(compiled.status())) << compiled.status();
+      return;
     }
     ASSERT_TRUE(compiled.ok()) << compiled.status();
     ASSERT_EQ(Name(compiled->compiled->planned.plan.kernels.back().config.family), GetParam().schedule);
