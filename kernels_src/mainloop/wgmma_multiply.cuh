@@ -21,7 +21,7 @@ __device__ __forceinline__ void MultiplyStage(unsigned stage, int warpgroup, boo
   using S = Shape<Config>;
   using Instruction = hopper::Wgmma<typename Config::A, Config::kTileN>;
 #pragma unroll
-  for (int step = 0; step < Config::kTileK / 16; ++step) {
+  for (int step = 0; step < S::kSteps; ++step) {
     const auto b = S::OperandB::DescriptorAt(stage + S::OperandA::kBytes, 0, step);
 #pragma unroll
     for (int i = 0; i < S::kBlocksM; ++i) {

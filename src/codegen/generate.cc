@@ -24,16 +24,14 @@ std::string Lines(const std::vector<std::string>& lines, int indent) {
   return text;
 }
 
-// The matmul's inputs are read along K in one layout and across it in the other.
-bool ContiguousInK(const Graph& graph, bool is_a) {
-  const Layout layout = graph.inputs[is_a ? graph.a : graph.b].layout;
-  return is_a ? layout == Layout::kRowMajor : layout == Layout::kColumnMajor;
-}
-
 constexpr std::int64_t kCellElements = 8;  // the most that a schedule hands its chain at once
 
-std::vector<std::string> PointwiseConfigLines(const Graph& graph, const KernelConfig& config) {
-  return {fmt::format("using A = {};", DeviceType(graph.inputs[graph.a].dtype)),
+std::vector<std::string> PointwiseConfigLines(const Graph& graph, const KernelPlan& kernel) {
+  const KernelConfig& config = kernel.config;
+  const GraphInput& source = graph.inputs[graph.a];
+  return {fmt::format("using A = {};", DeviceType(source.dtype)),
+          fmt::format("static constexpr int kWidthA = {};", kernel.widths.inputs[graph.a]),
+          fmt::format("static constexpr bool kTransposes = {};", source.layout == Layout::kColumnMajor),
           fmt::format("static constexpr int kTileM = {}, kTileN = {}, kThreads = {};", config.tile_m, config.tile_n,
                       config.threads),
           fmt::format("static constexpr int kSharedBytes = {};", config.shared_bytes)};
@@ -41,12 +39,12 @@ std::vector<std::string> PointwiseConfigLines(const Graph& graph, const KernelCo
 
 std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kernel) {
   const KernelConfig& config = kernel.config;
-  if (config.family == Family::kPointwise) return PointwiseConfigLines(graph, config);
+  if (config.family == Family::kPointwise) return PointwiseConfigLines(graph, kernel);
   std::vector<std::string> lines = {
       fmt::format("using A = {};", DeviceType(graph.inputs[graph.a].dtype)),
       fmt::format("using B = {};", DeviceType(graph.inputs[graph.b].dtype)),
-      fmt::format("static constexpr bool kAContiguousInK = {}, kBContiguousInK = {};", ContiguousInK(graph, true),
-                  ContiguousInK(graph, false)),
+      fmt::format("static constexpr bool kAContiguousInK = {}, kBContiguousInK = {};", RunsAlongK(graph, true),
+                  RunsAlongK(graph, false)),
       fmt::format("static constexpr int kWidthA = {}, kWidthB = {};", kernel.widths.inputs[graph.a],
                   kernel.widths.inputs[graph.b]),
       fmt::format("static constexpr int kTileM = {}, kTileN = {}, kTileK = {};", config.tile_m, config.tile_n,

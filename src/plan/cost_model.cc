@@ -138,10 +138,12 @@ double PrologueShare(const KernelConfig& config, const Graph& graph) {
 double WgmmaCycles(const KernelConfig& config, const Graph& graph, std::int64_t tiles, int sm_count) {
   const double elements = static_cast<double>(config.tile_m) * config.tile_n;
   const double blocks = static_cast<double>(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k));
-  const double multiply = elements * config.tile_k / (kWgmmaMultiplyAddsPerCycle * WgmmaRate(config));
+  const auto element_bytes = static_cast<double>(SizeBytes(graph.inputs[graph.a].dtype));
+  const double rate = kWgmmaMultiplyAddsPerCycle * 2 / element_bytes;
+  const double multiply = elements * config.tile_k / (rate * WgmmaRate(config));
   constexpr double kL2ReadBytesPerCycle = 80;  // bulk copies
   constexpr double kCopyLatencyCycles = 1800;  // of a stage, until it may be filled again
-  const double copy = (config.tile_m + config.tile_n) * config.tile_k * 2.0 / kL2ReadBytesPerCycle;
+  const double copy = (config.tile_m + config.tile_n) * config.tile_k * element_bytes / kL2ReadBytesPerCycle;
   const double loop = blocks * std::max({multiply, copy, kCopyLatencyCycles / (config.stages - 1)}) *
                       (1 + PrologueShare(config, graph));
   const double epilogue =

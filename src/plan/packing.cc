@@ -40,13 +40,21 @@ std::string_view Name(Packing packing) {
   return "";
 }
 
+bool RunsAlongK(const Graph& graph, bool is_a) {
+  const Layout layout = graph.inputs[is_a ? graph.a : graph.b].layout;
+  return is_a ? layout == Layout::kRowMajor : layout == Layout::kColumnMajor;
+}
+
+bool OnlyAlongK(DType dtype) { return dtype == DType::kF32; }
+
 std::vector<PackedTensor> PackedTensors(const Graph& graph, Packing packing) {
   std::vector<PackedTensor> packed;
-  const auto add = [&](int factor, Axes axes) {
-    packed.push_back({factor, graph.inputs[factor].dtype, graph.inputs[factor].layout, std::move(axes)});
+  const auto add = [&](int factor, Layout along_k, Axes axes) {
+    const GraphInput& input = graph.inputs[factor];
+    packed.push_back({factor, input.dtype, OnlyAlongK(input.dtype) ? along_k : input.layout, std::move(axes)});
   };
-  if (PacksA(packing)) add(graph.a, {Axis::kM, Axis::kK});
-  if (PacksB(packing)) add(graph.b, {Axis::kK, Axis::kN});
+  if (PacksA(packing)) add(graph.a, Layout::kRowMajor, {Axis::kM, Axis::kK});
+  if (PacksB(packing)) add(graph.b, Layout::kColumnMajor, {Axis::kK, Axis::kN});
   return packed;
 }
 
@@ -69,9 +77,9 @@ Assumptions AfterPacking(const Graph& graph, Packing packing, const Assumptions&
 }
 
 Axes LineAxes(const Graph& graph, Packing factor) {
-  Axes axes = PackedTensors(graph, factor).front().axes;
-  if (graph.inputs[FactorOf(graph, factor)].layout == Layout::kColumnMajor) std::swap(axes[0], axes[1]);
-  return axes;
+  PackedTensor packed = PackedTensors(graph, factor).front();
+  if (packed.layout == Layout::kColumnMajor) std::swap(packed.axes[0], packed.axes[1]);
+  return packed.axes;
 }
 
 Graph PackGraph(const Graph& graph, Packing factor) {
@@ -81,8 +89,7 @@ Graph PackGraph(const Graph& graph, Packing factor) {
   pack.epilogue = factor == Packing::kA ? graph.prologue_a : graph.prologue_b;
   pack.prologue_a.clear();
   pack.prologue_b.clear();
-  const bool transposed = graph.inputs[pack.a].layout == Layout::kColumnMajor;
-  if (transposed) {
+  if (PackedTensors(graph, factor).front().layout == Layout::kColumnMajor) {
     for (Node& node : pack.epilogue) {
       node.broadcast = Transposed(node.broadcast);
       node.condition.broadcast = Transposed(node.condition.broadcast);

@@ -39,11 +39,12 @@ struct Case {
   Layout a = Layout::kRowMajor, b = Layout::kRowMajor;
   bool aligned = true;
   Chains chains = Chains::kShort;
+  bool tf32 = false;
 };
 
 std::string Describe(const Case& c) {
-  return fmt::format("{} a {} b {} {} {}", Name(c.dtype), Name(c.a), Name(c.b), c.aligned ? "aligned" : "ragged",
-                     Name(c.chains));
+  return fmt::format("{} a {} b {} {} {}", c.tf32 ? "tf32" : Name(c.dtype), Name(c.a), Name(c.b),
+                     c.aligned ? "aligned" : "ragged", Name(c.chains));
 }
 
 enum class Halves { kBoth, kAlternating };
@@ -68,12 +69,23 @@ std::vector<Case> CoveringSet(Halves halves) {
   return cases;
 }
 
+// The f32 cases again, as tf32.
+std::vector<Case> Tf32Cases(const std::vector<Case>& covering) {
+  std::vector<Case> cases;
+  for (Case c : covering) {
+    c.tf32 = true;
+    if (c.dtype == DType::kF32) cases.push_back(c);
+  }
+  return cases;
+}
+
 Graph GraphOf(const Case& c) {
   KernelSpec spec = c.chains == Chains::kPrologues ? PrologueSpec() : ChainSpec();
   const std::int64_t extent = c.aligned ? 4096 : 4095;
   spec.dims = {{"M", {extent}}, {"K", {extent}}, {"N", {extent}}};
   spec.inputs["x"] = {c.dtype, {"M", "K"}, c.a};
   spec.inputs["w"] = {c.dtype, {"K", "N"}, c.b};
+  if (c.tf32) spec.precision = Precision::kTf32;
   if (c.chains == Chains::kShort) {
     std::erase_if(spec.inputs, [](const auto& input) { return input.first != "x" && input.first != "w"; });
     spec.epilogue = {Store("out", c.dtype)};
@@ -118,9 +130,13 @@ class CoveringTest : public CompilingTest, public testing::WithParamInterface<co
 TEST_P(CoveringTest, FirstChoicesCompileCleanly) {
   const DeviceLimits limits = *LimitsOf(*ArchFromName(GetParam()));
   // Where mma and wgmma are at home; the others take the same kernels.
-  const bool home = limits.arch == Arch{8, 0, false} || limits.arch == Arch{9, 0, true};
+  const bool hopper = limits.arch == Arch{9, 0, true}, home = hopper || limits.arch == Arch{8, 0, false};
+  std::vector<Case> cases = CoveringSet(home ? Halves::kBoth : Halves::kAlternating);
+  if (hopper) {
+    for (const Case& c : Tf32Cases(cases)) cases.push_back(c);
+  }
   std::set<std::string> compiled;  // what differs in extents alone is one source
-  for (const Case& c : CoveringSet(home ? Halves::kBoth : Halves::kAlternating)) {
+  for (const Case& c : cases) {
     const Graph graph = GraphOf(c);
     const auto configs = RankConfigs(graph, limits, ConfigPin{});
     ASSERT_TRUE(configs.ok()) << configs.status();
@@ -140,8 +156,12 @@ TEST_P(CoveringTest, FirstChoicesCompileCleanly) {
 TEST_P(CoveringTest, GatesCompileCleanly) {
   const DeviceLimits limits = *LimitsOf(*ArchFromName(GetParam()));
   const OpKind gates[] = {OpKind::kSwiglu, OpKind::kGegluErf, OpKind::kGegluTanh, OpKind::kReglu};
+  std::vector<Case> cases = CoveringSet(Halves::kAlternating);
+  if (limits.arch == Arch{9, 0, true}) {
+    for (const Case& c : Tf32Cases(cases)) cases.push_back(c);
+  }
   std::size_t turn = 0;
-  for (const Case& c : CoveringSet(Halves::kAlternating)) {
+  for (const Case& c : cases) {
     if (c.a != c.b) continue;
     KernelSpec spec = GatedSpec();
     const std::int64_t half = c.aligned ? 4096 : 4095;
@@ -149,6 +169,7 @@ TEST_P(CoveringTest, GatesCompileCleanly) {
     spec.inputs["x"] = {c.dtype, {"M", "K"}, c.a};
     spec.inputs["w"] = {c.dtype, {"K", "N"}, c.b};
     spec.epilogue[3].kind = gates[turn++ % 4];
+    if (c.tf32) spec.precision = Precision::kTf32;
     if (c.chains == Chains::kShort) {
       for (const char* name : {"gain", "residual"}) spec.inputs.erase(name);
       spec.dims.erase("H");
@@ -176,6 +197,8 @@ INSTANTIATE_TEST_SUITE_P(Archs, CoveringTest,
 class RankedTest : public CompilingTest, public testing::WithParamInterface<const char*> {
  protected:
   static Graph GraphOf(const std::string& name) {
+    constexpr std::string_view kTf32 = "tf32_";
+    if (name.starts_with(kTf32)) return AsTf32(GraphOf(name.substr(kTf32.size())));
     if (name == "long_chain") return ChainGraph();
     if (name == "prologues") return PrologueGraph();
     if (name == "long_gate") return GatedGraph();
@@ -210,7 +233,8 @@ TEST_P(RankedTest, EveryChoiceOnHopperCompiles) {
 
 INSTANTIATE_TEST_SUITE_P(Specs, RankedTest,
                          testing::Values("linear_bf16", "linear_f32", "mlp_residual_gelu", "mlp_gelu_aux",
-                                         "swish_column_scale", "swiglu", "long_chain", "prologues", "long_gate"),
+                                         "swish_column_scale", "swiglu", "long_chain", "prologues", "long_gate",
+                                         "tf32_linear_f32", "tf32_mlp_gelu_aux", "tf32_swiglu", "tf32_long_chain"),
                          [](const auto& suite) { return std::string(suite.param); });
 
 }  // namespace

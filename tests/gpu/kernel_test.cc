@@ -89,6 +89,13 @@ std::string Replace(std::string text, const std::string& from, const std::string
   return text;
 }
 
+// "T" stands for the case's dtype. Of f32, wgmma takes tf32 alone.
+KernelSpec ReadSpec(const Case& c, const std::string& text) {
+  KernelSpec spec = SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  if (c.schedule == "wgmma" && c.dtype == "f32") spec.precision = Precision::kTf32;
+  return spec;
+}
+
 KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const Chain& chain) {
   const auto layout = [](bool column_major) { return column_major ? "column_major" : "row_major"; };
   const std::string operand_inputs = R"(,
@@ -102,7 +109,7 @@ KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const Chain& chain) {
       "matmul": {{"a": "x", "b": "w"}}, "config": {{"schedule": "{}", "tile": [{}, {}, {}]}}, "epilogue": {}}})",
       shape.m, shape.n, shape.k, layout(c.a_column_major), layout(c.b_column_major),
       chain.operands ? operand_inputs : "", c.schedule, c.tile[0], c.tile[1], c.tile[2], chain.text);
-  return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  return ReadSpec(c, text);
 }
 
 class KernelTest : public GpuTest, public testing::WithParamInterface<Case> {
@@ -186,7 +193,7 @@ KernelSpec MakeGatedSpec(const Case& c, const GemmShape& shape, const std::strin
         {{"op": "store", "output": "out", "dtype": "T"}}]}})",
       shape.m, shape.n, shape.k, shape.n / 2, layout(c.a_column_major), layout(c.b_column_major), c.schedule, c.tile[0],
       c.tile[1], c.tile[2], gate);
-  return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  return ReadSpec(c, text);
 }
 
 // A gate with little else, which wgmma computes on accumulators where they are.
@@ -208,7 +215,7 @@ KernelSpec MakeShortGatedSpec(const Case& c, const GemmShape& shape, const std::
                : fmt::format(R"({{"op": "add", "operand": "bias"}},
                                 {{"op": "store", "output": "both", "dtype": "{}"}}, {{"op": "reglu"}})",
                              stored));
-  return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  return ReadSpec(c, text);
 }
 
 // A tile has columns of both halves, however B lies in memory.
@@ -263,6 +270,8 @@ std::vector<Case> Cases(const std::vector<bool>& layouts, const std::vector<int>
         cases.push_back({"wgmma", {128, 128, 64}, dtype, a, b});
         if (large[1] == 256) cases.push_back({"wgmma", {128, 256, 64}, dtype, a, b});
       }
+      cases.push_back({"wgmma", {128, 128, 32}, "f32", a, b});
+      if (large[1] == 256) cases.push_back({"wgmma", {128, 256, 32}, "f32", a, b});
     }
   }
   return cases;
@@ -306,6 +315,7 @@ std::vector<Case> GateCases() {
       cases.push_back({"wgmma", {128, 256, 64}, "bf16", a, b});
       if (b) cases.push_back({"wgmma", {128, 192, 64}, "f16", a, b});
       if (b) cases.push_back({"wgmma", {64, 64, 64}, "bf16", a, b});
+      cases.push_back({"wgmma", {128, 192, 32}, "f32", a, b});
     }
   }
   return cases;

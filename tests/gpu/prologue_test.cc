@@ -75,7 +75,10 @@ KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const Chains& chains)
       "epilogue": [{}, {{"op": "store", "output": "out", "dtype": "f32"}}]}})",
       shape.m, shape.n, shape.k, layout(c.a_column_major), layout(c.b_column_major), chains.inputs, chains.a, chains.b,
       c.schedule, c.tile[0], c.tile[1], c.tile[2], chains.epilogue);
-  return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  KernelSpec spec = SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  // Of f32, wgmma takes tf32 alone.
+  if (c.schedule == "wgmma" && c.dtype == "f32") spec.precision = Precision::kTf32;
+  return spec;
 }
 
 class PrologueTest : public GpuTest, public testing::WithParamInterface<Case> {
@@ -148,6 +151,7 @@ std::vector<Case> Cases() {
         cases.push_back({"wgmma", {128, 128, 64}, dtype, a, b});
         cases.push_back({"wgmma", {128, 256, 64}, dtype, a, b});
       }
+      cases.push_back({"wgmma", {128, 128, 32}, "f32", a, b});
     }
   }
   return cases;

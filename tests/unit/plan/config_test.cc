@@ -220,6 +220,39 @@ TEST(CheckConfigTest, TheCopyEngineStartsOnSixteenBytesOfTheSecondHalf) {
   EXPECT_FALSE(WgmmaTilesN(graph).empty());
 }
 
+TEST(CheckConfigTest, WgmmaTakesFloatsAsTf32Alone) {
+  Graph graph = ProductGraph(DType::kF32, 4096, 4096, 4096);
+  for (const Precision precision : {Precision::kIeee, Precision::kTf32, Precision::kTf32x3}) {
+    graph.precision = precision;
+    EXPECT_EQ(LegalConfigs(Family::kWgmma, graph, HopperLimits()).empty(), precision != Precision::kTf32)
+        << Name(precision);
+  }
+}
+
+// A stage is as long in bytes, so it takes as much shared memory.
+TEST(CheckConfigTest, AStageOfTf32HasHalfOfTheElements) {
+  Graph halves = HalfGraph();
+  halves.inputs[halves.b].layout = Layout::kColumnMajor;
+  const Graph floats = AsTf32(halves);
+  for (KernelConfig config : LegalConfigs(Family::kWgmma, halves, HopperLimits())) {
+    ASSERT_EQ(config.tile_k, 64);
+    EXPECT_FALSE(CheckConfig(config, floats, HopperLimits()).ok());
+    config.tile_k = 32;
+    EXPECT_EQ(SharedBytes(config, floats), config.shared_bytes);
+    EXPECT_TRUE(CheckConfig(config, floats, HopperLimits()).ok());
+  }
+}
+
+// It is packed along K, where either half of N is lines.
+TEST(CheckConfigTest, RowMajorBOfTf32MayHaveHalvesOfAnyWidth) {
+  Graph graph = AsTf32(GatedGraph());
+  graph.inputs[graph.b].layout = Layout::kRowMajor;
+  graph.n = 2 * 36;
+  std::set<int> tiles;
+  for (const KernelConfig& config : LegalConfigs(Family::kWgmma, graph, HopperLimits())) tiles.insert(config.tile_n);
+  EXPECT_EQ(tiles, (std::set<int>{64, 128, 192, 256}));
+}
+
 TEST(CheckConfigTest, LeavesRegistersToALongChainAfterAPrologue) {
   Graph graph = GatedGraph();
   graph.prologue_a = {Node{.kind = OpKind::kRelu}};

@@ -112,6 +112,32 @@ TEST(RankConfigsTest, UsesNoTensorCoresForFloats) {
   }
 }
 
+TEST(RankConfigsTest, GivesLargeTf32ProductsToWgmma) {
+  const Graph graph = AsTf32(ProductGraph(DType::kF32, 4096, 4096, 4096));
+  const KernelConfig first = Rank(graph).front();
+  EXPECT_EQ(first.family, Family::kWgmma);
+  EXPECT_EQ(first.tile_k, 32);
+  EXPECT_GE(first.micro_m * first.micro_n, 64 * 192);
+  EXPECT_EQ(Rank(graph, *LimitsOf(Arch{9, 0, false})).front().family, Family::kSimt);
+}
+
+TEST(RankConfigsTest, PacksTf32FactorsThatDoNotRunAlongK) {
+  Graph graph = AsTf32(ProductGraph(DType::kF32, 4096, 4096, 4096));
+  const auto expect = [&](Layout a, Layout b, Packing packing) {
+    graph.inputs[graph.a].layout = a;
+    graph.inputs[graph.b].layout = b;
+    EXPECT_EQ(Rank(graph).front().packing, packing);
+  };
+  expect(Layout::kRowMajor, Layout::kColumnMajor, Packing::kNone);
+  expect(Layout::kRowMajor, Layout::kRowMajor, Packing::kB);
+  expect(Layout::kColumnMajor, Layout::kColumnMajor, Packing::kA);
+  expect(Layout::kColumnMajor, Layout::kRowMajor, Packing::kBoth);
+}
+
+TEST(RankConfigsTest, PacksNoTf32FactorForOneRow) {
+  EXPECT_EQ(Rank(AsTf32(ProductGraph(DType::kF32, 1, 4096, 4096))).front().family, Family::kSimt);
+}
+
 TEST(RankConfigsTest, EndsWithThePortableKernel) {
   for (DType dtype : {DType::kF32, DType::kF16, DType::kBf16}) {
     const Graph graph = ProductGraph(dtype, std::nullopt, 4096, 4096);
