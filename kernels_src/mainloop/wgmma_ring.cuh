@@ -25,7 +25,11 @@ struct Shape {
   using Columns = ColumnSpan<Config::kGated, kResultN>;
   using OperandA = Operand<typename Config::A, Config::kTileM, Config::kTileM, Config::kAContiguousInK>;
   using OperandB = Operand<typename Config::B, Config::kTileN, kResultN, Config::kBContiguousInK>;
-  static constexpr int kStageBytes = OperandA::kBytes + OperandB::kBytes;
+  // A stage is A's tile and B's, each in its parts.
+  static constexpr int kPartBytesA = OperandA::kBytes, kPartBytesB = OperandB::kBytes;
+  static constexpr int kOffsetB = Config::kParts * kPartBytesA;
+  static constexpr int kStageBytes = kOffsetB + Config::kParts * kPartBytesB;
+  static_assert(Config::kParts == 1 || Config::kParts == 2);
   static constexpr int kWarpBytes = Config::kCellN == 2 ? Config::kOutputSlices * OutputSlice<Config::kSubtileN>::kBytes
                                                         : kWarpStagingBytes<kHalves * Config::kSubtileN>;
   static constexpr int kStagingBytes = kConsumers * 4 * kWarpBytes;

@@ -3,9 +3,10 @@
 //
 // What leaves by rows may lie by rows: a warp takes runs of 256 elements of one, eight a lane. They may start anywhere:
 // a lane loads the two aligned 16-byte words that hold its elements and shifts them into place. Or it lies by columns,
-// and is transposed in shared memory.
+// and is transposed in shared memory. It may leave in two parts.
 #pragma once
 
+#include "arch/ptx.cuh"
 #include "epilogue/access.cuh"
 #include "mainloop/prologue.cuh"
 #include "numeric/ops.cuh"
@@ -19,6 +20,30 @@ struct Problem {
   const T* source;
   Int64 ld;
   int rows, columns;
+};
+
+// Stores values in two parts of tf32: the chain's first output takes their leading bits, its second what those leave.
+struct SplittingWriter {
+  template <int kIndex, int kWidth, int V, typename T>
+  __device__ __forceinline__ void Store(T* matrix, Int64 ld, const Cell<V>& cell, const Vec<V>& value) const {
+    static_assert(kIndex == 0 || kIndex == 1);
+    Vec<V> part;
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      const float high = ptx::RoundToTf32(value.at[i]);
+      part.at[i] = kIndex == 0 ? high : ptx::RoundToTf32(value.at[i] - high);
+    }
+    gemmd::Store<kWidth>(matrix, ld, cell, part);
+  }
+};
+
+template <int kParts>
+struct WriterOf {
+  using Type = DirectWriter;
+};
+template <>
+struct WriterOf<2> {
+  using Type = SplittingWriter;
 };
 
 constexpr int kV = 8;  // elements of a lane
@@ -82,7 +107,7 @@ __device__ __forceinline__ void RunByRows(const Problem<typename Config::A>& pro
   // tensor's own.
   const T* const begin = problem.source;
   const T* const end = begin + (problem.rows - 1) * problem.ld + problem.columns;
-  const DirectWriter writer;
+  const typename WriterOf<Config::kParts>::Type writer;
   Raw<T, kV> values[kRows];
 #pragma unroll
   for (int i = 0; i < kRows; ++i) {
@@ -165,7 +190,7 @@ __device__ __forceinline__ void RunTransposed(const Problem<typename Config::A>&
 #pragma unroll
   for (int i = 0; i < kAccesses; ++i) tile.Put(row_in, column_in + i * 16, values[i]);
   __syncthreads();
-  const DirectWriter writer;
+  const typename WriterOf<Config::kParts>::Type writer;
 #pragma unroll
   for (int i = 0; i < kAccesses; ++i) {
     const int row = (i * kWarps + warp) * 2 + lane / kLanesOut, column = lane % kLanesOut * Tile::kChunk;

@@ -31,6 +31,7 @@ std::vector<std::string> PointwiseConfigLines(const Graph& graph, const KernelPl
   const GraphInput& source = graph.inputs[graph.a];
   return {fmt::format("using A = {};", DeviceType(source.dtype)),
           fmt::format("static constexpr int kWidthA = {};", kernel.widths.inputs[graph.a]),
+          fmt::format("static constexpr int kParts = {};", graph.outputs.size()),
           fmt::format("static constexpr bool kTransposes = {};", source.layout == Layout::kColumnMajor),
           fmt::format("static constexpr int kTileM = {}, kTileN = {}, kThreads = {};", config.tile_m, config.tile_n,
                       config.threads),
@@ -55,6 +56,7 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
       fmt::format("static constexpr bool kGated = {};", graph.IsGated()),
   };
   if (config.family == Family::kWgmma) {
+    lines.push_back(fmt::format("static constexpr int kParts = {};", PartsOf(graph)));
     lines.push_back(fmt::format("static constexpr bool kPingPong = {};", config.micro_m == config.tile_m));
     lines.push_back(fmt::format("static constexpr int kSubtileN = {};", config.subtile_n));
     const auto columns = graph.ExtentOf(graph.IsGated() ? Axis::kHalfN : Axis::kN);
@@ -112,9 +114,10 @@ std::string PrologueText(const Graph& graph, const AccessWidths& widths, const s
   return fmt::format("{}\n\n", fmt::join(lines, "\n"));
 }
 
-// The initialisers of a schedule's problem, from the parameters.
-std::string ProductProblem(const Graph& graph, bool mapped) {
-  if (mapped) return "&p.map0, &p.map1, p.m, p.n, p.k";
+// The initialisers of a schedule's problem, from the parameters. Of factors in two parts there are four maps.
+std::string ProductProblem(const Graph& graph, std::size_t maps) {
+  if (maps == 2) return "&p.map0, &p.map1, p.m, p.n, p.k";
+  if (maps == 4) return "&p.map0, &p.map2, p.m, p.n, p.k, &p.map1, &p.map3";
   const std::string a = InputName(graph.a), b = InputName(graph.b);
   return fmt::format("p.{}, p.{}, p.{}, p.{}, p.m, p.n, p.k", a, InputLdName(graph.a), b, InputLdName(graph.b));
 }
@@ -186,7 +189,7 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& whole, const KernelPlan& k
   std::vector<std::string> params;
   for (const ParamField& field : fields) params.push_back(ParamLine(graph, field));
   const std::string problem =
-      packs ? PackedProblem(graph, LineAxes(whole, packing)) : ProductProblem(graph, !maps.empty());
+      packs ? PackedProblem(graph, LineAxes(whole, packing)) : ProductProblem(graph, maps.size());
 
   std::vector<std::string> operands, loads;
   for (OperandLoad& load : OperandLoads(graph, kernel.widths)) {

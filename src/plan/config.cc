@@ -69,7 +69,7 @@ std::int64_t WgmmaStagingBytes(const KernelConfig& config, const Graph& graph) {
 // The ring of stages, the epilogue's staging memory, two barriers a stage.
 std::int64_t WgmmaSharedBytes(const KernelConfig& config, const Graph& graph) {
   constexpr std::int64_t kConsumerWarps = 8, kBarrierBytes = 8;
-  const std::int64_t element_bytes = SizeBytes(graph.inputs[graph.a].dtype);
+  const std::int64_t element_bytes = PartsOf(graph) * SizeBytes(graph.inputs[graph.a].dtype);
   return std::int64_t{config.stages} * (config.tile_m + config.tile_n) * config.tile_k * element_bytes +
          kConsumerWarps * WgmmaStagingBytes(config, graph) + 2 * config.stages * kBarrierBytes;
 }
@@ -142,6 +142,7 @@ bool Mappable(const Graph& graph, int input, const Assumptions& assumptions) {
 // What the product can't take of a factor as it lies in memory; empty where it can.
 std::string_view WhyNotAsItIs(const Graph& graph, bool is_a, const Assumptions& assumptions) {
   const int factor = is_a ? graph.a : graph.b;
+  if (PartsOf(graph) > 1) return "elements that are not in two parts of tf32";
   if (OnlyAlongK(graph.inputs[factor].dtype) && !RunsAlongK(graph, is_a)) return "lines that do not run along K";
   return Mappable(graph, factor, assumptions) ? "" : "lines that do not start on 16 bytes";
 }
@@ -167,15 +168,16 @@ absl::Status CheckPacking(Packing packing, const Graph& graph, const Assumptions
 absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
                         const Assumptions& assumptions) {
   const DType dtype = graph.inputs[graph.a].dtype;
-  const bool is_tf32 = dtype == DType::kF32 && graph.precision == Precision::kTf32;
+  const bool is_tf32 = graph.precision == Precision::kTf32 || graph.precision == Precision::kTf32x3;
   if (dtype != DType::kF16 && dtype != DType::kBf16 && !is_tf32) {
     return InvalidArgument("config.schedule: wgmma is not for {} inputs{}", Name(dtype),
-                           dtype == DType::kF32 ? " unless their precision is tf32" : "");
+                           dtype == DType::kF32 ? " unless their precision is tf32 or tf32x3" : "");
   }
   if (limits.arch != Arch{9, 0, true}) {
     return InvalidArgument("config.schedule: wgmma is for sm_90a, not for {}", Name(limits.arch));
   }
-  constexpr int kMaxAccumulators = 128;  // registers a thread
+  // Registers a thread; tf32x3 has a block's sums beside the tile's.
+  const int most_accumulators = PartsOf(graph) > 1 ? 96 : 128;
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.tile_m, {64, 128, 256}), "tile_m", config.tile_m, "64, 128 or 256"));
   GEMMD_RETURN_IF_ERROR(
       Require(OneOf(config.tile_n, {64, 128, 192, 256}), "tile_n", config.tile_n, "64, 128, 192 or 256"));
@@ -186,8 +188,9 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
   GEMMD_RETURN_IF_ERROR(Require(config.micro_m % 64 == 0 && (ping_pong || config.micro_m * 2 == config.tile_m),
                                 "micro_m", config.micro_m, "tile_m or half of it, in multiples of 64"));
   GEMMD_RETURN_IF_ERROR(Require(config.micro_n == config.tile_n, "micro_n", config.micro_n, "tile_n"));
-  GEMMD_RETURN_IF_ERROR(Require(config.micro_m * config.micro_n / 128 <= kMaxAccumulators, "micro_m", config.micro_m,
-                                "a warpgroup tile of at most 16384 elements: accumulators are registers"));
+  GEMMD_RETURN_IF_ERROR(Require(
+      config.micro_m * config.micro_n <= most_accumulators * 128, "micro_m", config.micro_m,
+      fmt::format("a warpgroup tile of at most {} elements: accumulators are registers", most_accumulators * 128)));
   // Two stages of A's fragments lie in registers while a prologue works on them.
   const bool prepares_a = !graph.prologue_a.empty() && !PacksA(config.packing);
   GEMMD_RETURN_IF_ERROR(Require(!prepares_a || config.micro_m == 64, "micro_m", config.micro_m,

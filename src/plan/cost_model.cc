@@ -138,8 +138,12 @@ double PrologueShare(const KernelConfig& config, const Graph& graph) {
 double WgmmaCycles(const KernelConfig& config, const Graph& graph, std::int64_t tiles, int sm_count) {
   const double elements = static_cast<double>(config.tile_m) * config.tile_n;
   const double blocks = static_cast<double>(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k));
-  const auto element_bytes = static_cast<double>(SizeBytes(graph.inputs[graph.a].dtype));
-  const double rate = kWgmmaMultiplyAddsPerCycle * 2 / element_bytes;
+  const auto element_bytes = static_cast<double>(PartsOf(graph) * SizeBytes(graph.inputs[graph.a].dtype));
+  constexpr double kOfFloats = 1.0 / 2, kOfThreeProducts = 1.0 / 7;  // the blocks' sums included
+  const double share = graph.inputs[graph.a].dtype != DType::kF32 ? 1
+                       : PartsOf(graph) > 1                       ? kOfThreeProducts
+                                                                  : kOfFloats;
+  const double rate = kWgmmaMultiplyAddsPerCycle * share;
   const double multiply = elements * config.tile_k / (rate * WgmmaRate(config));
   constexpr double kL2ReadBytesPerCycle = 80;  // bulk copies
   constexpr double kCopyLatencyCycles = 1800;  // of a stage, until it may be filled again

@@ -47,11 +47,14 @@ bool RunsAlongK(const Graph& graph, bool is_a) {
 
 bool OnlyAlongK(DType dtype) { return dtype == DType::kF32; }
 
+int PartsOf(const Graph& graph) { return graph.precision == Precision::kTf32x3 ? 2 : 1; }
+
 std::vector<PackedTensor> PackedTensors(const Graph& graph, Packing packing) {
   std::vector<PackedTensor> packed;
-  const auto add = [&](int factor, Layout along_k, Axes axes) {
+  const auto add = [&](int factor, Layout along_k, const Axes& axes) {
     const GraphInput& input = graph.inputs[factor];
-    packed.push_back({factor, input.dtype, OnlyAlongK(input.dtype) ? along_k : input.layout, std::move(axes)});
+    const Layout layout = OnlyAlongK(input.dtype) ? along_k : input.layout;
+    packed.insert(packed.end(), static_cast<std::size_t>(PartsOf(graph)), {factor, input.dtype, layout, axes});
   };
   if (PacksA(packing)) add(graph.a, Layout::kRowMajor, {Axis::kM, Axis::kK});
   if (PacksB(packing)) add(graph.b, Layout::kColumnMajor, {Axis::kK, Axis::kN});
@@ -60,10 +63,11 @@ std::vector<PackedTensor> PackedTensors(const Graph& graph, Packing packing) {
 
 Graph AfterPacking(const Graph& graph, Packing packing) {
   Graph product = graph;
+  const auto own = static_cast<int>(graph.inputs.size());
+  if (PacksA(packing)) product.a = own;
+  if (PacksB(packing)) product.b = own + (PacksA(packing) ? PartsOf(graph) : 0);
   for (const PackedTensor& tensor : PackedTensors(graph, packing)) {
-    const auto index = static_cast<int>(product.inputs.size());
     product.inputs.push_back({.dtype = tensor.dtype, .layout = tensor.layout, .axes = tensor.axes});
-    (tensor.axes.front() == Axis::kM ? product.a : product.b) = index;
   }
   if (PacksA(packing)) product.prologue_a.clear();
   if (PacksB(packing)) product.prologue_b.clear();
@@ -105,9 +109,8 @@ Graph PackGraph(const Graph& graph, Packing factor) {
   store.kind = OpKind::kStore;
   store.input = static_cast<int>(pack.epilogue.size());
   store.dtype = dtype;
-  store.output = 0;
-  pack.epilogue.push_back(std::move(store));
-  pack.outputs = {{dtype}};
+  pack.outputs.assign(static_cast<std::size_t>(PartsOf(graph)), {dtype});
+  for (store.output = 0; store.output < PartsOf(graph); ++store.output) pack.epilogue.push_back(store);
   return pack;
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "plan/manifest.h"
+#include "plan/packing.h"
 
 namespace gemmd {
 namespace {
@@ -75,7 +76,10 @@ std::vector<TensorMapRecipe> TensorMapsOf(const Graph& graph, const KernelConfig
   };
   // Where there is a gate, half of B's columns are of either half of N.
   const int columns = graph.IsGated() ? config.tile_n / 2 : config.tile_n;
-  return {recipe(graph.a, config.tile_m, Layout::kRowMajor), recipe(graph.b, columns, Layout::kColumnMajor)};
+  std::vector<TensorMapRecipe> maps;
+  for (int i = 0; i < PartsOf(graph); ++i) maps.push_back(recipe(graph.a + i, config.tile_m, Layout::kRowMajor));
+  for (int i = 0; i < PartsOf(graph); ++i) maps.push_back(recipe(graph.b + i, columns, Layout::kColumnMajor));
+  return maps;
 }
 
 std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<TensorMapRecipe>& tensor_maps) {

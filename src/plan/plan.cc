@@ -94,7 +94,8 @@ KernelPlan PackKernel(const Graph& graph, Packing factor, const Assumptions& ass
     kernel.config.tile_m = kernel.config.tile_n = 64;
     kernel.config.shared_bytes = 64 * 64 * SizeBytes(pack.inputs[pack.a].dtype);
   }
-  kernel.widths = WidthsOf(pack, {Completed(graph, assumptions).inputs, {kAccessBytes}});
+  kernel.widths =
+      WidthsOf(pack, {Completed(graph, assumptions).inputs, std::vector<int>(pack.outputs.size(), kAccessBytes)});
   return kernel;
 }
 
@@ -104,6 +105,7 @@ std::string PackingReason(const Graph& graph, Packing factor) {
     if (!(is_a ? graph.prologue_a : graph.prologue_b).empty()) {
       return "its prologue would be computed again for every tile";
     }
+    if (PartsOf(graph) > 1) return "the tensor cores take its elements in two parts of tf32";
     if (OnlyAlongK(graph.inputs[is_a ? graph.a : graph.b].dtype) && !RunsAlongK(graph, is_a)) {
       return "the tensor cores take f32 only along K";
     }

@@ -114,8 +114,8 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& graph, const DeviceLimits& 
     return InvalidArgument(
         "config: {} is not legal for {} on {}; simt takes tiles of multiples of 32 by 8, 16 or 32 "
         "along K and 1 or 2 stages, mma (f16 and bf16) tiles of powers of two from 32 to 256 by 32 "
-        "or 64 along K and 2 to 6 stages, wgmma (f16, bf16 and tf32 on sm_90a) tiles of "
-        "64, 128 or 256 by 64, 128, 192 or 256 by 64, for tf32 by 32, and 2 to 8 stages, within {} bytes of shared "
+        "or 64 along K and 2 to 6 stages, wgmma (f16, bf16, tf32 and tf32x3 on sm_90a) tiles of "
+        "64, 128 or 256 by 64, 128, 192 or 256 by 64, for f32 by 32, and 2 to 8 stages, within {} bytes of shared "
         "memory",
         Describe(pin), Name(graph.inputs[graph.a].dtype), Name(limits.arch), limits.shared_bytes_per_block);
   }

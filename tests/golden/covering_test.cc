@@ -39,12 +39,12 @@ struct Case {
   Layout a = Layout::kRowMajor, b = Layout::kRowMajor;
   bool aligned = true;
   Chains chains = Chains::kShort;
-  bool tf32 = false;
+  Precision precision = Precision::kDefault;  // of f32
 };
 
 std::string Describe(const Case& c) {
-  return fmt::format("{} a {} b {} {} {}", c.tf32 ? "tf32" : Name(c.dtype), Name(c.a), Name(c.b),
-                     c.aligned ? "aligned" : "ragged", Name(c.chains));
+  return fmt::format("{} a {} b {} {} {}", c.precision == Precision::kDefault ? Name(c.dtype) : Name(c.precision),
+                     Name(c.a), Name(c.b), c.aligned ? "aligned" : "ragged", Name(c.chains));
 }
 
 enum class Halves { kBoth, kAlternating };
@@ -69,12 +69,15 @@ std::vector<Case> CoveringSet(Halves halves) {
   return cases;
 }
 
-// The f32 cases again, as tf32.
+// The f32 cases again, as tf32 and as tf32x3.
 std::vector<Case> Tf32Cases(const std::vector<Case>& covering) {
   std::vector<Case> cases;
   for (Case c : covering) {
-    c.tf32 = true;
-    if (c.dtype == DType::kF32) cases.push_back(c);
+    if (c.dtype != DType::kF32) continue;
+    for (const Precision precision : {Precision::kTf32, Precision::kTf32x3}) {
+      c.precision = precision;
+      cases.push_back(c);
+    }
   }
   return cases;
 }
@@ -85,7 +88,7 @@ Graph GraphOf(const Case& c) {
   spec.dims = {{"M", {extent}}, {"K", {extent}}, {"N", {extent}}};
   spec.inputs["x"] = {c.dtype, {"M", "K"}, c.a};
   spec.inputs["w"] = {c.dtype, {"K", "N"}, c.b};
-  if (c.tf32) spec.precision = Precision::kTf32;
+  spec.precision = c.precision;
   if (c.chains == Chains::kShort) {
     std::erase_if(spec.inputs, [](const auto& input) { return input.first != "x" && input.first != "w"; });
     spec.epilogue = {Store("out", c.dtype)};
@@ -169,7 +172,7 @@ TEST_P(CoveringTest, GatesCompileCleanly) {
     spec.inputs["x"] = {c.dtype, {"M", "K"}, c.a};
     spec.inputs["w"] = {c.dtype, {"K", "N"}, c.b};
     spec.epilogue[3].kind = gates[turn++ % 4];
-    if (c.tf32) spec.precision = Precision::kTf32;
+    spec.precision = c.precision;
     if (c.chains == Chains::kShort) {
       for (const char* name : {"gain", "residual"}) spec.inputs.erase(name);
       spec.dims.erase("H");
@@ -197,8 +200,10 @@ INSTANTIATE_TEST_SUITE_P(Archs, CoveringTest,
 class RankedTest : public CompilingTest, public testing::WithParamInterface<const char*> {
  protected:
   static Graph GraphOf(const std::string& name) {
-    constexpr std::string_view kTf32 = "tf32_";
-    if (name.starts_with(kTf32)) return AsTf32(GraphOf(name.substr(kTf32.size())));
+    for (const Precision precision : {Precision::kTf32, Precision::kTf32x3}) {
+      const std::string prefix = fmt::format("{}_", Name(precision));
+      if (name.starts_with(prefix)) return AsTf32(GraphOf(name.substr(prefix.size())), precision);
+    }
     if (name == "long_chain") return ChainGraph();
     if (name == "prologues") return PrologueGraph();
     if (name == "long_gate") return GatedGraph();
@@ -234,7 +239,8 @@ TEST_P(RankedTest, EveryChoiceOnHopperCompiles) {
 INSTANTIATE_TEST_SUITE_P(Specs, RankedTest,
                          testing::Values("linear_bf16", "linear_f32", "mlp_residual_gelu", "mlp_gelu_aux",
                                          "swish_column_scale", "swiglu", "long_chain", "prologues", "long_gate",
-                                         "tf32_linear_f32", "tf32_mlp_gelu_aux", "tf32_swiglu", "tf32_long_chain"),
+                                         "tf32_linear_f32", "tf32_mlp_gelu_aux", "tf32_swiglu", "tf32_long_chain",
+                                         "tf32x3_linear_f32", "tf32x3_swiglu", "tf32x3_long_chain"),
                          [](const auto& suite) { return std::string(suite.param); });
 
 }  // namespace

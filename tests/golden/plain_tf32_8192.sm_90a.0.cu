@@ -7,6 +7,7 @@ namespace {
 struct Config {
   using A = float;
   static constexpr int kWidthA = 4;
+  static constexpr int kParts = 1;
   static constexpr bool kTransposes = true;
   static constexpr int kTileM = 64, kTileN = 64, kThreads = 256;
   static constexpr int kSharedBytes = 16384;

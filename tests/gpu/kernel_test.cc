@@ -80,6 +80,7 @@ struct Case {
   std::vector<int> tile;
   std::string dtype;
   bool a_column_major, b_column_major;
+  Precision precision = Precision::kDefault;
 };
 
 std::string Replace(std::string text, const std::string& from, const std::string& to) {
@@ -89,10 +90,10 @@ std::string Replace(std::string text, const std::string& from, const std::string
   return text;
 }
 
-// "T" stands for the case's dtype. Of f32, wgmma takes tf32 alone.
+// "T" stands for the case's dtype.
 KernelSpec ReadSpec(const Case& c, const std::string& text) {
   KernelSpec spec = SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
-  if (c.schedule == "wgmma" && c.dtype == "f32") spec.precision = Precision::kTf32;
+  spec.precision = c.precision;
   return spec;
 }
 
@@ -270,8 +271,9 @@ std::vector<Case> Cases(const std::vector<bool>& layouts, const std::vector<int>
         cases.push_back({"wgmma", {128, 128, 64}, dtype, a, b});
         if (large[1] == 256) cases.push_back({"wgmma", {128, 256, 64}, dtype, a, b});
       }
-      cases.push_back({"wgmma", {128, 128, 32}, "f32", a, b});
-      if (large[1] == 256) cases.push_back({"wgmma", {128, 256, 32}, "f32", a, b});
+      cases.push_back({"wgmma", {128, 128, 32}, "f32", a, b, Precision::kTf32});
+      cases.push_back({"wgmma", {128, 128, 32}, "f32", a, b, Precision::kTf32x3});
+      if (large[1] == 256) cases.push_back({"wgmma", {128, 256, 32}, "f32", a, b, Precision::kTf32});
     }
   }
   return cases;
@@ -279,7 +281,8 @@ std::vector<Case> Cases(const std::vector<bool>& layouts, const std::vector<int>
 
 std::string CaseName(const testing::TestParamInfo<Case>& info) {
   const Case& c = info.param;
-  return fmt::format("{}_{}x{}x{}_{}_{}{}", c.schedule, c.tile[0], c.tile[1], c.tile[2], c.dtype,
+  const std::string_view type = c.precision == Precision::kDefault ? std::string_view(c.dtype) : Name(c.precision);
+  return fmt::format("{}_{}x{}x{}_{}_{}{}", c.schedule, c.tile[0], c.tile[1], c.tile[2], type,
                      c.a_column_major ? "t" : "n", c.b_column_major ? "t" : "n");
 }
 
@@ -315,7 +318,7 @@ std::vector<Case> GateCases() {
       cases.push_back({"wgmma", {128, 256, 64}, "bf16", a, b});
       if (b) cases.push_back({"wgmma", {128, 192, 64}, "f16", a, b});
       if (b) cases.push_back({"wgmma", {64, 64, 64}, "bf16", a, b});
-      cases.push_back({"wgmma", {128, 192, 32}, "f32", a, b});
+      cases.push_back({"wgmma", {128, 192, 32}, "f32", a, b, Precision::kTf32});
     }
   }
   return cases;

@@ -220,11 +220,11 @@ TEST(CheckConfigTest, TheCopyEngineStartsOnSixteenBytesOfTheSecondHalf) {
   EXPECT_FALSE(WgmmaTilesN(graph).empty());
 }
 
-TEST(CheckConfigTest, WgmmaTakesFloatsAsTf32Alone) {
+TEST(CheckConfigTest, WgmmaTakesFloatsAsTf32) {
   Graph graph = ProductGraph(DType::kF32, 4096, 4096, 4096);
   for (const Precision precision : {Precision::kIeee, Precision::kTf32, Precision::kTf32x3}) {
     graph.precision = precision;
-    EXPECT_EQ(LegalConfigs(Family::kWgmma, graph, HopperLimits()).empty(), precision != Precision::kTf32)
+    EXPECT_EQ(LegalConfigs(Family::kWgmma, graph, HopperLimits()).empty(), precision == Precision::kIeee)
         << Name(precision);
   }
 }
@@ -240,6 +240,18 @@ TEST(CheckConfigTest, AStageOfTf32HasHalfOfTheElements) {
     config.tile_k = 32;
     EXPECT_EQ(SharedBytes(config, floats), config.shared_bytes);
     EXPECT_TRUE(CheckConfig(config, floats, HopperLimits()).ok());
+  }
+}
+
+// Of two parts it has twice the bytes; and as many accumulators again hold a block's sums.
+TEST(CheckConfigTest, ThreeProductsTakeTheirPartsInMemoryAndInRegisters) {
+  const Graph graph = AsTf32(HalfGraph(), Precision::kTf32x3);
+  const std::vector<KernelConfig> legal = LegalConfigs(Family::kWgmma, graph, HopperLimits());
+  ASSERT_FALSE(legal.empty());
+  for (const KernelConfig& config : legal) {
+    EXPECT_GE(config.shared_bytes, config.stages * 2 * (config.tile_m + config.tile_n) * 128);
+    EXPECT_LE(config.micro_m * config.micro_n, 64 * 192);
+    EXPECT_EQ(config.packing, Packing::kBoth);
   }
 }
 

@@ -155,6 +155,41 @@ TEST(PackingTest, ATransposingKernelHasATileInSharedMemory) {
   EXPECT_EQ(step.grid.columns, Axis::kK);
 }
 
+TEST(PackingTest, FactorsOfThreeProductsAreInTwoParts) {
+  const Graph graph = AsTf32(PrologueGraph(), Precision::kTf32x3);
+  const auto inputs = static_cast<int>(graph.inputs.size());
+  const Graph product = AfterPacking(graph, Packing::kBoth);
+  EXPECT_EQ(product.a, inputs);
+  EXPECT_EQ(product.b, inputs + 2);
+  EXPECT_EQ(product.inputs.size(), graph.inputs.size() + 4);
+  const Graph pack = PackGraph(graph, Packing::kA);
+  ASSERT_EQ(pack.outputs.size(), 2u);
+  ASSERT_EQ(pack.epilogue.size(), graph.prologue_a.size() + 2);
+  const Node &high = pack.epilogue[graph.prologue_a.size()], &low = pack.epilogue.back();
+  EXPECT_EQ(high.input, low.input) << "each part is of the same value";
+  EXPECT_EQ(high.output, 0);
+  EXPECT_EQ(low.output, 1);
+  EXPECT_THAT(PlanThatPacks(graph, Packing::kBoth).reasons.size(), 2u);
+}
+
+TEST(PackingTest, TheManifestHandsBothPartsToTheProduct) {
+  const Graph graph = AsTf32(PrologueGraph(), Precision::kTf32x3);
+  const Manifest manifest = MakeManifest(graph, PlanThatPacks(graph, Packing::kBoth), {"pack a", "pack b", "product"});
+  ASSERT_EQ(manifest.intermediates.size(), 4u);
+  const std::vector<LaunchStep>& launches = manifest.variants[0].launches;
+  ASSERT_EQ(launches.size(), 3u);
+  for (int i : {0, 1}) {
+    std::set<int> stored;
+    for (const ParamField& field : launches[i].params) {
+      if (field.kind == ParamKind::kIntermediatePointer) stored.insert(field.index);
+    }
+    EXPECT_THAT(stored, ElementsAre(2 * i, 2 * i + 1));
+  }
+  const auto inputs = static_cast<int>(manifest.inputs.size());
+  ASSERT_EQ(launches[2].tensor_maps.size(), 4u);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(launches[2].tensor_maps[i].input, inputs + i);
+}
+
 TEST(PackingTest, NoPrologueOfTf32IsAppliedInPlace) {
   Graph graph = Tf32Graph(Layout::kRowMajor, Layout::kColumnMajor);
   std::set<Packing> packings;

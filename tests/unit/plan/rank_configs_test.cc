@@ -134,6 +134,15 @@ TEST(RankConfigsTest, PacksTf32FactorsThatDoNotRunAlongK) {
   expect(Layout::kColumnMajor, Layout::kRowMajor, Packing::kBoth);
 }
 
+TEST(RankConfigsTest, GivesThreeProductsToWgmmaWhereTheyAreMany) {
+  const auto first = [](std::int64_t extent) {
+    return Rank(AsTf32(ProductGraph(DType::kF32, extent, extent, extent), Precision::kTf32x3)).front();
+  };
+  EXPECT_EQ(first(4096).family, Family::kWgmma);
+  EXPECT_EQ(first(4096).packing, Packing::kBoth);
+  EXPECT_EQ(first(64).family, Family::kSimt);
+}
+
 TEST(RankConfigsTest, PacksNoTf32FactorForOneRow) {
   EXPECT_EQ(Rank(AsTf32(ProductGraph(DType::kF32, 1, 4096, 4096))).front().family, Family::kSimt);
 }

@@ -14,10 +14,10 @@ inline Operation Store(std::string output, DType dtype) {
   return {.kind = OpKind::kStore, .output = std::move(output), .dtype = dtype};
 }
 
-// The same with factors of f32 that are multiplied as tf32.
-inline Graph AsTf32(Graph graph) {
+// The same with factors of f32 that are multiplied as tf32, or as tf32x3.
+inline Graph AsTf32(Graph graph, Precision precision = Precision::kTf32) {
   graph.inputs[graph.a].dtype = graph.inputs[graph.b].dtype = DType::kF32;
-  graph.precision = Precision::kTf32;
+  graph.precision = precision;
   return graph;
 }
 
