@@ -65,6 +65,13 @@ __device__ __forceinline__ unsigned PackPair<BFloat16>(float first, float second
   return pair;
 }
 
+// Rounded to the 11 bits of tf32, to nearest.
+__device__ __forceinline__ float RoundToTf32(float x) {
+  unsigned bits;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+  return __uint_as_float(bits & 0xFFFFE000u);
+}
+
 // d += a * b on a 16 x 8 x 16 block, f32 accumulation.
 template <typename T>
 __device__ __forceinline__ void MultiplyAccumulate(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1);

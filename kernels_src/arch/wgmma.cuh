@@ -1,6 +1,6 @@
-// wgmma for one warpgroup: d[64 x kN] (+)= a[64 x 16] * b[16 x kN], 16-bit operands, f32 accumulators in registers; b
-// from shared memory, a from there or from registers. The instruction's width is part of its name, so there is one
-// struct a width.
+// wgmma for one warpgroup: d[64 x kN] (+)= a[64 x 32 bytes] * b[32 bytes x kN], 16-bit or tf32 operands, f32
+// accumulators in registers; b from shared memory, 16-bit a from there or from registers. The instruction's width is
+// part of its name, so there is one struct a width.
 #pragma once
 
 #include "arch/hopper.cuh"
@@ -33,8 +33,26 @@
     }                                                                                                               \
   }
 
-// Expands the list of operands before it is split.
+// The same of f32 elements, of which the tensor cores take the 19 leading bits; both operands are K-contiguous.
+#define GEMMD_WGMMA_TF32(N, REGISTERS, P0, P1, P2, P3, P4, P5, P6, ...)                                            \
+  template <>                                                                                                      \
+  struct Wgmma<float, N> {                                                                                         \
+    template <int kTransposeA, int kTransposeB>                                                                    \
+    static __device__ __forceinline__ void Multiply(float (&d)[N / 2], unsigned long long a, unsigned long long b, \
+                                                    int accumulate) {                                              \
+      static_assert(!kTransposeA && !kTransposeB);                                                                 \
+      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " P2                                                          \
+                   ", 0;\n"                                                                                        \
+                   "wgmma.mma_async.sync.aligned.m64n" #N "k8.f32.tf32.tf32 {" REGISTERS "}, " P0 ", " P1          \
+                   ", p, 1, 1;\n}"                                                                                 \
+                   : __VA_ARGS__                                                                                   \
+                   : "l"(a), "l"(b), "r"(accumulate));                                                             \
+    }                                                                                                              \
+  }
+
+// Expand the list of operands before it is split.
 #define GEMMD_WGMMA_OF(...) GEMMD_WGMMA(__VA_ARGS__)
+#define GEMMD_WGMMA_TF32_OF(...) GEMMD_WGMMA_TF32(__VA_ARGS__)
 
 #define GEMMD_D4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 #define GEMMD_D16(i) GEMMD_D4(i), GEMMD_D4(i + 4), GEMMD_D4(i + 8), GEMMD_D4(i + 12)
@@ -52,6 +70,7 @@ struct Wgmma;
 #define GEMMD_OPERANDS_64 "%32", "%33", "%34", "%35", "%36", "%37", "%38"
 GEMMD_WGMMA_OF(Half, "f16", 64, GEMMD_REGISTERS_64, GEMMD_OPERANDS_64, GEMMD_D16(0), GEMMD_D16(16));
 GEMMD_WGMMA_OF(BFloat16, "bf16", 64, GEMMD_REGISTERS_64, GEMMD_OPERANDS_64, GEMMD_D16(0), GEMMD_D16(16));
+GEMMD_WGMMA_TF32_OF(64, GEMMD_REGISTERS_64, GEMMD_OPERANDS_64, GEMMD_D16(0), GEMMD_D16(16));
 
 #define GEMMD_REGISTERS_128                                                          \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "           \
@@ -63,6 +82,8 @@ GEMMD_WGMMA_OF(Half, "f16", 128, GEMMD_REGISTERS_128, GEMMD_OPERANDS_128, GEMMD_
                GEMMD_D16(48));
 GEMMD_WGMMA_OF(BFloat16, "bf16", 128, GEMMD_REGISTERS_128, GEMMD_OPERANDS_128, GEMMD_D16(0), GEMMD_D16(16),
                GEMMD_D16(32), GEMMD_D16(48));
+GEMMD_WGMMA_TF32_OF(128, GEMMD_REGISTERS_128, GEMMD_OPERANDS_128, GEMMD_D16(0), GEMMD_D16(16), GEMMD_D16(32),
+                    GEMMD_D16(48));
 
 #define GEMMD_REGISTERS_192                                                          \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "           \
@@ -76,6 +97,8 @@ GEMMD_WGMMA_OF(Half, "f16", 192, GEMMD_REGISTERS_192, GEMMD_OPERANDS_192, GEMMD_
                GEMMD_D16(48), GEMMD_D16(64), GEMMD_D16(80));
 GEMMD_WGMMA_OF(BFloat16, "bf16", 192, GEMMD_REGISTERS_192, GEMMD_OPERANDS_192, GEMMD_D16(0), GEMMD_D16(16),
                GEMMD_D16(32), GEMMD_D16(48), GEMMD_D16(64), GEMMD_D16(80));
+GEMMD_WGMMA_TF32_OF(192, GEMMD_REGISTERS_192, GEMMD_OPERANDS_192, GEMMD_D16(0), GEMMD_D16(16), GEMMD_D16(32),
+                    GEMMD_D16(48), GEMMD_D16(64), GEMMD_D16(80));
 
 #define GEMMD_REGISTERS_256                                                                      \
   "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "                       \
@@ -91,6 +114,8 @@ GEMMD_WGMMA_OF(Half, "f16", 256, GEMMD_REGISTERS_256, GEMMD_OPERANDS_256, GEMMD_
                GEMMD_D16(48), GEMMD_D16(64), GEMMD_D16(80), GEMMD_D16(96), GEMMD_D16(112));
 GEMMD_WGMMA_OF(BFloat16, "bf16", 256, GEMMD_REGISTERS_256, GEMMD_OPERANDS_256, GEMMD_D16(0), GEMMD_D16(16),
                GEMMD_D16(32), GEMMD_D16(48), GEMMD_D16(64), GEMMD_D16(80), GEMMD_D16(96), GEMMD_D16(112));
+GEMMD_WGMMA_TF32_OF(256, GEMMD_REGISTERS_256, GEMMD_OPERANDS_256, GEMMD_D16(0), GEMMD_D16(16), GEMMD_D16(32),
+                    GEMMD_D16(48), GEMMD_D16(64), GEMMD_D16(80), GEMMD_D16(96), GEMMD_D16(112));
 
 }  // namespace gemmd::hopper
 
@@ -98,6 +123,8 @@ GEMMD_WGMMA_OF(BFloat16, "bf16", 256, GEMMD_REGISTERS_256, GEMMD_OPERANDS_256, G
 #undef GEMMD_D16
 #undef GEMMD_WGMMA
 #undef GEMMD_WGMMA_OF
+#undef GEMMD_WGMMA_TF32
+#undef GEMMD_WGMMA_TF32_OF
 #undef GEMMD_REGISTERS_64
 #undef GEMMD_REGISTERS_128
 #undef GEMMD_REGISTERS_192

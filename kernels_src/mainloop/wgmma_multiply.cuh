@@ -14,18 +14,18 @@ struct Accumulators {
   float at[Shape<Config>::kBlocksM][Config::kTileN / 2];
 };
 
-// One stage's products of one warpgroup, as one wgmma group in flight.
+// The products of one stage's tiles, or of a part of either, of one warpgroup.
 template <typename Config>
-__device__ __forceinline__ void MultiplyStage(unsigned stage, int warpgroup, bool accumulate,
+__device__ __forceinline__ void MultiplyStage(unsigned tile_a, unsigned tile_b, int warpgroup, bool accumulate,
                                               Accumulators<Config>& acc) {
   using S = Shape<Config>;
   using Instruction = hopper::Wgmma<typename Config::A, Config::kTileN>;
 #pragma unroll
-  for (int step = 0; step < Config::kTileK / 16; ++step) {
-    const auto b = S::OperandB::DescriptorAt(stage + S::OperandA::kBytes, 0, step);
+  for (int step = 0; step < S::kSteps; ++step) {
+    const auto b = S::OperandB::DescriptorAt(tile_b, 0, step);
 #pragma unroll
     for (int i = 0; i < S::kBlocksM; ++i) {
-      const auto a = S::OperandA::DescriptorAt(stage, (warpgroup * S::kBlocksM + i) * 64, step);
+      const auto a = S::OperandA::DescriptorAt(tile_a, (warpgroup * S::kBlocksM + i) * 64, step);
       Instruction::template Multiply<!Config::kAContiguousInK, !Config::kBContiguousInK>(acc.at[i], a, b,
                                                                                          accumulate || step > 0);
     }
@@ -40,9 +40,10 @@ __device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosit
   const unsigned base = ptx::SharedAddress(ring.stages);
   int previous = -1;
   for (int block = 0; block < blocks; ++block) {
+    const unsigned stage = base + at.stage * S::kStageBytes;
     hopper::Wait(&ring.full[at.stage], at.parity);
     hopper::FenceWgmma();
-    MultiplyStage<Config>(base + at.stage * S::kStageBytes, warpgroup, block > 0, acc);
+    MultiplyStage<Config>(stage, stage + S::kOffsetB, warpgroup, block > 0, acc);
     hopper::CommitWgmma();
     hopper::WaitWgmma<1>();
     if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
@@ -51,6 +52,37 @@ __device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosit
   }
   hopper::WaitWgmma<0>();
   if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
+}
+
+// As MultiplyTile, of factors in two parts: three products a block, the small ones first. What low parts make together
+// is less than f32 has bits for. The tensor cores cut what they add, and the more the longer they do: they sum one
+// block, and blocks are added in registers.
+template <typename Config>
+__device__ __forceinline__ void MultiplySplitTile(const Ring<Config>& ring, RingPosition<Config::kStages>& at,
+                                                  int blocks, int warpgroup, Accumulators<Config>& acc) {
+  using S = Shape<Config>;
+  const bool releases = threadIdx.x % 32 == 0;
+  const unsigned base = ptx::SharedAddress(ring.stages);
+  acc = {};
+  Accumulators<Config> sums;
+  for (int block = 0; block < blocks; ++block) {
+    const unsigned high_a = base + at.stage * S::kStageBytes, low_a = high_a + S::kPartBytesA;
+    const unsigned high_b = high_a + S::kOffsetB, low_b = high_b + S::kPartBytesB;
+    hopper::Wait(&ring.full[at.stage], at.parity);
+    hopper::FenceWgmma();
+    MultiplyStage<Config>(low_a, high_b, warpgroup, false, sums);
+    MultiplyStage<Config>(high_a, low_b, warpgroup, true, sums);
+    MultiplyStage<Config>(high_a, high_b, warpgroup, true, sums);
+    hopper::CommitWgmma();
+    hopper::WaitWgmma<0>();
+    if (releases) hopper::Arrive(&ring.empty[at.stage]);
+    at.Advance();
+#pragma unroll
+    for (int i = 0; i < S::kBlocksM; ++i) {
+#pragma unroll
+      for (int j = 0; j < Config::kTileN / 2; ++j) acc.at[i][j] += sums.at[i][j];
+    }
+  }
 }
 
 // What a prologue needs to know of A's tile: where it lies in the matrix.
@@ -89,17 +121,7 @@ struct StageFragments {
   unsigned at[Config::kTileK / 16][Shape<Config>::kBlocksM][4];
 };
 
-// Whose turn it is, of two warpgroups that share a tile, to hand the tensor cores a stage: named barriers 3 and 4.
-constexpr int kStageTurn = 3;
-
-template <typename Config>
-__device__ __forceinline__ void GiveFirstTurn(int warpgroup) {
-  if (Shape<Config>::kSharers == 2 && warpgroup == 1) hopper::ArriveNamed(kStageTurn, 256);
-}
-
-// As MultiplyTile, with a prologue on A: while one stage's products run, the next one's fragments pass through it. Two
-// warpgroups that share a tile take turns, stage by stage: one prepares its fragments under the other's products. The
-// first turn is warpgroup 0's, given by GiveFirstTurn.
+// As MultiplyTile, with a prologue on A: while one stage's products run, the next one's fragments pass through it.
 template <typename Config, typename Prologue>
 __device__ __forceinline__ void MultiplyTileThrough(const Ring<Config>& ring, RingPosition<Config::kStages>& at,
                                                     int blocks, int warpgroup, const TileOfA& tile,
@@ -130,11 +152,10 @@ __device__ __forceinline__ void MultiplyTileThrough(const Ring<Config>& ring, Ri
                               a.at[step][i]);
       }
     }
-    if constexpr (S::kSharers == 2) hopper::SyncNamed(kStageTurn + warpgroup, 256);
     hopper::FenceWgmma();
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
-      const auto b = S::OperandB::DescriptorAt(stage + S::OperandA::kBytes, 0, step);
+      const auto b = S::OperandB::DescriptorAt(stage + S::kOffsetB, 0, step);
 #pragma unroll
       for (int i = 0; i < S::kBlocksM; ++i) {
         Instruction::template MultiplyRegisters<!Config::kBContiguousInK>(acc.at[i], a.at[step][i], b,
@@ -142,7 +163,6 @@ __device__ __forceinline__ void MultiplyTileThrough(const Ring<Config>& ring, Ri
       }
     }
     hopper::CommitWgmma();
-    if constexpr (S::kSharers == 2) hopper::ArriveNamed(kStageTurn + (warpgroup ^ 1), 256);
     hopper::WaitWgmma<1>();
     if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
     previous = at.stage;

@@ -16,15 +16,20 @@ struct Shape {
   static constexpr int kBlocksM = Config::kTileM / kSharers / 64;      // 64-row blocks of one warpgroup
   static_assert(kBlocksM * kSharers * 64 == Config::kTileM);
   static_assert(!Config::kPingPong || kConsumers == 2);
-  static_assert(Config::kTileK == 64, "one 128-byte swizzle line");
+  static_assert(Config::kTileK * sizeof(typename Config::A) == 128, "one swizzle line");
+  static constexpr int kSteps = 4;  // instructions along K of a stage, each of 32 bytes of a line
 
   // Where there is a gate, the tile's first columns are of the first half of N, and the others those that match.
   static constexpr int kHalves = Config::kGated ? 2 : 1;
   static constexpr int kResultN = Config::kTileN / kHalves;  // the tile's columns of the result
   using Columns = ColumnSpan<Config::kGated, kResultN>;
-  using OperandA = Operand<Config::kTileM, Config::kTileM, Config::kAContiguousInK>;
-  using OperandB = Operand<Config::kTileN, kResultN, Config::kBContiguousInK>;
-  static constexpr int kStageBytes = OperandA::kBytes + OperandB::kBytes;
+  using OperandA = Operand<typename Config::A, Config::kTileM, Config::kTileM, Config::kAContiguousInK>;
+  using OperandB = Operand<typename Config::B, Config::kTileN, kResultN, Config::kBContiguousInK>;
+  // A stage is A's tile and B's, each in its parts.
+  static constexpr int kPartBytesA = OperandA::kBytes, kPartBytesB = OperandB::kBytes;
+  static constexpr int kOffsetB = Config::kParts * kPartBytesA;
+  static constexpr int kStageBytes = kOffsetB + Config::kParts * kPartBytesB;
+  static_assert(Config::kParts == 1 || Config::kParts == 2);
   static constexpr int kWarpBytes = Config::kCellN == 2 ? Config::kOutputSlices * OutputSlice<Config::kSubtileN>::kBytes
                                                         : kWarpStagingBytes<kHalves * Config::kSubtileN>;
   static constexpr int kStagingBytes = kConsumers * 4 * kWarpBytes;

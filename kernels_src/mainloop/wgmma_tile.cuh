@@ -5,14 +5,15 @@
 
 namespace gemmd::wgmma {
 
-// kExtent indices along M (or N) by 64 along K, 16-bit elements, of which kConsecutive at a time follow each other in
-// the matrix. K-contiguous tiles are boxes of kConsecutive lines; the others are boxes of 64 K lines, each line 64
-// indices long. The tensor map's box is the same.
-template <int kExtent, int kConsecutive, bool kContiguousInK>
+// kExtent indices along M (or N) by 128 bytes along K, of which kConsecutive at a time follow each other in the matrix.
+// K-contiguous tiles are boxes of kConsecutive lines; the others, of 16-bit elements, are boxes of 64 K lines, each
+// line 64 indices long. The tensor map's box is the same.
+template <typename T, int kExtent, int kConsecutive, bool kContiguousInK>
 struct Operand {
-  static constexpr int kBytes = kExtent * 64 * 2;
+  static_assert(kContiguousInK || sizeof(T) == 2, "wgmma transposes 16-bit elements alone");
+  static constexpr int kBytes = kExtent * 128;
   static constexpr int kBoxIndices = kContiguousInK ? kConsecutive : 64;
-  static constexpr int kBoxBytes = kBoxIndices * 64 * 2;
+  static constexpr int kBoxBytes = kBoxIndices * 128;
   static constexpr int kEightLines = 8 * 128;
   static_assert(kExtent % kConsecutive == 0 && kConsecutive % kBoxIndices == 0);
   static_assert(kBoxBytes % kEightLines == 0, "a box starts where the swizzle does");
@@ -28,7 +29,7 @@ struct Operand {
     }
   }
 
-  // The operand from `along` (a multiple of 64) and 16 K steps from 16 * step.
+  // The operand from `along` (a multiple of 64), the instruction's K elements from 32 * step bytes of a line on.
   static __device__ __forceinline__ unsigned long long DescriptorAt(unsigned tile, int along, int step) {
     if constexpr (kContiguousInK) {
       return hopper::Descriptor(tile + along * 128 + step * 32, 16, kEightLines);
@@ -38,7 +39,7 @@ struct Operand {
   }
 
   // A warpgroup's fragments of 64 indices from `along` (a multiple of 64) by 16 K steps from 16 * step, as wgmma takes
-  // its first operand from registers.
+  // its first operand from registers, of 16-bit elements.
   static __device__ __forceinline__ void LoadFragment(unsigned (&out)[4], unsigned tile, int along, int step) {
     const int lane = threadIdx.x % 32, low = lane & 7, second = lane >> 3 & 1, third = lane >> 4;
     const int row = threadIdx.x % 128 / 32 * 16;  // of the warp within the 64

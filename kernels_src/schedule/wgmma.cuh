@@ -15,11 +15,14 @@
 
 namespace gemmd::wgmma {
 
-// One product whose operands are reached through tensor maps.
+// One product whose operands are reached through tensor maps. Where they are in two parts, `a` and `b` are the high
+// ones.
 struct MappedProblem {
   const hopper::TensorMap* a;
   const hopper::TensorMap* b;
   int m, n, k;
+  const hopper::TensorMap* low_a = nullptr;
+  const hopper::TensorMap* low_b = nullptr;
 };
 
 constexpr int kTurn = 1;  // named barriers 1 and 2: whose turn it is to multiply
@@ -38,8 +41,14 @@ __device__ __forceinline__ void Produce(const MappedProblem& problem, const Ring
       hopper::Wait(&ring.empty[at.stage], at.parity ^ 1);
       hopper::ArriveExpecting(&ring.full[at.stage], S::kStageBytes);
       unsigned char* stage = ring.stages + at.stage * S::kStageBytes;
-      S::OperandA::Copy(stage, problem.a, &ring.full[at.stage], rows, block * Config::kTileK);
-      S::OperandB::Copy(stage + S::OperandA::kBytes, problem.b, &ring.full[at.stage], columns, block * Config::kTileK);
+      unsigned char* stage_b = stage + S::kOffsetB;
+      const int k = block * Config::kTileK;
+      S::OperandA::Copy(stage, problem.a, &ring.full[at.stage], rows, k);
+      S::OperandB::Copy(stage_b, problem.b, &ring.full[at.stage], columns, k);
+      if constexpr (Config::kParts == 2) {
+        S::OperandA::Copy(stage + S::kPartBytesA, problem.low_a, &ring.full[at.stage], rows, k);
+        S::OperandB::Copy(stage_b + S::kPartBytesB, problem.low_b, &ring.full[at.stage], columns, k);
+      }
       at.Advance();
     }
   }
@@ -115,7 +124,6 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
     step *= 2;
     if (warpgroup == 1) hopper::ArriveNamed(kTurn, 256);  // the first turn is warpgroup 0's
   }
-  if constexpr (!PrologueA::kIdentity) GiveFirstTurn<Config>(warpgroup);
   Accumulators<Config> acc;
   for (; index < tiles_m * tiles_n; index += step) {
     const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
@@ -123,7 +131,10 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
     const int row0 = tile.m * Config::kTileM + share * S::kBlocksM * 64;
     TileWriter<Config, Epilogue> writer(problem, row0, tile.n * S::kResultN, staging, epilogue);
     if constexpr (Config::kPingPong) hopper::SyncNamed(kTurn + warpgroup, 256);
-    if constexpr (PrologueA::kIdentity) {
+    if constexpr (Config::kParts == 2) {
+      static_assert(PrologueA::kIdentity);
+      MultiplySplitTile<Config>(ring, at, blocks, share, acc);
+    } else if constexpr (PrologueA::kIdentity) {
       MultiplyTile<Config>(ring, at, blocks, share, acc);
     } else {
       MultiplyTileThrough<Config>(ring, at, blocks, share, {problem.m, problem.k, row0}, prologue_a, acc);

@@ -24,16 +24,15 @@ std::string Lines(const std::vector<std::string>& lines, int indent) {
   return text;
 }
 
-// The matmul's inputs are read along K in one layout and across it in the other.
-bool ContiguousInK(const Graph& graph, bool is_a) {
-  const Layout layout = graph.inputs[is_a ? graph.a : graph.b].layout;
-  return is_a ? layout == Layout::kRowMajor : layout == Layout::kColumnMajor;
-}
-
 constexpr std::int64_t kCellElements = 8;  // the most that a schedule hands its chain at once
 
-std::vector<std::string> PointwiseConfigLines(const Graph& graph, const KernelConfig& config) {
-  return {fmt::format("using A = {};", DeviceType(graph.inputs[graph.a].dtype)),
+std::vector<std::string> PointwiseConfigLines(const Graph& graph, const KernelPlan& kernel) {
+  const KernelConfig& config = kernel.config;
+  const GraphInput& source = graph.inputs[graph.a];
+  return {fmt::format("using A = {};", DeviceType(source.dtype)),
+          fmt::format("static constexpr int kWidthA = {};", kernel.widths.inputs[graph.a]),
+          fmt::format("static constexpr int kParts = {};", graph.outputs.size()),
+          fmt::format("static constexpr bool kTransposes = {};", source.layout == Layout::kColumnMajor),
           fmt::format("static constexpr int kTileM = {}, kTileN = {}, kThreads = {};", config.tile_m, config.tile_n,
                       config.threads),
           fmt::format("static constexpr int kSharedBytes = {};", config.shared_bytes)};
@@ -41,12 +40,12 @@ std::vector<std::string> PointwiseConfigLines(const Graph& graph, const KernelCo
 
 std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kernel) {
   const KernelConfig& config = kernel.config;
-  if (config.family == Family::kPointwise) return PointwiseConfigLines(graph, config);
+  if (config.family == Family::kPointwise) return PointwiseConfigLines(graph, kernel);
   std::vector<std::string> lines = {
       fmt::format("using A = {};", DeviceType(graph.inputs[graph.a].dtype)),
       fmt::format("using B = {};", DeviceType(graph.inputs[graph.b].dtype)),
-      fmt::format("static constexpr bool kAContiguousInK = {}, kBContiguousInK = {};", ContiguousInK(graph, true),
-                  ContiguousInK(graph, false)),
+      fmt::format("static constexpr bool kAContiguousInK = {}, kBContiguousInK = {};", RunsAlongK(graph, true),
+                  RunsAlongK(graph, false)),
       fmt::format("static constexpr int kWidthA = {}, kWidthB = {};", kernel.widths.inputs[graph.a],
                   kernel.widths.inputs[graph.b]),
       fmt::format("static constexpr int kTileM = {}, kTileN = {}, kTileK = {};", config.tile_m, config.tile_n,
@@ -57,6 +56,7 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
       fmt::format("static constexpr bool kGated = {};", graph.IsGated()),
   };
   if (config.family == Family::kWgmma) {
+    lines.push_back(fmt::format("static constexpr int kParts = {};", PartsOf(graph)));
     lines.push_back(fmt::format("static constexpr bool kPingPong = {};", config.micro_m == config.tile_m));
     lines.push_back(fmt::format("static constexpr int kSubtileN = {};", config.subtile_n));
     const auto columns = graph.ExtentOf(graph.IsGated() ? Axis::kHalfN : Axis::kN);
@@ -114,9 +114,10 @@ std::string PrologueText(const Graph& graph, const AccessWidths& widths, const s
   return fmt::format("{}\n\n", fmt::join(lines, "\n"));
 }
 
-// The initialisers of a schedule's problem, from the parameters.
-std::string ProductProblem(const Graph& graph, bool mapped) {
-  if (mapped) return "&p.map0, &p.map1, p.m, p.n, p.k";
+// The initialisers of a schedule's problem, from the parameters. Of factors in two parts there are four maps.
+std::string ProductProblem(const Graph& graph, std::size_t maps) {
+  if (maps == 2) return "&p.map0, &p.map1, p.m, p.n, p.k";
+  if (maps == 4) return "&p.map0, &p.map2, p.m, p.n, p.k, &p.map1, &p.map3";
   const std::string a = InputName(graph.a), b = InputName(graph.b);
   return fmt::format("p.{}, p.{}, p.{}, p.{}, p.m, p.n, p.k", a, InputLdName(graph.a), b, InputLdName(graph.b));
 }
@@ -188,7 +189,7 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& whole, const KernelPlan& k
   std::vector<std::string> params;
   for (const ParamField& field : fields) params.push_back(ParamLine(graph, field));
   const std::string problem =
-      packs ? PackedProblem(graph, LineAxes(whole, packing)) : ProductProblem(graph, !maps.empty());
+      packs ? PackedProblem(graph, LineAxes(whole, packing)) : ProductProblem(graph, maps.size());
 
   std::vector<std::string> operands, loads;
   for (OperandLoad& load : OperandLoads(graph, kernel.widths)) {

@@ -68,8 +68,9 @@ std::int64_t WgmmaStagingBytes(const KernelConfig& config, const Graph& graph) {
 
 // The ring of stages, the epilogue's staging memory, two barriers a stage.
 std::int64_t WgmmaSharedBytes(const KernelConfig& config, const Graph& graph) {
-  constexpr std::int64_t kConsumerWarps = 8, kBarrierBytes = 8, kElementBytes = 2;
-  return std::int64_t{config.stages} * (config.tile_m + config.tile_n) * config.tile_k * kElementBytes +
+  constexpr std::int64_t kConsumerWarps = 8, kBarrierBytes = 8;
+  const std::int64_t element_bytes = PartsOf(graph) * SizeBytes(graph.inputs[graph.a].dtype);
+  return std::int64_t{config.stages} * (config.tile_m + config.tile_n) * config.tile_k * element_bytes +
          kConsumerWarps * WgmmaStagingBytes(config, graph) + 2 * config.stages * kBarrierBytes;
 }
 
@@ -138,45 +139,58 @@ bool Mappable(const Graph& graph, int input, const Assumptions& assumptions) {
   return Completed(graph, assumptions).inputs[input] == kAccessBytes;
 }
 
+// What the product can't take of a factor as it lies in memory; empty where it can.
+std::string_view WhyNotAsItIs(const Graph& graph, bool is_a, const Assumptions& assumptions) {
+  const int factor = is_a ? graph.a : graph.b;
+  if (PartsOf(graph) > 1) return "elements that are not in two parts of tf32";
+  if (OnlyAlongK(graph.inputs[factor].dtype) && !RunsAlongK(graph, is_a)) return "lines that do not run along K";
+  return Mappable(graph, factor, assumptions) ? "" : "lines that do not start on 16 bytes";
+}
+
 // OK if what is packed may gain by it, and nothing that is not stands in the way of the copy engine.
 absl::Status CheckPacking(Packing packing, const Graph& graph, const Assumptions& assumptions) {
-  const auto check = [&](bool packed, std::string_view name, bool mappable, bool prologue) {
-    if (packed && mappable && !prologue) {
+  const auto check = [&](bool packed, bool is_a, bool prologue) {
+    const std::string_view name = is_a ? "A" : "B", why_not = WhyNotAsItIs(graph, is_a, assumptions);
+    if (packed && why_not.empty() && !prologue) {
       return InvalidArgument("config.packing: {} is ready for the product as it is", name);
     }
-    if (!packed && !mappable) {
-      return InvalidArgument("config.packing: {} has lines that do not start on 16 bytes", name);
+    if (!packed && !why_not.empty()) return InvalidArgument("config.packing: {} has {}", name, why_not);
+    const bool through_registers = is_a && !OnlyAlongK(graph.inputs[graph.a].dtype);
+    if (!packed && prologue && !through_registers) {
+      return InvalidArgument("config.packing: {} is multiplied straight from shared memory, after no prologue", name);
     }
     return absl::OkStatus();
   };
-  GEMMD_RETURN_IF_ERROR(check(PacksA(packing), "A", Mappable(graph, graph.a, assumptions), !graph.prologue_a.empty()));
-  GEMMD_RETURN_IF_ERROR(check(PacksB(packing), "B", Mappable(graph, graph.b, assumptions), !graph.prologue_b.empty()));
-  if (!PacksB(packing) && !graph.prologue_b.empty()) {
-    return InvalidArgument("config.packing: B is multiplied straight from shared memory, after no prologue");
-  }
-  return absl::OkStatus();
+  GEMMD_RETURN_IF_ERROR(check(PacksA(packing), true, !graph.prologue_a.empty()));
+  return check(PacksB(packing), false, !graph.prologue_b.empty());
 }
 
 absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
                         const Assumptions& assumptions) {
   const DType dtype = graph.inputs[graph.a].dtype;
-  if (dtype != DType::kF16 && dtype != DType::kBf16) {
-    return InvalidArgument("config.schedule: wgmma is not for {} inputs", Name(dtype));
+  const bool is_tf32 = graph.precision == Precision::kTf32 || graph.precision == Precision::kTf32x3;
+  if (dtype != DType::kF16 && dtype != DType::kBf16 && !is_tf32) {
+    return InvalidArgument("config.schedule: wgmma is not for {} inputs{}", Name(dtype),
+                           dtype == DType::kF32 ? " unless their precision is tf32 or tf32x3" : "");
   }
   if (limits.arch != Arch{9, 0, true}) {
     return InvalidArgument("config.schedule: wgmma is for sm_90a, not for {}", Name(limits.arch));
   }
-  constexpr int kMaxAccumulators = 128;  // registers a thread
+  // Registers a thread; tf32x3 has a block's sums beside the tile's.
+  const int most_accumulators = PartsOf(graph) > 1 ? 96 : 128;
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.tile_m, {64, 128, 256}), "tile_m", config.tile_m, "64, 128 or 256"));
   GEMMD_RETURN_IF_ERROR(
       Require(OneOf(config.tile_n, {64, 128, 192, 256}), "tile_n", config.tile_n, "64, 128, 192 or 256"));
-  GEMMD_RETURN_IF_ERROR(Require(config.tile_k == 64, "tile_k", config.tile_k, "64"));
+  const std::int64_t line = kSwizzleBytes / SizeBytes(dtype);
+  GEMMD_RETURN_IF_ERROR(
+      Require(config.tile_k == line, "tile_k", config.tile_k, fmt::format("{} for {}", line, Name(dtype))));
   const bool ping_pong = config.micro_m == config.tile_m;
   GEMMD_RETURN_IF_ERROR(Require(config.micro_m % 64 == 0 && (ping_pong || config.micro_m * 2 == config.tile_m),
                                 "micro_m", config.micro_m, "tile_m or half of it, in multiples of 64"));
   GEMMD_RETURN_IF_ERROR(Require(config.micro_n == config.tile_n, "micro_n", config.micro_n, "tile_n"));
-  GEMMD_RETURN_IF_ERROR(Require(config.micro_m * config.micro_n / 128 <= kMaxAccumulators, "micro_m", config.micro_m,
-                                "a warpgroup tile of at most 16384 elements: accumulators are registers"));
+  GEMMD_RETURN_IF_ERROR(Require(
+      config.micro_m * config.micro_n <= most_accumulators * 128, "micro_m", config.micro_m,
+      fmt::format("a warpgroup tile of at most {} elements: accumulators are registers", most_accumulators * 128)));
   // Two stages of A's fragments lie in registers while a prologue works on them.
   const bool prepares_a = !graph.prologue_a.empty() && !PacksA(config.packing);
   GEMMD_RETURN_IF_ERROR(Require(!prepares_a || config.micro_m == 64, "micro_m", config.micro_m,
@@ -192,7 +206,7 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
                                 "4, or 2 for a short chain and 8 for a long one"));
   if (graph.IsGated()) {
     // The copy engine fetches row-major B by 64 columns, from multiples of 16 bytes on.
-    const bool row_major = graph.inputs[graph.b].layout == Layout::kRowMajor;
+    const bool row_major = graph.inputs[graph.b].layout == Layout::kRowMajor && !OnlyAlongK(dtype);
     constexpr int kCopiedElements = kAccessBytes / 2;
     if (row_major && graph.n.value_or(1) % (2 * kCopiedElements) != 0) {
       return InvalidArgument(

@@ -15,7 +15,7 @@ Choices ChoicesOf(Family family) {
     case Family::kMma:
       return {{32, 64, 128, 256}, {32, 64}, {16, 32, 64, 128}, {32, 64, 128}, {2, 3, 4, 5, 6}};
     case Family::kWgmma:
-      return {{64, 128, 192, 256}, {64}, {64, 128}, {64, 128, 192, 256}, {2, 3, 4, 5, 6, 7, 8}};
+      return {{64, 128, 192, 256}, {32, 64}, {64, 128}, {64, 128, 192, 256}, {2, 3, 4, 5, 6, 7, 8}};
     case Family::kPointwise:
       break;
   }

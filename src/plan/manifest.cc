@@ -17,8 +17,10 @@ Packing PackedBy(const Plan& plan) {
   return a ? Packing::kA : b ? Packing::kB : Packing::kNone;
 }
 
-// The index among a plan's intermediates of a packed factor.
-int IntermediateOf(Packing packed_by_plan, bool is_a) { return !is_a && PacksA(packed_by_plan) ? 1 : 0; }
+// The index among a plan's intermediates of a packed factor's first part.
+int IntermediateOf(const Graph& graph, Packing packed_by_plan, bool is_a) {
+  return !is_a && PacksA(packed_by_plan) ? PartsOf(graph) : 0;
+}
 
 LaunchStep StepOf(const KernelConfig& config, int module, const Graph& kernel_graph) {
   LaunchStep step;
@@ -38,22 +40,25 @@ LaunchStep ProductStep(const Graph& graph, const KernelConfig& config, int modul
   LaunchStep step = StepOf(config, module, product);
   const auto inputs = static_cast<int>(graph.inputs.size());
   for (TensorMapRecipe& recipe : step.tensor_maps) {
-    if (recipe.input >= inputs) recipe.input = inputs + IntermediateOf(packed_by_plan, recipe.input == product.a);
+    if (recipe.input < inputs) continue;
+    const bool is_a = PacksA(config.packing) && recipe.input < product.a + PartsOf(graph);
+    const int part = recipe.input - (is_a ? product.a : product.b);
+    recipe.input = inputs + IntermediateOf(graph, packed_by_plan, is_a) + part;
   }
   return step;
 }
 
-// What the kernel stores is an intermediate.
+// What the kernel stores are intermediates.
 LaunchStep PackStep(const Graph& graph, const KernelConfig& config, int module, Packing packed_by_plan) {
   LaunchStep step = StepOf(config, module, PackGraph(graph, config.packing));
   const Axes axes = LineAxes(graph, config.packing);
   step.grid.rows = axes[0];
   step.grid.columns = axes[1];
-  const int intermediate = IntermediateOf(packed_by_plan, config.packing == Packing::kA);
+  const int first = IntermediateOf(graph, packed_by_plan, config.packing == Packing::kA);
   for (ParamField& field : step.params) {
     if (field.kind != ParamKind::kOutputPointer && field.kind != ParamKind::kOutputLd) continue;
     field.kind = field.kind == ParamKind::kOutputPointer ? ParamKind::kIntermediatePointer : ParamKind::kIntermediateLd;
-    field.index = intermediate;
+    field.index += first;
   }
   return step;
 }

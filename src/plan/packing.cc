@@ -40,22 +40,34 @@ std::string_view Name(Packing packing) {
   return "";
 }
 
+bool RunsAlongK(const Graph& graph, bool is_a) {
+  const Layout layout = graph.inputs[is_a ? graph.a : graph.b].layout;
+  return is_a ? layout == Layout::kRowMajor : layout == Layout::kColumnMajor;
+}
+
+bool OnlyAlongK(DType dtype) { return dtype == DType::kF32; }
+
+int PartsOf(const Graph& graph) { return graph.precision == Precision::kTf32x3 ? 2 : 1; }
+
 std::vector<PackedTensor> PackedTensors(const Graph& graph, Packing packing) {
   std::vector<PackedTensor> packed;
-  const auto add = [&](int factor, Axes axes) {
-    packed.push_back({factor, graph.inputs[factor].dtype, graph.inputs[factor].layout, std::move(axes)});
+  const auto add = [&](int factor, Layout along_k, const Axes& axes) {
+    const GraphInput& input = graph.inputs[factor];
+    const Layout layout = OnlyAlongK(input.dtype) ? along_k : input.layout;
+    packed.insert(packed.end(), static_cast<std::size_t>(PartsOf(graph)), {factor, input.dtype, layout, axes});
   };
-  if (PacksA(packing)) add(graph.a, {Axis::kM, Axis::kK});
-  if (PacksB(packing)) add(graph.b, {Axis::kK, Axis::kN});
+  if (PacksA(packing)) add(graph.a, Layout::kRowMajor, {Axis::kM, Axis::kK});
+  if (PacksB(packing)) add(graph.b, Layout::kColumnMajor, {Axis::kK, Axis::kN});
   return packed;
 }
 
 Graph AfterPacking(const Graph& graph, Packing packing) {
   Graph product = graph;
+  const auto own = static_cast<int>(graph.inputs.size());
+  if (PacksA(packing)) product.a = own;
+  if (PacksB(packing)) product.b = own + (PacksA(packing) ? PartsOf(graph) : 0);
   for (const PackedTensor& tensor : PackedTensors(graph, packing)) {
-    const auto index = static_cast<int>(product.inputs.size());
     product.inputs.push_back({.dtype = tensor.dtype, .layout = tensor.layout, .axes = tensor.axes});
-    (tensor.axes.front() == Axis::kM ? product.a : product.b) = index;
   }
   if (PacksA(packing)) product.prologue_a.clear();
   if (PacksB(packing)) product.prologue_b.clear();
@@ -69,9 +81,9 @@ Assumptions AfterPacking(const Graph& graph, Packing packing, const Assumptions&
 }
 
 Axes LineAxes(const Graph& graph, Packing factor) {
-  Axes axes = PackedTensors(graph, factor).front().axes;
-  if (graph.inputs[FactorOf(graph, factor)].layout == Layout::kColumnMajor) std::swap(axes[0], axes[1]);
-  return axes;
+  PackedTensor packed = PackedTensors(graph, factor).front();
+  if (packed.layout == Layout::kColumnMajor) std::swap(packed.axes[0], packed.axes[1]);
+  return packed.axes;
 }
 
 Graph PackGraph(const Graph& graph, Packing factor) {
@@ -81,8 +93,7 @@ Graph PackGraph(const Graph& graph, Packing factor) {
   pack.epilogue = factor == Packing::kA ? graph.prologue_a : graph.prologue_b;
   pack.prologue_a.clear();
   pack.prologue_b.clear();
-  const bool transposed = graph.inputs[pack.a].layout == Layout::kColumnMajor;
-  if (transposed) {
+  if (PackedTensors(graph, factor).front().layout == Layout::kColumnMajor) {
     for (Node& node : pack.epilogue) {
       node.broadcast = Transposed(node.broadcast);
       node.condition.broadcast = Transposed(node.condition.broadcast);
@@ -98,9 +109,8 @@ Graph PackGraph(const Graph& graph, Packing factor) {
   store.kind = OpKind::kStore;
   store.input = static_cast<int>(pack.epilogue.size());
   store.dtype = dtype;
-  store.output = 0;
-  pack.epilogue.push_back(std::move(store));
-  pack.outputs = {{dtype}};
+  pack.outputs.assign(static_cast<std::size_t>(PartsOf(graph)), {dtype});
+  for (store.output = 0; store.output < PartsOf(graph); ++store.output) pack.epilogue.push_back(store);
   return pack;
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "plan/manifest.h"
+#include "plan/packing.h"
 
 namespace gemmd {
 namespace {
@@ -67,15 +68,18 @@ std::string_view Name(ParamKind kind) {
 std::vector<TensorMapRecipe> TensorMapsOf(const Graph& graph, const KernelConfig& config) {
   if (config.family != Family::kWgmma) return {};
   const auto recipe = [&](int input, int tile, Layout contiguous_in_k) {
-    // Along K a line of the tile is one swizzle span of 64 elements; across K the tile is boxes of 64 by 64.
+    // Along K a line of the tile is one swizzle span; across K the tile is boxes of 64 lines.
     return TensorMapRecipe{.input = input,
-                           .box_contiguous = 64,
+                           .box_contiguous = kSwizzleBytes / static_cast<int>(SizeBytes(graph.inputs[input].dtype)),
                            .box_lines = graph.inputs[input].layout == contiguous_in_k ? tile : 64,
-                           .swizzle_bytes = 128};
+                           .swizzle_bytes = kSwizzleBytes};
   };
   // Where there is a gate, half of B's columns are of either half of N.
   const int columns = graph.IsGated() ? config.tile_n / 2 : config.tile_n;
-  return {recipe(graph.a, config.tile_m, Layout::kRowMajor), recipe(graph.b, columns, Layout::kColumnMajor)};
+  std::vector<TensorMapRecipe> maps;
+  for (int i = 0; i < PartsOf(graph); ++i) maps.push_back(recipe(graph.a + i, config.tile_m, Layout::kRowMajor));
+  for (int i = 0; i < PartsOf(graph); ++i) maps.push_back(recipe(graph.b + i, columns, Layout::kColumnMajor));
+  return maps;
 }
 
 std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<TensorMapRecipe>& tensor_maps) {

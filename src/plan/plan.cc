@@ -83,21 +83,35 @@ KernelPlan PackKernel(const Graph& graph, Packing factor, const Assumptions& ass
   KernelPlan kernel;
   kernel.config.family = Family::kPointwise;
   kernel.config.packing = factor;
-  // A warp takes four runs of 256 elements: enough loads in flight to fill the memory's pipe.
-  kernel.config.tile_m = 32;
-  kernel.config.tile_n = 256;
   kernel.config.threads = 256;
   const Graph pack = PackGraph(graph, factor);
-  kernel.widths = WidthsOf(pack, {Completed(graph, assumptions).inputs, {kAccessBytes}});
+  if (pack.inputs[pack.a].layout == Layout::kRowMajor) {
+    // A warp takes four runs of 256 elements: enough loads in flight to fill the memory's pipe.
+    kernel.config.tile_m = 32;
+    kernel.config.tile_n = 256;
+  } else {
+    // Transposed in shared memory.
+    kernel.config.tile_m = kernel.config.tile_n = 64;
+    kernel.config.shared_bytes = 64 * 64 * SizeBytes(pack.inputs[pack.a].dtype);
+  }
+  kernel.widths =
+      WidthsOf(pack, {Completed(graph, assumptions).inputs, std::vector<int>(pack.outputs.size(), kAccessBytes)});
   return kernel;
 }
 
 std::string PackingReason(const Graph& graph, Packing factor) {
   const bool is_a = factor == Packing::kA;
-  const bool prologue = !(is_a ? graph.prologue_a : graph.prologue_b).empty();
-  return fmt::format("{} is packed first: {}", is_a ? "A" : "B",
-                     prologue ? "its prologue would be computed again for every tile"
-                              : "its lines do not start on 16 bytes, as the copy engine wants them");
+  const auto why = [&] {
+    if (!(is_a ? graph.prologue_a : graph.prologue_b).empty()) {
+      return "its prologue would be computed again for every tile";
+    }
+    if (PartsOf(graph) > 1) return "the tensor cores take its elements in two parts of tf32";
+    if (OnlyAlongK(graph.inputs[is_a ? graph.a : graph.b].dtype) && !RunsAlongK(graph, is_a)) {
+      return "the tensor cores take f32 only along K";
+    }
+    return "its lines do not start on 16 bytes, as the copy engine wants them";
+  };
+  return fmt::format("{} is packed first: {}", is_a ? "A" : "B", why());
 }
 
 // Where `value` is in `list`, at whose end it is added if it was not there.

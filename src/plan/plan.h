@@ -21,6 +21,9 @@ std::optional<Family> FamilyFromName(std::string_view name);
 
 inline constexpr int kAccessBytes = 16;  // of the widest global access, and of what the copy engine wants
 
+// Of one line of a factor's tile in shared memory as wgmma takes it: the copy engine's widest swizzle.
+inline constexpr int kSwizzleBytes = 128;
+
 // Which factors are packed before the product (plan/packing.h).
 enum class Packing { kNone, kA, kB, kBoth };
 std::string_view Name(Packing packing);  // "none", "a", "b", "both"

@@ -74,6 +74,9 @@ std::vector<Estimated> BestOf(const std::vector<KernelConfig>& configs, const Gr
   return best;
 }
 
+// The tensor-core families compete; simt follows them, but for f32, which they may have to copy first.
+bool SimtCompetes(const Graph& graph) { return graph.inputs[graph.a].dtype == DType::kF32; }
+
 absl::Status CheckComputable(const Graph& graph) {
   for (const GraphInput& input : graph.inputs) {
     if (!IsImplemented(input.dtype)) return Unimplemented("inputs: no schedule computes {}", Name(input.dtype));
@@ -102,7 +105,9 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& graph, const DeviceLimits& 
     std::erase_if(configs, [&](const KernelConfig& config) { return !Matches(config, pin); });
     return configs;
   };
-  ranking.wgmma_ = legal(Family::kWgmma);
+  // wgmma's f32 kernels have not run on a GPU yet: they serve those who name the schedule.
+  const bool by_name_alone = graph.inputs[graph.a].dtype == DType::kF32;
+  if (!by_name_alone || pin.schedule == Name(Family::kWgmma)) ranking.wgmma_ = legal(Family::kWgmma);
   ranking.mma_ = legal(Family::kMma);
   ranking.simt_ = legal(Family::kSimt);
   const KernelConfig portable = PortableConfig(graph);
@@ -111,8 +116,9 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& graph, const DeviceLimits& 
     return InvalidArgument(
         "config: {} is not legal for {} on {}; simt takes tiles of multiples of 32 by 8, 16 or 32 "
         "along K and 1 or 2 stages, mma (f16 and bf16) tiles of powers of two from 32 to 256 by 32 "
-        "or 64 along K and 2 to 6 stages, wgmma (f16 and bf16 on sm_90a) "
-        "64, 128 or 256 by 64, 128, 192 or 256 by 64 and 2 to 8 stages, within {} bytes of shared memory",
+        "or 64 along K and 2 to 6 stages, wgmma (f16, bf16, tf32 and tf32x3 on sm_90a) tiles of "
+        "64, 128 or 256 by 64, 128, 192 or 256 by 64, for f32 by 32, and 2 to 8 stages, within {} bytes of shared "
+        "memory",
         Describe(pin), Name(graph.inputs[graph.a].dtype), Name(limits.arch), limits.shared_bytes_per_block);
   }
   return ranking;
@@ -120,11 +126,12 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& graph, const DeviceLimits& 
 
 std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   const Graph graph = At(m);
-  // The tensor-core families compete; simt follows them.
   std::vector<Estimated> ranked = BestOf(wgmma_, graph, limits_);
   for (const Estimated& entry : BestOf(mma_, graph, limits_)) ranked.push_back(entry);
+  const std::vector<Estimated> simt = BestOf(simt_, graph, limits_);
+  if (SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
   std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
-  for (const Estimated& entry : BestOf(simt_, graph, limits_)) ranked.push_back(entry);
+  if (!SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
   std::vector<KernelConfig> configs;
   for (const Estimated& entry : ranked) configs.push_back(entry.config);
   if (portable_) {
@@ -138,7 +145,9 @@ KernelConfig Ranking::Best(std::int64_t m) const {
   const Graph graph = At(m);
   std::vector<Estimated> estimated = Estimate(wgmma_, graph, limits_);
   for (const Estimated& entry : Estimate(mma_, graph, limits_)) estimated.push_back(entry);
-  if (estimated.empty()) estimated = Estimate(simt_, graph, limits_);
+  if (estimated.empty() || SimtCompetes(graph)) {
+    for (const Estimated& entry : Estimate(simt_, graph, limits_)) estimated.push_back(entry);
+  }
   if (estimated.empty()) return *portable_;
   return std::min_element(estimated.begin(), estimated.end(), IsBetter)->config;
 }

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "codegen/generate.h"
 #include "compile/nvrtc_compiler.h"
+#include "plan/config_space.h"
 #include "spec/validate.h"
 #include "tests/golden/spec_files.h"
 #include "tests/unit/compile/nvrtc_fixture.h"
@@ -39,11 +40,12 @@ struct Case {
   Layout a = Layout::kRowMajor, b = Layout::kRowMajor;
   bool aligned = true;
   Chains chains = Chains::kShort;
+  Precision precision = Precision::kDefault;  // of f32
 };
 
 std::string Describe(const Case& c) {
-  return fmt::format("{} a {} b {} {} {}", Name(c.dtype), Name(c.a), Name(c.b), c.aligned ? "aligned" : "ragged",
-                     Name(c.chains));
+  return fmt::format("{} a {} b {} {} {}", c.precision == Precision::kDefault ? Name(c.dtype) : Name(c.precision),
+                     Name(c.a), Name(c.b), c.aligned ? "aligned" : "ragged", Name(c.chains));
 }
 
 enum class Halves { kBoth, kAlternating };
@@ -68,12 +70,26 @@ std::vector<Case> CoveringSet(Halves halves) {
   return cases;
 }
 
+// The f32 cases again, as tf32 and as tf32x3.
+std::vector<Case> Tf32Cases(const std::vector<Case>& covering) {
+  std::vector<Case> cases;
+  for (Case c : covering) {
+    if (c.dtype != DType::kF32) continue;
+    for (const Precision precision : {Precision::kTf32, Precision::kTf32x3}) {
+      c.precision = precision;
+      cases.push_back(c);
+    }
+  }
+  return cases;
+}
+
 Graph GraphOf(const Case& c) {
   KernelSpec spec = c.chains == Chains::kPrologues ? PrologueSpec() : ChainSpec();
   const std::int64_t extent = c.aligned ? 4096 : 4095;
   spec.dims = {{"M", {extent}}, {"K", {extent}}, {"N", {extent}}};
   spec.inputs["x"] = {c.dtype, {"M", "K"}, c.a};
   spec.inputs["w"] = {c.dtype, {"K", "N"}, c.b};
+  spec.precision = c.precision;
   if (c.chains == Chains::kShort) {
     std::erase_if(spec.inputs, [](const auto& input) { return input.first != "x" && input.first != "w"; });
     spec.epilogue = {Store("out", c.dtype)};
@@ -81,6 +97,12 @@ Graph GraphOf(const Case& c) {
   const absl::Status valid = ToStatus(Validate(spec));
   EXPECT_TRUE(valid.ok()) << valid;
   return Canonicalize(spec).graph;
+}
+
+// What wgmma computes only for those who name it.
+ConfigPin PinOf(const Graph& graph) {
+  const bool tf32 = graph.precision == Precision::kTf32 || graph.precision == Precision::kTf32x3;
+  return tf32 ? ConfigPin{"wgmma", {}, {}} : ConfigPin{};
 }
 
 std::string Describe(const KernelConfig& c) {
@@ -118,11 +140,15 @@ class CoveringTest : public CompilingTest, public testing::WithParamInterface<co
 TEST_P(CoveringTest, FirstChoicesCompileCleanly) {
   const DeviceLimits limits = *LimitsOf(*ArchFromName(GetParam()));
   // Where mma and wgmma are at home; the others take the same kernels.
-  const bool home = limits.arch == Arch{8, 0, false} || limits.arch == Arch{9, 0, true};
+  const bool hopper = limits.arch == Arch{9, 0, true}, home = hopper || limits.arch == Arch{8, 0, false};
+  std::vector<Case> cases = CoveringSet(home ? Halves::kBoth : Halves::kAlternating);
+  if (hopper) {
+    for (const Case& c : Tf32Cases(cases)) cases.push_back(c);
+  }
   std::set<std::string> compiled;  // what differs in extents alone is one source
-  for (const Case& c : CoveringSet(home ? Halves::kBoth : Halves::kAlternating)) {
+  for (const Case& c : cases) {
     const Graph graph = GraphOf(c);
-    const auto configs = RankConfigs(graph, limits, ConfigPin{});
+    const auto configs = RankConfigs(graph, limits, PinOf(graph));
     ASSERT_TRUE(configs.ok()) << configs.status();
     SCOPED_TRACE(Describe(c) + ": " + Describe(configs->front()));
     for (const std::string& source : SourcesOf(graph, configs->front(), limits)) {
@@ -140,8 +166,12 @@ TEST_P(CoveringTest, FirstChoicesCompileCleanly) {
 TEST_P(CoveringTest, GatesCompileCleanly) {
   const DeviceLimits limits = *LimitsOf(*ArchFromName(GetParam()));
   const OpKind gates[] = {OpKind::kSwiglu, OpKind::kGegluErf, OpKind::kGegluTanh, OpKind::kReglu};
+  std::vector<Case> cases = CoveringSet(Halves::kAlternating);
+  if (limits.arch == Arch{9, 0, true}) {
+    for (const Case& c : Tf32Cases(cases)) cases.push_back(c);
+  }
   std::size_t turn = 0;
-  for (const Case& c : CoveringSet(Halves::kAlternating)) {
+  for (const Case& c : cases) {
     if (c.a != c.b) continue;
     KernelSpec spec = GatedSpec();
     const std::int64_t half = c.aligned ? 4096 : 4095;
@@ -149,6 +179,7 @@ TEST_P(CoveringTest, GatesCompileCleanly) {
     spec.inputs["x"] = {c.dtype, {"M", "K"}, c.a};
     spec.inputs["w"] = {c.dtype, {"K", "N"}, c.b};
     spec.epilogue[3].kind = gates[turn++ % 4];
+    spec.precision = c.precision;
     if (c.chains == Chains::kShort) {
       for (const char* name : {"gain", "residual"}) spec.inputs.erase(name);
       spec.dims.erase("H");
@@ -156,7 +187,7 @@ TEST_P(CoveringTest, GatesCompileCleanly) {
     }
     ASSERT_TRUE(Validate(spec).empty());
     const Graph graph = Canonicalize(spec).graph;
-    const auto configs = RankConfigs(graph, limits, ConfigPin{});
+    const auto configs = RankConfigs(graph, limits, PinOf(graph));
     ASSERT_TRUE(configs.ok()) << configs.status();
     SCOPED_TRACE(Describe(c) + ": " + Describe(configs->front()));
     for (const std::string& source : SourcesOf(graph, configs->front(), limits)) {
@@ -176,6 +207,10 @@ INSTANTIATE_TEST_SUITE_P(Archs, CoveringTest,
 class RankedTest : public CompilingTest, public testing::WithParamInterface<const char*> {
  protected:
   static Graph GraphOf(const std::string& name) {
+    for (const Precision precision : {Precision::kTf32, Precision::kTf32x3}) {
+      const std::string prefix = fmt::format("{}_", Name(precision));
+      if (name.starts_with(prefix)) return AsTf32(GraphOf(name.substr(prefix.size())), precision);
+    }
     if (name == "long_chain") return ChainGraph();
     if (name == "prologues") return PrologueGraph();
     if (name == "long_gate") return GatedGraph();
@@ -186,7 +221,7 @@ class RankedTest : public CompilingTest, public testing::WithParamInterface<cons
 TEST_P(RankedTest, EveryChoiceOnHopperCompiles) {
   const DeviceLimits limits = HopperLimits();
   const Graph graph = GraphOf(GetParam());
-  const auto configs = RankConfigs(graph, limits, ConfigPin{});
+  const auto configs = RankConfigs(graph, limits, PinOf(graph));
   ASSERT_TRUE(configs.ok()) << configs.status();
   int passed_over = 0;
   for (std::size_t rank = 0; rank < configs->size(); ++rank) {
@@ -201,7 +236,8 @@ TEST_P(RankedTest, EveryChoiceOnHopperCompiles) {
     if (servable.ok()) continue;
     ++passed_over;
     EXPECT_NE(rank, 0u) << servable;
-    EXPECT_NE(rank, configs->size() - 1) << "the portable kernel must serve: " << servable;
+    const bool portable = (*configs)[rank] == PortableConfig(graph);
+    EXPECT_FALSE(portable) << "the portable kernel must serve: " << servable;
     fmt::print("{}: choice {} of {} is passed over: {}: {}\n", GetParam(), rank + 1, configs->size(),
                Describe((*configs)[rank]), MessageOf(servable));
   }
@@ -210,7 +246,9 @@ TEST_P(RankedTest, EveryChoiceOnHopperCompiles) {
 
 INSTANTIATE_TEST_SUITE_P(Specs, RankedTest,
                          testing::Values("linear_bf16", "linear_f32", "mlp_residual_gelu", "mlp_gelu_aux",
-                                         "swish_column_scale", "swiglu", "long_chain", "prologues", "long_gate"),
+                                         "swish_column_scale", "swiglu", "long_chain", "prologues", "long_gate",
+                                         "tf32_linear_f32", "tf32_mlp_gelu_aux", "tf32_swiglu", "tf32_long_chain",
+                                         "tf32x3_linear_f32", "tf32x3_swiglu", "tf32x3_long_chain"),
                          [](const auto& suite) { return std::string(suite.param); });
 
 }  // namespace

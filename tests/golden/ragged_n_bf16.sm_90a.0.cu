@@ -6,6 +6,9 @@ namespace {
 
 struct Config {
   using A = BFloat16;
+  static constexpr int kWidthA = 1;
+  static constexpr int kParts = 1;
+  static constexpr bool kTransposes = false;
   static constexpr int kTileM = 32, kTileN = 256, kThreads = 256;
   static constexpr int kSharedBytes = 0;
 };

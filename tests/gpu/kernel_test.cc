@@ -81,6 +81,7 @@ struct Case {
   std::vector<int> tile;
   std::string dtype;
   bool a_column_major, b_column_major;
+  Precision precision = Precision::kDefault;
 };
 
 std::string Replace(std::string text, const std::string& from, const std::string& to) {
@@ -88,6 +89,13 @@ std::string Replace(std::string text, const std::string& from, const std::string
     text.replace(at, from.size(), to);
   }
   return text;
+}
+
+// "T" stands for the case's dtype.
+KernelSpec ReadSpec(const Case& c, const std::string& text) {
+  KernelSpec spec = SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  spec.precision = c.precision;
+  return spec;
 }
 
 KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const Chain& chain) {
@@ -103,7 +111,7 @@ KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const Chain& chain) {
       "matmul": {{"a": "x", "b": "w"}}, "config": {{"schedule": "{}", "tile": [{}, {}, {}]}}, "epilogue": {}}})",
       shape.m, shape.n, shape.k, layout(c.a_column_major), layout(c.b_column_major),
       chain.operands ? operand_inputs : "", c.schedule, c.tile[0], c.tile[1], c.tile[2], chain.text);
-  return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  return ReadSpec(c, text);
 }
 
 class KernelTest : public GpuTest, public testing::WithParamInterface<Case> {
@@ -193,7 +201,7 @@ KernelSpec MakeGatedSpec(const Case& c, const GemmShape& shape, const std::strin
         {{"op": "store", "output": "out", "dtype": "T"}}]}})",
       shape.m, shape.n, shape.k, shape.n / 2, layout(c.a_column_major), layout(c.b_column_major), c.schedule, c.tile[0],
       c.tile[1], c.tile[2], gate);
-  return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  return ReadSpec(c, text);
 }
 
 // A gate with little else, which wgmma computes on accumulators where they are.
@@ -215,7 +223,7 @@ KernelSpec MakeShortGatedSpec(const Case& c, const GemmShape& shape, const std::
                : fmt::format(R"({{"op": "add", "operand": "bias"}},
                                 {{"op": "store", "output": "both", "dtype": "{}"}}, {{"op": "reglu"}})",
                              stored));
-  return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  return ReadSpec(c, text);
 }
 
 // A tile has columns of both halves, however B lies in memory.
@@ -270,6 +278,9 @@ std::vector<Case> Cases(const std::vector<bool>& layouts, const std::vector<int>
         cases.push_back({"wgmma", {128, 128, 64}, dtype, a, b});
         if (large[1] == 256) cases.push_back({"wgmma", {128, 256, 64}, dtype, a, b});
       }
+      cases.push_back({"wgmma", {128, 128, 32}, "f32", a, b, Precision::kTf32});
+      cases.push_back({"wgmma", {128, 128, 32}, "f32", a, b, Precision::kTf32x3});
+      if (large[1] == 256) cases.push_back({"wgmma", {128, 256, 32}, "f32", a, b, Precision::kTf32});
     }
   }
   return cases;
@@ -277,7 +288,8 @@ std::vector<Case> Cases(const std::vector<bool>& layouts, const std::vector<int>
 
 std::string CaseName(const testing::TestParamInfo<Case>& info) {
   const Case& c = info.param;
-  return fmt::format("{}_{}x{}x{}_{}_{}{}", c.schedule, c.tile[0], c.tile[1], c.tile[2], c.dtype,
+  const std::string_view type = c.precision == Precision::kDefault ? std::string_view(c.dtype) : Name(c.precision);
+  return fmt::format("{}_{}x{}x{}_{}_{}{}", c.schedule, c.tile[0], c.tile[1], c.tile[2], type,
                      c.a_column_major ? "t" : "n", c.b_column_major ? "t" : "n");
 }
 
@@ -313,6 +325,7 @@ std::vector<Case> GateCases() {
       cases.push_back({"wgmma", {128, 256, 64}, "bf16", a, b});
       if (b) cases.push_back({"wgmma", {128, 192, 64}, "f16", a, b});
       if (b) cases.push_back({"wgmma", {64, 64, 64}, "bf16", a, b});
+      cases.push_back({"wgmma", {128, 192, 32}, "f32", a, b, Precision::kTf32});
     }
   }
   return cases;

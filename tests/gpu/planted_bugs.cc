@@ -48,6 +48,15 @@ const char kPlantedPacking[] = R"({
   "config": {"schedule": "wgmma", "tile": [64, 64, 64]},
   "epilogue": [{"op": "store", "output": "out", "dtype": "f32"}]})";
 
+const char kPlantedParts[] = R"({
+  "version": 1, "name": "planted", "dims": {"M": 315, "N": 165, "K": 77},
+  "inputs": {"x": {"dtype": "f32", "shape": ["M", "K"], "layout": "column_major"},
+             "w": {"dtype": "f32", "shape": ["K", "N"]}, "along_k": {"dtype": "f32", "shape": ["K"]}},
+  "matmul": {"a": "x", "b": "w"}, "precision": "tf32x3",
+  "prologue": {"b": [{"op": "add", "operand": "along_k"}]},
+  "config": {"schedule": "wgmma", "tile": [128, 128, 32]},
+  "epilogue": [{"op": "store", "output": "out", "dtype": "f32"}]})";
+
 namespace {
 
 constexpr int kMulNode = 0, kResidualNode = 1, kBiasNode = 2, kAuxNode = 4, kGeluNode = 5;
@@ -156,6 +165,29 @@ std::vector<PlantedBug> PackingBugs() {
   return bugs;
 }
 
+std::vector<PlantedBug> PartsBugs() {
+  std::vector<PlantedBug> bugs = {
+      InText("LowPartsForgotten", "schedule/pointwise.cuh", "ptx::RoundToTf32(value.at[i] - high)", "0.0f"),
+      InText("HighPartsForLowOnes", "schedule/pointwise.cuh", "kIndex == 0 ? high : ptx::", "true ? high : ptx::"),
+      InText("LowByHighForgotten", "mainloop/wgmma_multiply.cuh", "(low_a, high_b, warpgroup, false, sums)",
+             "(low_a, low_b, warpgroup, false, sums)"),
+      InText("HighByLowForgotten", "mainloop/wgmma_multiply.cuh",
+             "MultiplyStage<Config>(high_a, low_b, warpgroup, true, sums);", ""),
+      InText("LastBlockAlone", "mainloop/wgmma_multiply.cuh", "acc.at[i][j] += sums", "acc.at[i][j] = sums"),
+      InText("SumsOfBlocksNotCleared", "mainloop/wgmma_multiply.cuh", "warpgroup, false, sums",
+             "warpgroup, block > 0, sums"),
+      InText("LowPartOfAForB", "schedule/wgmma.cuh", "S::kPartBytesB, problem.low_b", "S::kPartBytesB, problem.low_a"),
+      InText("TransposedColumnsOverlaid", "schedule/pointwise.cuh", "tile.Put(row_in, column_in + i * 16,",
+             "tile.Put(row_in, column_in,"),
+      InText("TransposedChunksInPlace", "schedule/pointwise.cuh", "Offset(row, column / kChunk))",
+             "row * kExtent + column)"),
+      InGraph("TransposedWithoutItsPrologue", [](Graph& graph) { graph.prologue_b.clear(); }),
+      InGraph("PrologueAcrossTheTranspose", [](Graph& graph) { graph.prologue_b[0].broadcast = Broadcast::kRow; }),
+  };
+  for (PlantedBug& bug : bugs) bug.spec = kPlantedParts;
+  return bugs;
+}
+
 }  // namespace
 
 std::vector<PlantedBug> PlantedBugs() {
@@ -164,6 +196,7 @@ std::vector<PlantedBug> PlantedBugs() {
   for (PlantedBug& bug : PrologueBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : GateBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : PackingBugs()) bugs.push_back(std::move(bug));
+  for (PlantedBug& bug : PartsBugs()) bugs.push_back(std::move(bug));
   return bugs;
 }
 

@@ -24,6 +24,7 @@ struct PlantedBug {
 extern const char kPlantedEpilogue[];   // a chain with every kind of operand and two stores
 extern const char kPlantedPrologues[];  // a chain on A, infinite at 0, and one on B
 extern const char kPlantedPacking[];    // for wgmma, whose A is packed for its odd lines and whose B for its chain too
+extern const char kPlantedParts[];      // of tf32x3, whose factors are packed in two parts and transposed
 extern const char kPlantedGate[];       // on wgmma's fragments, halves that end within a tile, both stored before it
 
 std::vector<PlantedBug> PlantedBugs();

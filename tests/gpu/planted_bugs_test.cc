@@ -122,7 +122,8 @@ TEST_P(UnbuggedKernelTest, PassesTheSameChecks) {
 std::string BugName(const testing::TestParamInfo<PlantedBug>& info) { return info.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(Specs, UnbuggedKernelTest,
-                         testing::Values(kPlantedEpilogue, kPlantedPrologues, kPlantedPacking, kPlantedGate));
+                         testing::Values(kPlantedEpilogue, kPlantedPrologues, kPlantedPacking, kPlantedParts,
+                                         kPlantedGate));
 INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugsTest, testing::ValuesIn(PlantedBugs()), BugName);
 INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugsGpuTest, testing::ValuesIn(PlantedBugs()), BugName);
 

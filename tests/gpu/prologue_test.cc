@@ -55,6 +55,7 @@ struct Case {
   std::vector<int> tile;
   std::string dtype;
   bool a_column_major, b_column_major;
+  Precision precision = Precision::kDefault;
 };
 
 std::string Replace(std::string text, const std::string& from, const std::string& to) {
@@ -75,7 +76,9 @@ KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const Chains& chains)
       "epilogue": [{}, {{"op": "store", "output": "out", "dtype": "f32"}}]}})",
       shape.m, shape.n, shape.k, layout(c.a_column_major), layout(c.b_column_major), chains.inputs, chains.a, chains.b,
       c.schedule, c.tile[0], c.tile[1], c.tile[2], chains.epilogue);
-  return SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  KernelSpec spec = SpecFromText(Replace(text, "\"T\"", "\"" + c.dtype + "\""));
+  spec.precision = c.precision;
+  return spec;
 }
 
 class PrologueTest : public GpuTest, public testing::WithParamInterface<Case> {
@@ -148,6 +151,8 @@ std::vector<Case> Cases() {
         cases.push_back({"wgmma", {128, 128, 64}, dtype, a, b});
         cases.push_back({"wgmma", {128, 256, 64}, dtype, a, b});
       }
+      cases.push_back({"wgmma", {128, 128, 32}, "f32", a, b, Precision::kTf32});
+      cases.push_back({"wgmma", {128, 128, 32}, "f32", a, b, Precision::kTf32x3});
     }
   }
   return cases;
@@ -155,7 +160,8 @@ std::vector<Case> Cases() {
 
 std::string CaseName(const testing::TestParamInfo<Case>& info) {
   const Case& c = info.param;
-  return fmt::format("{}_{}x{}x{}_{}_{}{}", c.schedule, c.tile[0], c.tile[1], c.tile[2], c.dtype,
+  const std::string_view type = c.precision == Precision::kDefault ? std::string_view(c.dtype) : Name(c.precision);
+  return fmt::format("{}_{}x{}x{}_{}_{}{}", c.schedule, c.tile[0], c.tile[1], c.tile[2], type,
                      c.a_column_major ? "t" : "n", c.b_column_major ? "t" : "n");
 }
 

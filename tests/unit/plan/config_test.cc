@@ -220,6 +220,51 @@ TEST(CheckConfigTest, TheCopyEngineStartsOnSixteenBytesOfTheSecondHalf) {
   EXPECT_FALSE(WgmmaTilesN(graph).empty());
 }
 
+TEST(CheckConfigTest, WgmmaTakesFloatsAsTf32) {
+  Graph graph = ProductGraph(DType::kF32, 4096, 4096, 4096);
+  for (const Precision precision : {Precision::kIeee, Precision::kTf32, Precision::kTf32x3}) {
+    graph.precision = precision;
+    EXPECT_EQ(LegalConfigs(Family::kWgmma, graph, HopperLimits()).empty(), precision == Precision::kIeee)
+        << Name(precision);
+  }
+}
+
+// A stage is as long in bytes, so it takes as much shared memory.
+TEST(CheckConfigTest, AStageOfTf32HasHalfOfTheElements) {
+  Graph halves = HalfGraph();
+  halves.inputs[halves.b].layout = Layout::kColumnMajor;
+  const Graph floats = AsTf32(halves);
+  for (KernelConfig config : LegalConfigs(Family::kWgmma, halves, HopperLimits())) {
+    ASSERT_EQ(config.tile_k, 64);
+    EXPECT_FALSE(CheckConfig(config, floats, HopperLimits()).ok());
+    config.tile_k = 32;
+    EXPECT_EQ(SharedBytes(config, floats), config.shared_bytes);
+    EXPECT_TRUE(CheckConfig(config, floats, HopperLimits()).ok());
+  }
+}
+
+// Of two parts it has twice the bytes; and as many accumulators again hold a block's sums.
+TEST(CheckConfigTest, ThreeProductsTakeTheirPartsInMemoryAndInRegisters) {
+  const Graph graph = AsTf32(HalfGraph(), Precision::kTf32x3);
+  const std::vector<KernelConfig> legal = LegalConfigs(Family::kWgmma, graph, HopperLimits());
+  ASSERT_FALSE(legal.empty());
+  for (const KernelConfig& config : legal) {
+    EXPECT_GE(config.shared_bytes, config.stages * 2 * (config.tile_m + config.tile_n) * 128);
+    EXPECT_LE(config.micro_m * config.micro_n, 64 * 192);
+    EXPECT_EQ(config.packing, Packing::kBoth);
+  }
+}
+
+// It is packed along K, where either half of N is lines.
+TEST(CheckConfigTest, RowMajorBOfTf32MayHaveHalvesOfAnyWidth) {
+  Graph graph = AsTf32(GatedGraph());
+  graph.inputs[graph.b].layout = Layout::kRowMajor;
+  graph.n = 2 * 36;
+  std::set<int> tiles;
+  for (const KernelConfig& config : LegalConfigs(Family::kWgmma, graph, HopperLimits())) tiles.insert(config.tile_n);
+  EXPECT_EQ(tiles, (std::set<int>{64, 128, 192, 256}));
+}
+
 TEST(CheckConfigTest, LeavesRegistersToALongChainAfterAPrologue) {
   Graph graph = GatedGraph();
   graph.prologue_a = {Node{.kind = OpKind::kRelu}};

@@ -94,6 +94,15 @@ TEST(TensorMapsTest, AreOfOneHalfOfAGatesColumnsAtATime) {
   EXPECT_EQ(TensorMapsOf(graph, config)[1], (TensorMapRecipe{graph.b, 64, 64}));
 }
 
+TEST(TensorMapsTest, OfFloatsHaveTheSameBytesALine) {
+  const Graph graph = AsTf32(ChainGraph());
+  const KernelConfig config = LegalConfigs(Family::kWgmma, graph, HopperLimits()).back();
+  const std::vector<TensorMapRecipe> maps = TensorMapsOf(graph, config);
+  ASSERT_EQ(maps.size(), 2u);
+  EXPECT_EQ(maps[0], (TensorMapRecipe{graph.a, 32, config.tile_m}));
+  EXPECT_EQ(maps[1], (TensorMapRecipe{graph.b, 32, config.tile_n}));
+}
+
 TEST(MakeManifestTest, CarriesTheIdsAndAlignmentsOfThePlan) {
   const Manifest manifest = SampleManifest();
   EXPECT_EQ(manifest.spec_id, SpecId(ChainGraph()));

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "plan/config_space.h"
 #include "plan/manifest.h"
 #include "sample_graph.h"
@@ -103,6 +105,97 @@ TEST(PackingTest, ThePlanSaysWhyAFactorIsPacked) {
   const Plan ragged = PlanThatPacks(ProductGraph(DType::kBf16, 4096, 4096, 4095), Packing::kA);
   ASSERT_EQ(ragged.kernels.size(), 2u);
   EXPECT_THAT(ragged.reasons, ElementsAre(HasSubstr("A is packed first: its lines do not start on 16 bytes")));
+}
+
+Graph Tf32Graph(Layout a, Layout b) {
+  Graph graph = AsTf32(PrologueGraph());
+  graph.inputs[graph.a].layout = a;
+  graph.inputs[graph.b].layout = b;
+  return graph;
+}
+
+TEST(PackingTest, Tf32FactorsArePackedAlongK) {
+  for (const Layout a : {Layout::kRowMajor, Layout::kColumnMajor}) {
+    for (const Layout b : {Layout::kRowMajor, Layout::kColumnMajor}) {
+      const Graph graph = Tf32Graph(a, b);
+      const Graph product = AfterPacking(graph, Packing::kBoth);
+      EXPECT_TRUE(RunsAlongK(product, true));
+      EXPECT_TRUE(RunsAlongK(product, false));
+      EXPECT_EQ(LineAxes(graph, Packing::kA), (Axes{Axis::kM, Axis::kK}));
+      EXPECT_EQ(LineAxes(graph, Packing::kB), (Axes{Axis::kN, Axis::kK}));
+      // What does not run along K lies by columns of the packed lines.
+      const Graph pack_a = PackGraph(graph, Packing::kA), pack_b = PackGraph(graph, Packing::kB);
+      EXPECT_EQ(pack_a.inputs[pack_a.a].layout, a);
+      EXPECT_EQ(pack_b.inputs[pack_b.a].layout == Layout::kRowMajor, b == Layout::kColumnMajor);
+    }
+  }
+}
+
+TEST(PackingTest, ATransposedFactorsPrologueFollowsThePackedLines) {
+  const Graph graph = Tf32Graph(Layout::kColumnMajor, Layout::kRowMajor);
+  const Graph pack_a = PackGraph(graph, Packing::kA), pack_b = PackGraph(graph, Packing::kB);
+  for (std::size_t i = 0; i < graph.prologue_a.size(); ++i) {
+    EXPECT_EQ(pack_a.epilogue[i].broadcast, graph.prologue_a[i].broadcast) << i;
+  }
+  ASSERT_EQ(graph.prologue_b[0].broadcast, Broadcast::kColumn) << "along K";
+  EXPECT_EQ(pack_b.epilogue[0].broadcast, Broadcast::kRow);
+}
+
+TEST(PackingTest, ATransposingKernelHasATileInSharedMemory) {
+  Graph graph = Tf32Graph(Layout::kRowMajor, Layout::kRowMajor);
+  graph.prologue_a.clear();
+  graph.prologue_b.clear();
+  const Plan plan = PlanThatPacks(graph, Packing::kB);
+  ASSERT_EQ(plan.kernels.size(), 2u);
+  EXPECT_EQ(plan.kernels[0].config.shared_bytes, 64 * 64 * 4);
+  EXPECT_THAT(plan.reasons, ElementsAre(HasSubstr("B is packed first: the tensor cores take f32 only along K")));
+  const LaunchStep step = MakeManifest(graph, plan, {"pack b", "product"}).variants[0].launches[0];
+  EXPECT_EQ(step.shared_bytes, 64 * 64 * 4);
+  EXPECT_EQ(step.grid.rows, Axis::kN);
+  EXPECT_EQ(step.grid.columns, Axis::kK);
+}
+
+TEST(PackingTest, FactorsOfThreeProductsAreInTwoParts) {
+  const Graph graph = AsTf32(PrologueGraph(), Precision::kTf32x3);
+  const auto inputs = static_cast<int>(graph.inputs.size());
+  const Graph product = AfterPacking(graph, Packing::kBoth);
+  EXPECT_EQ(product.a, inputs);
+  EXPECT_EQ(product.b, inputs + 2);
+  EXPECT_EQ(product.inputs.size(), graph.inputs.size() + 4);
+  const Graph pack = PackGraph(graph, Packing::kA);
+  ASSERT_EQ(pack.outputs.size(), 2u);
+  ASSERT_EQ(pack.epilogue.size(), graph.prologue_a.size() + 2);
+  const Node &high = pack.epilogue[graph.prologue_a.size()], &low = pack.epilogue.back();
+  EXPECT_EQ(high.input, low.input) << "each part is of the same value";
+  EXPECT_EQ(high.output, 0);
+  EXPECT_EQ(low.output, 1);
+  EXPECT_THAT(PlanThatPacks(graph, Packing::kBoth).reasons.size(), 2u);
+}
+
+TEST(PackingTest, TheManifestHandsBothPartsToTheProduct) {
+  const Graph graph = AsTf32(PrologueGraph(), Precision::kTf32x3);
+  const Manifest manifest = MakeManifest(graph, PlanThatPacks(graph, Packing::kBoth), {"pack a", "pack b", "product"});
+  ASSERT_EQ(manifest.intermediates.size(), 4u);
+  const std::vector<LaunchStep>& launches = manifest.variants[0].launches;
+  ASSERT_EQ(launches.size(), 3u);
+  for (int i : {0, 1}) {
+    std::set<int> stored;
+    for (const ParamField& field : launches[i].params) {
+      if (field.kind == ParamKind::kIntermediatePointer) stored.insert(field.index);
+    }
+    EXPECT_THAT(stored, ElementsAre(2 * i, 2 * i + 1));
+  }
+  const auto inputs = static_cast<int>(manifest.inputs.size());
+  ASSERT_EQ(launches[2].tensor_maps.size(), 4u);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(launches[2].tensor_maps[i].input, inputs + i);
+}
+
+TEST(PackingTest, NoPrologueOfTf32IsAppliedInPlace) {
+  Graph graph = Tf32Graph(Layout::kRowMajor, Layout::kColumnMajor);
+  std::set<Packing> packings;
+  for (const KernelConfig& config : LegalConfigs(Family::kWgmma, graph, HopperLimits()))
+    packings.insert(config.packing);
+  EXPECT_THAT(packings, ElementsAre(Packing::kBoth));
 }
 
 TEST(PackingTest, IllegalWhereNothingIsGained) {

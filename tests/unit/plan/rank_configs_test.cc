@@ -112,6 +112,36 @@ TEST(RankConfigsTest, UsesNoTensorCoresForFloats) {
   }
 }
 
+const ConfigPin kWgmmaByName{"wgmma", {}, {}};
+
+TEST(RankConfigsTest, GivesTf32ToWgmmaByNameAlone) {
+  const Graph graph = AsTf32(ProductGraph(DType::kF32, 4096, 4096, 4096));
+  EXPECT_EQ(Rank(graph).front().family, Family::kSimt);
+  const KernelConfig first = Rank(graph, HopperLimits(), kWgmmaByName).front();
+  EXPECT_EQ(first.family, Family::kWgmma);
+  EXPECT_EQ(first.tile_k, 32);
+  EXPECT_GE(first.micro_m * first.micro_n, 64 * 192);
+  EXPECT_EQ(Rank(graph, *LimitsOf(Arch{9, 0, false})).front().family, Family::kSimt);
+}
+
+TEST(RankConfigsTest, PacksTf32FactorsThatDoNotRunAlongK) {
+  Graph graph = AsTf32(ProductGraph(DType::kF32, 4096, 4096, 4096));
+  const auto expect = [&](Layout a, Layout b, Packing packing) {
+    graph.inputs[graph.a].layout = a;
+    graph.inputs[graph.b].layout = b;
+    EXPECT_EQ(Rank(graph, HopperLimits(), kWgmmaByName).front().packing, packing);
+  };
+  expect(Layout::kRowMajor, Layout::kColumnMajor, Packing::kNone);
+  expect(Layout::kRowMajor, Layout::kRowMajor, Packing::kB);
+  expect(Layout::kColumnMajor, Layout::kColumnMajor, Packing::kA);
+  expect(Layout::kColumnMajor, Layout::kRowMajor, Packing::kBoth);
+}
+
+TEST(RankConfigsTest, PacksBothFactorsOfThreeProducts) {
+  const Graph graph = AsTf32(ProductGraph(DType::kF32, 4096, 4096, 4096), Precision::kTf32x3);
+  EXPECT_EQ(Rank(graph, HopperLimits(), kWgmmaByName).front().packing, Packing::kBoth);
+}
+
 TEST(RankConfigsTest, EndsWithThePortableKernel) {
   for (DType dtype : {DType::kF32, DType::kF16, DType::kBf16}) {
     const Graph graph = ProductGraph(dtype, std::nullopt, 4096, 4096);

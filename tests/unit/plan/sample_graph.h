@@ -14,6 +14,13 @@ inline Operation Store(std::string output, DType dtype) {
   return {.kind = OpKind::kStore, .output = std::move(output), .dtype = dtype};
 }
 
+// The same with factors of f32 that are multiplied as tf32, or as tf32x3.
+inline Graph AsTf32(Graph graph, Precision precision = Precision::kTf32) {
+  graph.inputs[graph.a].dtype = graph.inputs[graph.b].dtype = DType::kF32;
+  graph.precision = precision;
+  return graph;
+}
+
 // x [M, K] * w [K, N], with a full, a row, a column and a scalar operand, two outputs and a branch.
 inline KernelSpec ChainSpec() {
   KernelSpec spec;
