@@ -146,11 +146,11 @@ double WgmmaCycles(const KernelConfig& config, const Graph& graph, std::int64_t 
                                                                   : kOfFloats;
   const double rate = kWgmmaMultiplyAddsPerCycle * share;
   const double multiply = elements * config.tile_k / (rate * WgmmaRate(config));
-  constexpr double kL2ReadBytesPerCycle = 80;  // bulk copies
-  constexpr double kCopyLatencyCycles = 1800;  // of a stage, until it may be filled again
+  constexpr double kL2ReadBytesPerCycle = 80;      // bulk copies
+  const double latency = 1800.0 * PartsOf(graph);  // of a stage, until it may be filled again
   const double copy = (config.tile_m + config.tile_n) * config.tile_k * element_bytes / kL2ReadBytesPerCycle;
-  const double loop = blocks * std::max({multiply, copy, kCopyLatencyCycles / (config.stages - 1)}) *
-                      (1 + PrologueShare(config, graph));
+  const double loop =
+      blocks * std::max({multiply, copy, latency / (config.stages - 1)}) * (1 + PrologueShare(config, graph));
   const double epilogue =
       elements * (EpilogueOf(graph).per_element / kL2BytesPerCycle + WgmmaChainCycles(config, graph));
   const auto turns = static_cast<double>(CeilDiv(tiles, sm_count));

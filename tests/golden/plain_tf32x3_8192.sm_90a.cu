@@ -9,9 +9,9 @@ struct Config {
   using B = float;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = true;
   static constexpr int kWidthA = 4, kWidthB = 4;
-  static constexpr int kTileM = 128, kTileN = 192, kTileK = 32;
-  static constexpr int kStages = 2, kGroupM = 16, kThreads = 384;
-  static constexpr int kSharedBytes = 172064;
+  static constexpr int kTileM = 128, kTileN = 128, kTileK = 32;
+  static constexpr int kStages = 3, kGroupM = 16, kThreads = 384;
+  static constexpr int kSharedBytes = 204848;
   static constexpr bool kGated = false;
   static constexpr int kParts = 2;
   static constexpr bool kPingPong = false;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -315,6 +316,39 @@ TEST_F(InfinityTest, ActivationsTakeInfinitiesAsTheirFormulasDo) {
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_TRUE(outcome->report.verified) << outcome->report.mismatches << " wrong, worst in "
                                         << outcome->report.worst.output;
+}
+
+class PrecisionTest : public GpuTest {
+ protected:
+  // The largest error of [256, k] * [k, 384] in f32.
+  double LargestError(std::int64_t k, Precision precision) {
+    const std::string text = fmt::format(
+        R"({{"version": 1, "name": "precision",
+        "inputs": {{"x": {{"dtype": "f32", "shape": [256, {}]}}, "w": {{"dtype": "f32", "shape": [{}, 384]}}}},
+        "matmul": {{"a": "x", "b": "w"}}, "precision": "{}", "config": {{"schedule": "{}"}},
+        "epilogue": [{{"op": "store", "output": "out", "dtype": "f32"}}]}})",
+        k, k, Name(precision), precision == Precision::kIeee ? "simt" : "wgmma");
+    const KernelSpec spec = SpecFromText(text);
+    Engine engine(compiler_.get(), cubins_.get(), std::int64_t{1} << 30);
+    const absl::StatusOr<CompileOutcome> compiled =
+        engine.Compile(spec, device_->info().limits, Assumptions{}, std::nullopt, absl::InfiniteFuture());
+    EXPECT_TRUE(compiled.ok()) << compiled.status();
+    if (!compiled.ok()) return NAN;
+    const absl::StatusOr<DeviceRunOutcome> outcome =
+        RunOnDevice(*device_, *compiled->compiled, spec, compiled->canonical, {}, {});
+    EXPECT_TRUE(outcome.ok()) << outcome.status();
+    if (!outcome.ok()) return NAN;
+    EXPECT_TRUE(outcome->report.verified);
+    return outcome->report.max_abs_error;
+  }
+};
+
+TEST_F(PrecisionTest, ThreeProductsErrAtMostTwiceAsMuchAsIeee) {
+  EXPECT_LE(LargestError(2048, Precision::kTf32x3), 2 * LargestError(2048, Precision::kIeee));
+}
+
+TEST_F(PrecisionTest, ThreeProductsOfALongKErrAtMostThreeTimesAsMuchAsIeee) {
+  EXPECT_LE(LargestError(8192, Precision::kTf32x3), 3 * LargestError(8192, Precision::kIeee));
 }
 
 // Beside the usual ones, wgmma's other tiles; row-major B comes in boxes of 64 columns of either half.
