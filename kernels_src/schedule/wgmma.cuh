@@ -133,7 +133,7 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
     if constexpr (Config::kPingPong) hopper::SyncNamed(kTurn + warpgroup, 256);
     if constexpr (Config::kParts == 2) {
       static_assert(PrologueA::kIdentity);
-      MultiplySplitTile<Config>(ring, at, blocks, share, acc);
+      MultiplyTileInSums<Config>(ring, at, blocks, share, acc);
     } else if constexpr (PrologueA::kIdentity) {
       MultiplyTile<Config>(ring, at, blocks, share, acc);
     } else {

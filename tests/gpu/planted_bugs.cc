@@ -49,7 +49,7 @@ const char kPlantedPacking[] = R"({
   "epilogue": [{"op": "store", "output": "out", "dtype": "f32"}]})";
 
 const char kPlantedParts[] = R"({
-  "version": 1, "name": "planted", "dims": {"M": 315, "N": 165, "K": 77},
+  "version": 1, "name": "planted", "dims": {"M": 315, "N": 165, "K": 203},
   "inputs": {"x": {"dtype": "f32", "shape": ["M", "K"], "layout": "column_major"},
              "w": {"dtype": "f32", "shape": ["K", "N"]}, "along_k": {"dtype": "f32", "shape": ["K"]}},
   "matmul": {"a": "x", "b": "w"}, "precision": "tf32x3",
@@ -169,13 +169,13 @@ std::vector<PlantedBug> PartsBugs() {
   std::vector<PlantedBug> bugs = {
       InText("LowPartsForgotten", "schedule/pointwise.cuh", "ptx::RoundToTf32(value.at[i] - high)", "0.0f"),
       InText("HighPartsForLowOnes", "schedule/pointwise.cuh", "kIndex == 0 ? high : ptx::", "true ? high : ptx::"),
-      InText("LowByHighForgotten", "mainloop/wgmma_multiply.cuh", "(low_a, high_b, warpgroup, false, sums)",
-             "(low_a, low_b, warpgroup, false, sums)"),
+      InText("LowByHighForgotten", "mainloop/wgmma_multiply.cuh", "(a + S::kPartBytesA, b, warpgroup",
+             "(a + S::kPartBytesA, b + S::kPartBytesB, warpgroup"),
       InText("HighByLowForgotten", "mainloop/wgmma_multiply.cuh",
-             "MultiplyStage<Config>(high_a, low_b, warpgroup, true, sums);", ""),
-      InText("LastBlockAlone", "mainloop/wgmma_multiply.cuh", "acc.at[i][j] += sums", "acc.at[i][j] = sums"),
-      InText("SumsOfBlocksNotCleared", "mainloop/wgmma_multiply.cuh", "warpgroup, false, sums",
-             "warpgroup, block > 0, sums"),
+             "MultiplyTiles<Config>(a, b + S::kPartBytesB, warpgroup, true, acc);", ""),
+      InText("LastSumAlone", "mainloop/wgmma_multiply.cuh", "acc.at[i][j] += sum", "acc.at[i][j] = sum"),
+      InText("SumsNotCleared", "mainloop/wgmma_multiply.cuh", "(a + S::kPartBytesA, b, warpgroup, accumulate, acc)",
+             "(a + S::kPartBytesA, b, warpgroup, true, acc)"),
       InText("LowPartOfAForB", "schedule/wgmma.cuh", "S::kPartBytesB, problem.low_b", "S::kPartBytesB, problem.low_a"),
       InText("TransposedColumnsOverlaid", "schedule/pointwise.cuh", "tile.Put(row_in, column_in + i * 16,",
              "tile.Put(row_in, column_in,"),
