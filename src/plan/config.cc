@@ -147,24 +147,6 @@ std::string_view WhyNotAsItIs(const Graph& graph, bool is_a, const Assumptions& 
   return Mappable(graph, factor, assumptions) ? "" : "lines that do not start on 16 bytes";
 }
 
-// OK if what is packed may gain by it, and nothing that is not stands in the way of the copy engine.
-absl::Status CheckPacking(Packing packing, const Graph& graph, const Assumptions& assumptions) {
-  const auto check = [&](bool packed, bool is_a, bool prologue) {
-    const std::string_view name = is_a ? "A" : "B", why_not = WhyNotAsItIs(graph, is_a, assumptions);
-    if (packed && why_not.empty() && !prologue) {
-      return InvalidArgument("config.packing: {} is ready for the product as it is", name);
-    }
-    if (!packed && !why_not.empty()) return InvalidArgument("config.packing: {} has {}", name, why_not);
-    const bool through_registers = is_a && !OnlyAlongK(graph.inputs[graph.a].dtype);
-    if (!packed && prologue && !through_registers) {
-      return InvalidArgument("config.packing: {} is multiplied straight from shared memory, after no prologue", name);
-    }
-    return absl::OkStatus();
-  };
-  GEMMD_RETURN_IF_ERROR(check(PacksA(packing), true, !graph.prologue_a.empty()));
-  return check(PacksB(packing), false, !graph.prologue_b.empty());
-}
-
 absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
                         const Assumptions& assumptions) {
   const DType dtype = graph.inputs[graph.a].dtype;
@@ -223,6 +205,23 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
 }
 
 }  // namespace
+
+absl::Status CheckPacking(Packing packing, const Graph& graph, const Assumptions& assumptions) {
+  const auto check = [&](bool packed, bool is_a, bool prologue) {
+    const std::string_view name = is_a ? "A" : "B", why_not = WhyNotAsItIs(graph, is_a, assumptions);
+    if (packed && why_not.empty() && !prologue) {
+      return InvalidArgument("config.packing: {} is ready for the product as it is", name);
+    }
+    if (!packed && !why_not.empty()) return InvalidArgument("config.packing: {} has {}", name, why_not);
+    const bool through_registers = is_a && !OnlyAlongK(graph.inputs[graph.a].dtype);
+    if (!packed && prologue && !through_registers) {
+      return InvalidArgument("config.packing: {} is multiplied straight from shared memory, after no prologue", name);
+    }
+    return absl::OkStatus();
+  };
+  GEMMD_RETURN_IF_ERROR(check(PacksA(packing), true, !graph.prologue_a.empty()));
+  return check(PacksB(packing), false, !graph.prologue_b.empty());
+}
 
 std::string_view Name(Family family) {
   switch (family) {

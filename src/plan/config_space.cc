@@ -1,5 +1,9 @@
 #include "plan/config_space.h"
 
+#include <utility>
+
+#include "plan/packing.h"
+
 namespace gemmd {
 namespace {
 
@@ -37,9 +41,22 @@ int ThreadsOf(const KernelConfig& config) {
   return 0;
 }
 
-std::vector<Packing> PackingsOf(Family family) {
+std::vector<Packing> PackingsOf(Family family, const Graph& graph, const Assumptions& assumptions) {
   if (family != Family::kWgmma) return {Packing::kNone};
-  return {Packing::kNone, Packing::kA, Packing::kB, Packing::kBoth};
+  std::vector<Packing> packings = {Packing::kNone, Packing::kA, Packing::kB, Packing::kBoth};
+  std::erase_if(packings, [&](Packing packing) { return !CheckPacking(packing, graph, assumptions).ok(); });
+  return packings;
+}
+
+std::vector<int> CellsOf(Family family, const Graph& graph) {
+  if (family != Family::kWgmma) return {0};
+  return {ChainOnFragments(graph) ? 2 : 8, 4};
+}
+
+// Passes over what CheckConfig would refuse at once: planning is done for every spec, and a refusal's text takes time.
+bool MayBeLegal(Family family, int tile_m, int tile_n, int micro_m, int micro_n) {
+  if (micro_m > tile_m || micro_n > tile_n) return false;
+  return family != Family::kWgmma || (micro_n == tile_n && (micro_m == tile_m || 2 * micro_m == tile_m));
 }
 
 KernelConfig Completed(KernelConfig config, const Graph& graph) {
@@ -60,12 +77,13 @@ std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const 
   // Measured on an H200, bf16 4096^3 by 128x256: groups of 4, 8 and 16 rows of tiles take 1.026, 1.029 and 1.023 of
   // cuBLAS.
   if (family == Family::kWgmma) config.group_m = 16;
-  const std::vector<int> cells = family == Family::kWgmma ? std::vector<int>{2, 4, 8} : std::vector<int>{0};
+  const std::vector<int> cells = CellsOf(family, graph);
+  const std::vector<Packing> packings = PackingsOf(family, graph, assumptions);
   const auto add_if_legal = [&] {
     for (const int cell_n : cells) {
       config.cell_n = cell_n;
       KernelConfig completed = Completed(config, graph);
-      for (const Packing packing : PackingsOf(family)) {
+      for (const Packing packing : packings) {
         completed.packing = packing;
         if (CheckConfig(completed, graph, limits, assumptions).ok()) legal.push_back(completed);
       }
@@ -75,7 +93,7 @@ std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const 
     for (int tile_n : choices.tile) {
       for (int micro_m : choices.micro_m) {
         for (int micro_n : choices.micro_n) {
-          if (micro_m > tile_m || micro_n > tile_n) continue;
+          if (!MayBeLegal(family, tile_m, tile_n, micro_m, micro_n)) continue;
           for (int tile_k : choices.tile_k) {
             for (int stages : choices.stages) {
               config.tile_m = tile_m;

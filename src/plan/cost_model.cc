@@ -86,12 +86,8 @@ double PrologueCycles(const KernelConfig& config, const Graph& graph) {
   return cycles(graph.prologue_a, config.tile_m) + cycles(graph.prologue_b, config.tile_n);
 }
 
-struct EpilogueBytes {
-  double per_element = 0;  // of the result: what the chain reads and writes
-};
-
-EpilogueBytes EpilogueOf(const Graph& graph) {
-  EpilogueBytes bytes;
+double EpilogueBytes(const Graph& graph) {
+  double bytes = 0;
   std::set<int> matrices;
   for (const Node& node : graph.epilogue) {
     for (const Reference& reference : node.References()) {
@@ -99,7 +95,7 @@ EpilogueBytes EpilogueOf(const Graph& graph) {
     }
   }
   const auto add = [&](DType dtype, const Axes& axes) {
-    bytes.per_element += static_cast<double>(SizeBytes(dtype)) / (axes[1] == Axis::kHalfN ? 2 : 1);
+    bytes += static_cast<double>(SizeBytes(dtype)) / (axes[1] == Axis::kHalfN ? 2 : 1);
   };
   for (const int matrix : matrices) add(graph.inputs[matrix].dtype, graph.inputs[matrix].axes);
   for (const GraphOutput& output : graph.outputs) add(output.dtype, output.axes);
@@ -120,10 +116,8 @@ double WgmmaRate(const KernelConfig& config) {
 }
 
 // Of one element of the result.
-double WgmmaChainCycles(const KernelConfig& config, const Graph& graph) {
+double WgmmaChainCycles(const KernelConfig& config, double weight) {
   constexpr double kWeightCycles = 0.06;
-  double weight = 0;
-  for (const Node& node : graph.epilogue) weight += Weight(node.kind);
   const double staging = config.cell_n == 2 ? 0 : config.cell_n == 8 ? 0.08 : 0.16;
   return staging + kWeightCycles * weight;
 }
@@ -136,7 +130,9 @@ double PrologueShare(const KernelConfig& config, const Graph& graph) {
 
 // Persistent CTAs, one an SM: each takes tiles one after the other. In ping-pong a tile's epilogue hides behind the
 // next tile's main loop, of which it may take twice as long before it shows.
-double WgmmaCycles(const KernelConfig& config, const Graph& graph, std::int64_t tiles, int sm_count) {
+double WgmmaCycles(const KernelConfig& config, const Graph& graph, double bytes, double weight, int sm_count) {
+  const std::int64_t m = graph.m.value_or(kNominalExtent), n = graph.n.value_or(kNominalExtent);
+  const std::int64_t tiles = std::max<std::int64_t>(1, CeilDiv(m, config.tile_m) * CeilDiv(n, config.tile_n));
   const double elements = static_cast<double>(config.tile_m) * config.tile_n;
   const double blocks = static_cast<double>(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k));
   const auto element_bytes = static_cast<double>(PartsOf(graph) * SizeBytes(graph.inputs[graph.a].dtype));
@@ -151,8 +147,7 @@ double WgmmaCycles(const KernelConfig& config, const Graph& graph, std::int64_t 
   const double copy = (config.tile_m + config.tile_n) * config.tile_k * element_bytes / kL2ReadBytesPerCycle;
   const double loop =
       blocks * std::max({multiply, copy, latency / (config.stages - 1)}) * (1 + PrologueShare(config, graph));
-  const double epilogue =
-      elements * (EpilogueOf(graph).per_element / kL2BytesPerCycle + WgmmaChainCycles(config, graph));
+  const double epilogue = elements * (bytes / kL2BytesPerCycle + WgmmaChainCycles(config, weight));
   const auto turns = static_cast<double>(CeilDiv(tiles, sm_count));
   const bool ping_pong = config.micro_m == config.tile_m;
   constexpr double kHandoverCycles = 1300;  // from one warpgroup to the other
@@ -175,13 +170,12 @@ double PackingCycles(const KernelConfig& config, const Graph& graph, int sm_coun
 
 class Estimate {
  public:
-  Estimate(const KernelConfig& config, const Graph& graph)
+  Estimate(const KernelConfig& config, const Graph& graph, double epilogue_bytes)
       : config_(config),
         element_bytes_(static_cast<double>(SizeBytes(graph.inputs[graph.a].dtype))),
         blocks_(static_cast<double>(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k))),
-        prologue_cycles_(PrologueCycles(config, graph)) {
-    epilogue_bytes_ = EpilogueOf(graph).per_element;
-  }
+        prologue_cycles_(PrologueCycles(config, graph)),
+        epilogue_bytes_(epilogue_bytes) {}
 
   // The time of `resident` CTAs that share one SM from start to end.
   double Cycles(double resident) const {
@@ -209,7 +203,7 @@ class Estimate {
   double element_bytes_;
   double blocks_;
   double prologue_cycles_;
-  double epilogue_bytes_ = 0;  // of one element of the result, over all that the chain reads and writes
+  double epilogue_bytes_;
 };
 
 }  // namespace
@@ -225,19 +219,29 @@ int CtasPerSm(const KernelConfig& config, const DeviceLimits& limits) {
   return std::max(1, ResidentCtas(config.shared_bytes, RegistersPerThread(config), config.threads, limits));
 }
 
-double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {
-  const std::int64_t m = graph.m.value_or(kNominalExtent), n = graph.n.value_or(kNominalExtent);
-  const std::int64_t tiles = std::max<std::int64_t>(1, CeilDiv(m, config.tile_m) * CeilDiv(n, config.tile_n));
+CostModel::CostModel(const Graph& graph, const DeviceLimits& limits)
+    : graph_(graph), limits_(limits), epilogue_bytes_(EpilogueBytes(graph)) {
+  for (const Node& node : graph.epilogue) epilogue_weight_ += Weight(node.kind);
+}
+
+double CostModel::Cycles(const KernelConfig& config) const {
   if (config.family == Family::kWgmma) {
-    return PackingCycles(config, graph, limits.sm_count) + WgmmaCycles(config, graph, tiles, limits.sm_count);
+    return PackingCycles(config, graph_, limits_.sm_count) +
+           WgmmaCycles(config, graph_, epilogue_bytes_, epilogue_weight_, limits_.sm_count);
   }
-  const int ctas_per_sm = CtasPerSm(config, limits);
-  const std::int64_t wave = std::int64_t{limits.sm_count} * ctas_per_sm;
+  const std::int64_t m = graph_.m.value_or(kNominalExtent), n = graph_.n.value_or(kNominalExtent);
+  const std::int64_t tiles = std::max<std::int64_t>(1, CeilDiv(m, config.tile_m) * CeilDiv(n, config.tile_n));
+  const int ctas_per_sm = CtasPerSm(config, limits_);
+  const std::int64_t wave = std::int64_t{limits_.sm_count} * ctas_per_sm;
   const std::int64_t full_waves = tiles / wave, rest = tiles % wave;
-  const Estimate estimate(config, graph);
+  const Estimate estimate(config, graph_, epilogue_bytes_);
   double cycles = static_cast<double>(full_waves) * estimate.Cycles(ctas_per_sm);
-  if (rest > 0) cycles += estimate.Cycles(static_cast<double>(CeilDiv(rest, limits.sm_count)));
+  if (rest > 0) cycles += estimate.Cycles(static_cast<double>(CeilDiv(rest, limits_.sm_count)));
   return cycles;
+}
+
+double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {
+  return CostModel(graph, limits).Cycles(config);
 }
 
 }  // namespace gemmd

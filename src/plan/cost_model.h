@@ -16,6 +16,19 @@ inline constexpr std::int64_t kNominalExtent = 4096;
 // also fills its pipeline once and stores its tile. The wgmma schedule is persistent, and modelled tile by tile.
 double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits);
 
+// The same for many configs of one graph, whose chains are weighed once. Both outlive it.
+class CostModel {
+ public:
+  CostModel(const Graph& graph, const DeviceLimits& limits);
+  double Cycles(const KernelConfig& config) const;
+
+ private:
+  const Graph& graph_;
+  const DeviceLimits& limits_;
+  double epilogue_bytes_ = 0;   // of one element of the result, that the chain reads and writes
+  double epilogue_weight_ = 0;  // of the chain's operations (Weight)
+};
+
 // CTAs that one SM holds at once, by shared memory, registers of a thread, and threads.
 int ResidentCtas(std::int64_t shared_bytes, int registers, int threads, const DeviceLimits& limits);
 // The same of a config: by its shared memory, its threads and an estimate of its registers; at least 1.

@@ -38,9 +38,10 @@ class Division {
     loss_.resize(configs_.size());
     for (int sample = 0; sample < kSampleCount; ++sample) {
       const Graph graph = ranking.At(kSamples[sample]);
-      const double least = EstimateCycles(best[sample], graph, ranking.limits());
+      const CostModel model(graph, ranking.limits());
+      const double least = model.Cycles(best[sample]);
       for (std::size_t config = 0; config < configs_.size(); ++config) {
-        loss_[config].push_back(EstimateCycles(configs_[config], graph, ranking.limits()) / least - 1);
+        loss_[config].push_back(model.Cycles(configs_[config]) / least - 1);
       }
     }
   }

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "absl/status/status.h"
 #include "plan/graph.h"
 #include "plan/plan.h"
 
@@ -22,6 +23,10 @@ bool OnlyAlongK(DType dtype);
 // As how many tensors wgmma has each factor: two for tf32x3, where an element is the sum of two of tf32, its leading
 // bits and what those leave; else one.
 int PartsOf(const Graph& graph);
+
+// OK if what is packed may gain by it, and nothing that is not stands in the way of wgmma's copies. Errors:
+// InvalidArgument.
+absl::Status CheckPacking(Packing packing, const Graph& graph, const Assumptions& assumptions);
 
 // What a packing makes, an intermediate of the plan: in the layout of the factor, or along K.
 struct PackedTensor {

@@ -39,22 +39,22 @@ bool Matches(const KernelConfig& config, const ConfigPin& pin) {
 }
 
 struct Estimated {
-  double cycles = 0;
+  double order = 0;  // of its time: equal within half a percent
   KernelConfig config;
 };
 
-// Estimates within half a percent are equal.
 bool IsBetter(const Estimated& left, const Estimated& right) {
-  const auto order = [](const Estimated& entry) {
-    return std::pair(std::floor(std::log(entry.cycles) * 200), TieBreak(entry.config));
-  };
-  return order(left) < order(right);
+  if (left.order != right.order) return left.order < right.order;
+  return TieBreak(left.config) < TieBreak(right.config);
 }
 
 std::vector<Estimated> Estimate(const std::vector<KernelConfig>& configs, const Graph& graph,
                                 const DeviceLimits& limits) {
   std::vector<Estimated> estimated;
-  for (const KernelConfig& config : configs) estimated.push_back({EstimateCycles(config, graph, limits), config});
+  estimated.reserve(configs.size());
+  const CostModel model(graph, limits);
+  for (const KernelConfig& config : configs)
+    estimated.push_back({std::floor(std::log(model.Cycles(config)) * 200), config});
   return estimated;
 }
 
