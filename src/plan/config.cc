@@ -158,8 +158,9 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
   if (limits.arch != Arch{9, 0, true}) {
     return InvalidArgument("config.schedule: wgmma is for sm_90a, not for {}", Name(limits.arch));
   }
-  // Registers a thread; tf32x3 has a block's sums beside the tile's.
-  const int most_accumulators = PartsOf(graph) > 1 ? 96 : 128;
+  // Registers a thread; tf32x3 has a block's sums beside the tile's, and a chain by rows needs some of them.
+  const int beside_sums = config.cell_n == kFragmentCell ? 96 : 64;
+  const int most_accumulators = PartsOf(graph) > 1 ? beside_sums : 128;
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.tile_m, {64, 128, 256}), "tile_m", config.tile_m, "64, 128 or 256"));
   GEMMD_RETURN_IF_ERROR(
       Require(OneOf(config.tile_n, {64, 128, 192, 256}), "tile_n", config.tile_n, "64, 128, 192 or 256"));

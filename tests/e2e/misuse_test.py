@@ -19,7 +19,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from daemon import running_daemon  # noqa: E402
-from sanitized import limited, scale_specs  # noqa: E402
+from sanitized import limited, prolong, scale_specs  # noqa: E402
 
 TIMEOUT_S = 120
 CANNOT_START, BAD_FLAGS = 1, 2
@@ -59,6 +59,7 @@ class MisuseTest(unittest.TestCase):
         self.specs = self.scratch / "specs"
         shutil.copytree(self.examples, self.specs)
         scale_specs(self.specs)
+        prolong(self.specs / "mlp_gelu_aux.json")
 
     def gemmd(self, *arguments):
         return subprocess.run([self.bin_directory / "gemmd", *arguments], stdin=subprocess.DEVNULL,

@@ -22,3 +22,12 @@ def scale_specs(directory):
         largest = max(literals.values())
         spec["dims"].update({name: max(1, extent * MAX_EXTENT // largest) for name, extent in literals.items()})
         path.write_text(json.dumps(spec))
+
+
+def prolong(path):
+    """In a sanitized build: makes a launch of a scaled spec long again, with three hundred operations before its last."""
+    if not SANITIZED:
+        return
+    spec = json.loads(pathlib.Path(path).read_text())
+    spec["epilogue"][-1:-1] = [{"op": "tanh"}] * 300
+    pathlib.Path(path).write_text(json.dumps(spec))
