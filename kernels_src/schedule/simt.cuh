@@ -62,16 +62,14 @@ struct Step {
   }
 };
 
-// One K block: kTileK outer products of a column of A with a row of B. The next step's values are loaded while the
-// current one's are multiplied.
+// One K block: kTileK outer products of a column of A with a row of B. When each step's values are loaded is left to
+// ptxas, which does better than a fixed order.
 template <typename Config>
 __device__ __forceinline__ void MultiplyBlock(const float* a, const float* b, Accumulators<Config>& acc) {
-  Step<Config> steps[2];
-  steps[0].Load(a, b, 0);
 #pragma unroll
   for (int k = 0; k < Config::kTileK; ++k) {
-    if (k + 1 < Config::kTileK) steps[(k + 1) % 2].Load(a, b, k + 1);
-    const Step<Config>& step = steps[k % 2];
+    Step<Config> step;
+    step.Load(a, b, k);
 #pragma unroll
     for (int i = 0; i < Config::kMicroM; ++i) {
 #pragma unroll

@@ -105,9 +105,7 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& graph, const DeviceLimits& 
     std::erase_if(configs, [&](const KernelConfig& config) { return !Matches(config, pin); });
     return configs;
   };
-  // wgmma's f32 kernels have not run on a GPU yet: they serve those who name the schedule.
-  const bool by_name_alone = graph.inputs[graph.a].dtype == DType::kF32;
-  if (!by_name_alone || pin.schedule == Name(Family::kWgmma)) ranking.wgmma_ = legal(Family::kWgmma);
+  ranking.wgmma_ = legal(Family::kWgmma);
   ranking.mma_ = legal(Family::kMma);
   ranking.simt_ = legal(Family::kSimt);
   const KernelConfig portable = PortableConfig(graph);

@@ -99,12 +99,6 @@ Graph GraphOf(const Case& c) {
   return Canonicalize(spec).graph;
 }
 
-// What wgmma computes only for those who name it.
-ConfigPin PinOf(const Graph& graph) {
-  const bool tf32 = graph.precision == Precision::kTf32 || graph.precision == Precision::kTf32x3;
-  return tf32 ? ConfigPin{"wgmma", {}, {}} : ConfigPin{};
-}
-
 std::string Describe(const KernelConfig& c) {
   return fmt::format("{} {}x{}x{} micro {}x{} stages {}, packs {}", Name(c.family), c.tile_m, c.tile_n, c.tile_k,
                      c.micro_m, c.micro_n, c.stages, Name(c.packing));
@@ -148,7 +142,7 @@ TEST_P(CoveringTest, FirstChoicesCompileCleanly) {
   std::set<std::string> compiled;  // what differs in extents alone is one source
   for (const Case& c : cases) {
     const Graph graph = GraphOf(c);
-    const auto configs = RankConfigs(graph, limits, PinOf(graph));
+    const auto configs = RankConfigs(graph, limits, ConfigPin{});
     ASSERT_TRUE(configs.ok()) << configs.status();
     SCOPED_TRACE(Describe(c) + ": " + Describe(configs->front()));
     for (const std::string& source : SourcesOf(graph, configs->front(), limits)) {
@@ -187,7 +181,7 @@ TEST_P(CoveringTest, GatesCompileCleanly) {
     }
     ASSERT_TRUE(Validate(spec).empty());
     const Graph graph = Canonicalize(spec).graph;
-    const auto configs = RankConfigs(graph, limits, PinOf(graph));
+    const auto configs = RankConfigs(graph, limits, ConfigPin{});
     ASSERT_TRUE(configs.ok()) << configs.status();
     SCOPED_TRACE(Describe(c) + ": " + Describe(configs->front()));
     for (const std::string& source : SourcesOf(graph, configs->front(), limits)) {
@@ -221,7 +215,7 @@ class RankedTest : public CompilingTest, public testing::WithParamInterface<cons
 TEST_P(RankedTest, EveryChoiceOnHopperCompiles) {
   const DeviceLimits limits = HopperLimits();
   const Graph graph = GraphOf(GetParam());
-  const auto configs = RankConfigs(graph, limits, PinOf(graph));
+  const auto configs = RankConfigs(graph, limits, ConfigPin{});
   ASSERT_TRUE(configs.ok()) << configs.status();
   int passed_over = 0;
   for (std::size_t rank = 0; rank < configs->size(); ++rank) {

@@ -10,8 +10,8 @@ struct Config {
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 4, kWidthB = 4;
   static constexpr int kTileM = 128, kTileN = 128, kTileK = 16;
-  static constexpr int kStages = 2, kGroupM = 8, kThreads = 256;
-  static constexpr int kSharedBytes = 33792;
+  static constexpr int kStages = 1, kGroupM = 8, kThreads = 256;
+  static constexpr int kSharedBytes = 16896;
   static constexpr bool kGated = false;
   static constexpr int kMicroM = 8, kMicroN = 8;
 };

@@ -93,7 +93,7 @@ TEST(RankConfigsTest, GivesLargeFloatProductsTheLargestThreadTile) {
   EXPECT_EQ(first.family, Family::kSimt);
   EXPECT_EQ(first.micro_m, 8);
   EXPECT_EQ(first.micro_n, 8);
-  EXPECT_EQ(first.stages, 2);
+  EXPECT_EQ(first.stages, 1);
   EXPECT_GE(first.tile_m * first.tile_n, 128 * 64);
 }
 
@@ -112,12 +112,9 @@ TEST(RankConfigsTest, UsesNoTensorCoresForFloats) {
   }
 }
 
-const ConfigPin kWgmmaByName{"wgmma", {}, {}};
-
-TEST(RankConfigsTest, GivesTf32ToWgmmaByNameAlone) {
+TEST(RankConfigsTest, GivesTf32ToWgmma) {
   const Graph graph = AsTf32(ProductGraph(DType::kF32, 4096, 4096, 4096));
-  EXPECT_EQ(Rank(graph).front().family, Family::kSimt);
-  const KernelConfig first = Rank(graph, HopperLimits(), kWgmmaByName).front();
+  const KernelConfig first = Rank(graph).front();
   EXPECT_EQ(first.family, Family::kWgmma);
   EXPECT_EQ(first.tile_k, 32);
   EXPECT_GE(first.micro_m * first.micro_n, 64 * 192);
@@ -129,7 +126,7 @@ TEST(RankConfigsTest, PacksTf32FactorsThatDoNotRunAlongK) {
   const auto expect = [&](Layout a, Layout b, Packing packing) {
     graph.inputs[graph.a].layout = a;
     graph.inputs[graph.b].layout = b;
-    EXPECT_EQ(Rank(graph, HopperLimits(), kWgmmaByName).front().packing, packing);
+    EXPECT_EQ(Rank(graph).front().packing, packing);
   };
   expect(Layout::kRowMajor, Layout::kColumnMajor, Packing::kNone);
   expect(Layout::kRowMajor, Layout::kRowMajor, Packing::kB);
@@ -139,7 +136,7 @@ TEST(RankConfigsTest, PacksTf32FactorsThatDoNotRunAlongK) {
 
 TEST(RankConfigsTest, PacksBothFactorsOfThreeProducts) {
   const Graph graph = AsTf32(ProductGraph(DType::kF32, 4096, 4096, 4096), Precision::kTf32x3);
-  EXPECT_EQ(Rank(graph, HopperLimits(), kWgmmaByName).front().packing, Packing::kBoth);
+  EXPECT_EQ(Rank(graph).front().packing, Packing::kBoth);
 }
 
 TEST(RankConfigsTest, EndsWithThePortableKernel) {
