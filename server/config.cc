@@ -2,6 +2,7 @@
 
 #include <sys/un.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -13,21 +14,41 @@ namespace {
 
 constexpr std::string_view kUnixPrefix = "unix:";
 constexpr std::int64_t kMinCacheBytes = std::int64_t{1} << 20;
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 50;
+constexpr std::int64_t kLongestDrainMs = 24 * 3600 * 1000;
 
 // Collects what is wrong, so that a user mends all of it at once.
 class Complaints {
  public:
-  void Add(std::string_view flag, std::string_view found, std::string_view expected) {
-    lines_ += fmt::format("{}{}: found {}, expected {}", lines_.empty() ? "" : "\n", flag, found, expected);
+  explicit Complaints(const DaemonOptions& options) : options_(options) {
+    for (const FileComplaint& complaint : options.complaints) AddLine(complaint.line);
   }
-  void CheckAtLeast(std::string_view flag, std::int64_t value, std::int64_t least) {
-    if (value < least) Add(flag, std::to_string(value), fmt::format("at least {}", least));
+
+  // `element` counts in a list.
+  void Add(std::string_view key, std::string_view found, std::string_view expected, std::size_t element = 0) {
+    const auto unread = [&](const FileComplaint& complaint) { return complaint.key == key; };
+    if (std::any_of(options_.complaints.begin(), options_.complaints.end(), unread)) return;
+    AddLine(fmt::format("{}: found {}, expected {}", Subject(key, element), found, expected));
+  }
+  void CheckBetween(std::string_view key, std::int64_t value, std::int64_t least, std::int64_t most) {
+    if (value < least) Add(key, std::to_string(value), fmt::format("at least {}", least));
+    if (value > most) Add(key, std::to_string(value), fmt::format("at most {}", most));
   }
   absl::Status status() const {
     return lines_.empty() ? absl::OkStatus() : absl::Status(absl::StatusCode::kInvalidArgument, lines_);
   }
 
  private:
+  // What the user wrote it as: a flag, or a key somewhere in a file.
+  std::string Subject(std::string_view key, std::size_t element) const {
+    const auto found = options_.places.find(key);
+    if (found == options_.places.end()) return FlagOf(key);
+    const std::vector<std::string>& places = found->second;
+    return element < places.size() ? fmt::format("{}: {}", places[element], key) : std::string(key);
+  }
+  void AddLine(std::string_view line) { lines_ += fmt::format("{}{}", lines_.empty() ? "" : "\n", line); }
+
+  const DaemonOptions& options_;
   std::string lines_;
 };
 
@@ -75,59 +96,61 @@ DaemonConfig PlainFields(const DaemonOptions& options) {
   config.memory_cache_bytes = options.memory_cache_bytes;
   config.nvrtc_directories = options.nvrtc_directories;
   config.worker_directory = options.worker_directory;
-  config.slots = options.slots;
-  config.compile_workers = options.compile_workers;
+  config.slots = static_cast<int>(options.slots);
+  config.compile_workers = static_cast<int>(options.compile_workers);
   config.staging_bytes = options.staging_bytes;
-  config.call_threads = options.call_threads;
+  config.call_threads = static_cast<int>(options.call_threads);
   config.drain = absl::Milliseconds(options.drain_ms);
   return config;
 }
 
 void CheckNumbers(const DaemonOptions& options, Complaints& complaints) {
-  complaints.CheckAtLeast("--cache-bytes", options.cache_bytes, kMinCacheBytes);
-  complaints.CheckAtLeast("--memory-cache-bytes", options.memory_cache_bytes, 0);
-  complaints.CheckAtLeast("--slots", options.slots, 1);
-  complaints.CheckAtLeast("--compile-workers", options.compile_workers, 1);
-  complaints.CheckAtLeast("--staging-bytes", options.staging_bytes, kMinCacheBytes);
-  complaints.CheckAtLeast("--call-threads", options.call_threads, 8);
-  complaints.CheckAtLeast("--drain-ms", options.drain_ms, 0);
+  complaints.CheckBetween("cache_bytes", options.cache_bytes, kMinCacheBytes, kMostBytes);
+  complaints.CheckBetween("memory_cache_bytes", options.memory_cache_bytes, 0, kMostBytes);
+  complaints.CheckBetween("slots", options.slots, 1, 1024);
+  complaints.CheckBetween("compile_workers", options.compile_workers, 1, 1024);
+  complaints.CheckBetween("staging_bytes", options.staging_bytes, kMinCacheBytes, kMostBytes);
+  complaints.CheckBetween("call_threads", options.call_threads, 8, 65536);
+  complaints.CheckBetween("drain_ms", options.drain_ms, 0, kLongestDrainMs);
 }
 
 }  // namespace
 
 absl::StatusOr<DaemonConfig> MakeConfig(const DaemonOptions& options) {
-  Complaints complaints;
+  Complaints complaints(options);
   DaemonConfig config = PlainFields(options);
   CheckNumbers(options, complaints);
-  if (options.listen.empty()) complaints.Add("--listen", "nothing", "unix:/path or host:port");
-  for (const std::string& text : options.listen) {
-    if (const auto address = ReadAddress(text)) {
+  if (options.listen.empty()) complaints.Add("listen", "nothing", "unix:/path or host:port");
+  for (std::size_t i = 0; i < options.listen.size(); ++i) {
+    if (const auto address = ReadAddress(options.listen[i])) {
       config.listen.push_back(*address);
     } else {
-      complaints.Add("--listen", text, "unix:/path (absolute, under 108 bytes) or host:port");
+      complaints.Add("listen", options.listen[i], "unix:/path (absolute, under 108 bytes) or host:port", i);
     }
   }
   if (!config.cache_directory.is_absolute()) {
-    complaints.Add("--cache-dir", fmt::format("\"{}\"", options.cache_directory), "an absolute path");
+    complaints.Add("cache_dir", fmt::format("\"{}\"", options.cache_directory), "an absolute path");
   }
   const std::optional<Arch> arch = ArchFromName(options.default_arch);
   if (const auto limits = arch ? LimitsOf(*arch) : std::nullopt) {
     config.default_limits = *limits;
   } else {
-    complaints.Add("--default-arch", options.default_arch, "an arch that gemmd knows, such as sm_90a");
+    complaints.Add("default_arch", options.default_arch, "an arch that gemmd knows, such as sm_90a");
   }
-  for (const std::string& id : options.devices) {
-    if (!AddDevice(id, config.devices)) complaints.Add("--device", id, "auto, host or cuda:N");
+  if (options.devices.empty()) complaints.Add("device", "nothing", "auto, host or cuda:N");
+  for (std::size_t i = 0; i < options.devices.size(); ++i) {
+    const std::string& id = options.devices[i];
+    if (!AddDevice(id, config.devices)) complaints.Add("device", id, "auto, host or cuda:N", i);
   }
   if (const auto level = LogLevelFromName(options.log_level)) {
     config.log_level = *level;
   } else {
-    complaints.Add("--log-level", options.log_level, "debug, info, warning or error");
+    complaints.Add("log_level", options.log_level, "debug, info, warning or error");
   }
   if (const auto format = LogFormatFromName(options.log_format)) {
     config.log_format = *format;
   } else {
-    complaints.Add("--log-format", options.log_format, "text or json");
+    complaints.Add("log_format", options.log_format, "text or json");
   }
   GEMMD_RETURN_IF_ERROR(complaints.status());
   return config;

@@ -38,7 +38,7 @@ DevicePool::Options PoolOptions(const DaemonConfig& config) {
 }  // namespace
 
 Daemon::Daemon(const DaemonConfig& config, std::shared_ptr<spdlog::logger> logger)
-    : config_(config), logger_(std::move(logger)) {}
+    : config_(config), drain_(config.drain), logger_(std::move(logger)) {}
 
 Daemon::~Daemon() { Shutdown(); }
 
@@ -112,11 +112,16 @@ void Daemon::AnnounceReady() const {
                 identity.ok() ? *identity : "none", config_.cache_directory.string());
 }
 
+void Daemon::Reconfigure(const DaemonConfig& config) {
+  drain_ = config.drain;
+  SetLevel(*logger_, config.log_level);
+}
+
 bool Daemon::Shutdown() {
   if (server_ == nullptr) return true;
   server_->GetHealthCheckService()->SetServingStatus(false);
-  logger_->info("draining for at most {}", absl::FormatDuration(config_.drain));
-  const absl::Time deadline = absl::Now() + config_.drain;
+  logger_->info("draining for at most {}", absl::FormatDuration(drain_));
+  const absl::Time deadline = absl::Now() + drain_;
   // Shutdown waits for the methods themselves, past its own deadline.
   std::packaged_task<void()> close([server = server_.get(), deadline] {
     server->Shutdown(absl::ToChronoTime(deadline));

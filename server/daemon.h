@@ -27,6 +27,9 @@ class Daemon {
                                                        std::shared_ptr<spdlog::logger> logger);
   ~Daemon();
 
+  // Takes from a new configuration what may change while serving: log level and drain time.
+  void Reconfigure(const DaemonConfig& config);
+
   // Turns health to NOT_SERVING, refuses new calls, lets those in flight end within the config's drain time, then
   // cancels the rest. False when some did not even end then (a compile does not stop half-way): the daemon must not be
   // destroyed in that case, only left by _Exit.
@@ -42,6 +45,7 @@ class Daemon {
 
   // In the order of their making: each uses those above it.
   const DaemonConfig config_;
+  absl::Duration drain_;
   std::shared_ptr<spdlog::logger> logger_;
   std::unique_ptr<SubprocessCompiler> compiler_;
   std::unique_ptr<DiskStore> disk_;

@@ -1,24 +1,26 @@
-// gemmd: the daemon. Flags in, signals in, everything else is Daemon's.
+// gemmd: the daemon. Flags and a file in, signals in, everything else is Daemon's.
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <utility>
+#include <variant>
 
 #include "base/process.h"
 #include "base/status.h"
 #include "compile/nvrtc_library.h"
+#include "server/command_line.h"
 #include "server/config.h"
 #include "server/daemon.h"
+#include "server/service_notify.h"
 
 namespace gemmd {
 namespace {
 
-constexpr int kBadUsage = 2;
 constexpr int kCannotStart = 1;
 
 // Where a user's caches go (XDG Base Directory Specification); empty when the environment has no place.
@@ -30,78 +32,108 @@ std::string DefaultCacheDirectory() {
   return home == nullptr ? std::string() : std::string(home) + "/.cache/gemmd";
 }
 
-void AddOptions(CLI::App& app, DaemonOptions& options) {
-  app.add_option("--listen", options.listen, "Address, repeatable: unix:/path or host:port")->required();
-  app.add_option("--cache-dir", options.cache_directory, "Directory of compiled kernels")->capture_default_str();
-  app.add_option("--cache-bytes", options.cache_bytes, "Bound of that directory")->capture_default_str();
-  app.add_option("--memory-cache-bytes", options.memory_cache_bytes, "Bound of the kernels kept in memory")
-      ->capture_default_str();
-  app.add_option("--default-arch", options.default_arch, "What to compile for where there is no GPU")
-      ->capture_default_str();
-  app.add_option("--nvrtc-dir", options.nvrtc_directories, "Where NVRTC is, repeatable")->capture_default_str();
-  app.add_option("--device", options.devices, "auto, host or cuda:N, repeatable")->capture_default_str();
-  app.add_option("--slots", options.slots, "Launches in flight on one device")->capture_default_str();
-  app.add_option("--compile-workers", options.compile_workers, "Compiles at once")->capture_default_str();
-  app.add_option("--staging-bytes", options.staging_bytes, "Shared memory for one device's copies")
-      ->capture_default_str();
-  app.add_option("--call-threads", options.call_threads, "Calls served at once")->capture_default_str();
-  app.add_option("--drain-ms", options.drain_ms, "How long calls may take after SIGTERM")->capture_default_str();
-  app.add_option("--log-level", options.log_level, "debug, info, warning or error")->capture_default_str();
-  app.add_option("--log-format", options.log_format, "text or json")->capture_default_str();
-  app.set_version_flag("--version", "gemmd " GEMMD_VERSION);
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
 }
 
-// Blocks the signals that end the daemon, in this thread and all that it starts; a worker starts with none blocked.
-sigset_t BlockEndingSignals() {
-  sigset_t ending;
-  sigemptyset(&ending);
-  sigaddset(&ending, SIGTERM);
-  sigaddset(&ending, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+// Blocks the signals that the daemon waits for, in this thread and all that it starts; a worker starts with none
+// blocked.
+sigset_t BlockAwaitedSignals() {
+  sigset_t awaited;
+  sigemptyset(&awaited);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&awaited, number);
+  pthread_sigmask(SIG_BLOCK, &awaited, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  return ending;
+  return awaited;
 }
 
-int Serve(const DaemonConfig& config, const sigset_t& ending) {
-  const std::shared_ptr<spdlog::logger> logger = MakeLogger("gemmd", config.log_level, config.log_format);
+// What the daemon runs with, and where it comes from.
+struct Setup {
+  CommandLine line;
+  DaemonOptions defaults;
+  DaemonOptions options;
+  DaemonConfig config;
+};
+
+absl::StatusOr<Setup> MakeSetup(const CommandLine& line, const DaemonOptions& defaults) {
+  Setup setup{.line = line, .defaults = defaults, .options = {}, .config = {}};
+  GEMMD_ASSIGN_OR_RETURN(setup.options, GatherOptions(line, defaults));
+  GEMMD_ASSIGN_OR_RETURN(setup.config, MakeConfig(setup.options));
+  return setup;
+}
+
+// SIGHUP: reads the configuration file again. One that is wrong changes nothing.
+void Reload(Setup& setup, Daemon& daemon, spdlog::logger& logger) {
+  if (setup.line.config_file.empty()) {
+    logger.info("reload: no --config to read again");
+    return;
+  }
+  absl::StatusOr<Setup> fresh = MakeSetup(setup.line, setup.defaults);
+  if (!fresh.ok()) {
+    logger.error("reload: nothing changed: {}", MessageOf(fresh.status()));
+    return;
+  }
+  std::vector<std::string_view> taken, left;
+  for (const DaemonOption& option : AllOptions()) {
+    if (SameValue(option, setup.options, fresh->options)) continue;
+    (option.reloads ? taken : left).push_back(option.key);
+    if (option.reloads) CopyOption(option, fresh->options, setup.options);
+  }
+  daemon.Reconfigure(fresh->config);
+  logger.info("reload: {}: changed {}", setup.line.config_file,
+              taken.empty() ? "nothing" : fmt::format("{}", fmt::join(taken, ", ")));
+  if (!left.empty()) logger.warn("reload: needs a restart: {}", fmt::join(left, ", "));
+}
+
+int Serve(Setup setup, const sigset_t& awaited) {
+  const std::shared_ptr<spdlog::logger> logger = MakeLogger("gemmd", setup.config.log_level, setup.config.log_format);
   spdlog::set_default_logger(logger);
-  auto daemon = Daemon::Start(config, logger);
+  const ServiceNotify manager(Environment("NOTIFY_SOCKET"));
+  auto daemon = Daemon::Start(setup.config, logger);
   if (!daemon.ok()) {
     logger->error("cannot start: {}", MessageOf(daemon.status()));
     return kCannotStart;
   }
-  int signal_number = 0;
-  sigwait(&ending, &signal_number);
-  logger->info("caught signal {}", signal_number);
+  manager.Send("READY=1");
+  for (int number = SIGHUP; number == SIGHUP;) {
+    sigwait(&awaited, &number);
+    logger->info("caught signal {}", number);
+    if (number != SIGHUP) break;
+    manager.SendReloading();
+    Reload(setup, **daemon, *logger);
+    manager.Send("READY=1");
+  }
+  manager.Send("STOPPING=1");
   if (!(*daemon)->Shutdown()) std::_Exit(0);  // files are whole or absent, and the workers end with this process
   return 0;
 }
 
 int Main(int argc, char** argv) {
-  const sigset_t ending = BlockEndingSignals();
+  const sigset_t awaited = BlockAwaitedSignals();
   umask(S_IRWXG | S_IRWXO);  // sockets and cache files are this user's
   const absl::StatusOr<std::string> home = ExecutableDirectory();
   if (!home.ok()) {
     std::cerr << MessageOf(home.status()) << '\n';
     return kCannotStart;
   }
-  DaemonOptions options;
-  options.cache_directory = DefaultCacheDirectory();
-  options.nvrtc_directories = UsualNvrtcDirectories(*home);
-  options.worker_directory = *home;
-  CLI::App app("gemmd: compiles, caches and launches fused GPU kernels", "gemmd");
-  AddOptions(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {  // CLI11 speaks in exceptions; they end here
-    return app.exit(error) == 0 ? 0 : kBadUsage;
-  }
-  const absl::StatusOr<DaemonConfig> config = MakeConfig(options);
-  if (!config.ok()) {
-    std::cerr << MessageOf(config.status()) << '\n';
+  DaemonOptions defaults;
+  defaults.cache_directory = DefaultCacheDirectory();
+  defaults.nvrtc_directories = UsualNvrtcDirectories(*home);
+  defaults.worker_directory = *home;
+  const auto line = ReadCommandLine(argc, argv, defaults, GEMMD_VERSION);
+  if (const auto* exit = std::get_if<ProgramExit>(&line)) return exit->code;
+  const CommandLine& flags = std::get<CommandLine>(line);
+  absl::StatusOr<Setup> setup = MakeSetup(flags, defaults);
+  if (!setup.ok()) {
+    std::cerr << MessageOf(setup.status()) << '\n';
     return kBadUsage;
   }
-  return Serve(*config, ending);
+  if (flags.check_config) {
+    std::cout << "the configuration is valid\n";
+    return 0;
+  }
+  return Serve(*std::move(setup), awaited);
 }
 
 }  // namespace

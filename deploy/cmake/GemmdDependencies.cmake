@@ -10,6 +10,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(Eigen3 REQUIRED NO_MODULE)
 find_package(CLI11 REQUIRED)
+find_path(GEMMD_TOML_INCLUDE_DIR NAMES toml++/toml.h REQUIRED)  # used as headers alone, which its package files are not
 find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
 find_package(Protobuf REQUIRED)

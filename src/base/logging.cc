@@ -77,8 +77,10 @@ std::shared_ptr<spdlog::logger> MakeLoggerTo(std::ostream& stream, const std::st
   auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(stream, /*force_flush=*/true);
   sink->set_formatter(MakeFormatter(format));
   auto logger = std::make_shared<spdlog::logger>(name, std::move(sink));
-  logger->set_level(Row(level).theirs);
+  SetLevel(*logger, level);
   return logger;
 }
+
+void SetLevel(spdlog::logger& logger, LogLevel level) { logger.set_level(Row(level).theirs); }
 
 }  // namespace gemmd

@@ -27,4 +27,7 @@ std::shared_ptr<spdlog::logger> MakeLogger(const std::string& name, LogLevel lev
 std::shared_ptr<spdlog::logger> MakeLoggerTo(std::ostream& stream, const std::string& name, LogLevel level,
                                              LogFormat format);
 
+// Of a logger in use, at any time.
+void SetLevel(spdlog::logger& logger, LogLevel level);
+
 }  // namespace gemmd

@@ -40,8 +40,8 @@ kernel_spec_pb, pb, pb_grpc = generate_stubs(_STUBS.name)
 class Daemon(Process):
     """One run of gemmd on the host device, with a stub. Its directory may outlive it."""
 
-    def __init__(self, directory, *flags):
-        super().__init__(BINARY_DIR, directory, ("--device", "host", *flags))
+    def __init__(self, directory, *flags, environment=None):
+        super().__init__(BINARY_DIR, directory, ("--device", "host", *flags), environment)
         self.channel = grpc.insecure_channel(
             self.address, options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
                                    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES)])

@@ -57,7 +57,8 @@ class PackageTest(unittest.TestCase):
         self.assertLessEqual(self.tarball.stat().st_size, MAX_PACKED_BYTES)
 
     def test_holds_the_documents_and_examples(self):
-        for name in ("README.md", "LICENSE", "share/gemmd/examples/mlp_residual_gelu.json"):
+        for name in ("README.md", "LICENSE", "share/gemmd/examples/mlp_residual_gelu.json",
+                     "share/gemmd/gemmd.toml", "share/gemmd/gemmd.service"):
             self.assertTrue((self.root / name).is_file(), name)
 
     def test_programs_load_nothing_else_of_the_system_than_glibc(self):

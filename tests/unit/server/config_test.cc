@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "base/status.h"
+#include "server/config_file.h"
 
 namespace gemmd {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 DaemonOptions Options() {
   DaemonOptions options;
@@ -71,10 +73,12 @@ INSTANTIATE_TEST_SUITE_P(
                     BadOption{"--default-arch", [](DaemonOptions& o) { o.default_arch = "sm_1"; }},
                     BadOption{"--device", [](DaemonOptions& o) { o.devices = {"cuda:"}; }},
                     BadOption{"--device", [](DaemonOptions& o) { o.devices = {"gpu"}; }},
+                    BadOption{"--device", [](DaemonOptions& o) { o.devices = {}; }},
                     BadOption{"--slots", [](DaemonOptions& o) { o.slots = 0; }},
                     BadOption{"--compile-workers", [](DaemonOptions& o) { o.compile_workers = 0; }},
                     BadOption{"--staging-bytes", [](DaemonOptions& o) { o.staging_bytes = 1; }},
                     BadOption{"--call-threads", [](DaemonOptions& o) { o.call_threads = 1; }},
+                    BadOption{"--slots", [](DaemonOptions& o) { o.slots = std::int64_t{1} << 32; }},
                     BadOption{"--drain-ms", [](DaemonOptions& o) { o.drain_ms = -1; }},
                     BadOption{"--log-level", [](DaemonOptions& o) { o.log_level = "loud"; }},
                     BadOption{"--log-format", [](DaemonOptions& o) { o.log_format = "xml"; }}));
@@ -86,6 +90,25 @@ TEST(ConfigTest, SaysAllThatIsWrongAtOnce) {
   const std::string message(MessageOf(MakeConfig(options).status()));
   EXPECT_THAT(message, HasSubstr("--slots: found 0, expected at least 1"));
   EXPECT_THAT(message, HasSubstr("--log-level: found loud"));
+}
+
+TEST(ConfigTest, NamesTheElementAndItsPlaceInTheFile) {
+  DaemonOptions options = Options();
+  ASSERT_TRUE(ReadConfigText("slots = 0\nlisten = [\"unix:/a\",\n  \"nowhere\"]\n", "f.toml", options).ok());
+  const std::string message(MessageOf(MakeConfig(options).status()));
+  EXPECT_THAT(message, HasSubstr("f.toml:1:9: slots: found 0, expected at least 1"));
+  EXPECT_THAT(message, HasSubstr("f.toml:3:3: listen: found nowhere, expected unix:/path"));
+  EXPECT_THAT(message, Not(HasSubstr("--")));
+}
+
+TEST(ConfigTest, SaysWhatTheFileAndItsValuesHaveWrongAtOnce) {
+  DaemonOptions options = Options();
+  ASSERT_TRUE(ReadConfigText("slot = 1\nlisten = 5\nlog_level = \"loud\"\n", "f.toml", options).ok());
+  options.listen.clear();
+  EXPECT_EQ(MessageOf(MakeConfig(options).status()),
+            "f.toml:1:1: \"slot\": is not a key; did you mean \"slots\"?\n"
+            "f.toml:2:10: listen: found an integer, expected a list of strings\n"
+            "f.toml:3:13: log_level: found loud, expected debug, info, warning or error");
 }
 
 }  // namespace

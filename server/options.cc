@@ -1,0 +1,52 @@
+#include "server/options.h"
+
+#include <algorithm>
+#include <array>
+
+namespace gemmd {
+namespace {
+
+using Options = DaemonOptions;
+
+constexpr std::array kOptions = {
+    DaemonOption{"listen", &Options::listen, false, "Address, repeatable: unix:/path or host:port"},
+    DaemonOption{"cache_dir", &Options::cache_directory, false, "Directory of compiled kernels"},
+    DaemonOption{"cache_bytes", &Options::cache_bytes, false, "Bound of that directory"},
+    DaemonOption{"memory_cache_bytes", &Options::memory_cache_bytes, false, "Bound of the kernels kept in memory"},
+    DaemonOption{"default_arch", &Options::default_arch, false, "What to compile for where there is no GPU"},
+    DaemonOption{"nvrtc_dir", &Options::nvrtc_directories, false, "Where NVRTC is, repeatable"},
+    DaemonOption{"device", &Options::devices, false, "auto, host or cuda:N, repeatable"},
+    DaemonOption{"slots", &Options::slots, false, "Launches in flight on one device"},
+    DaemonOption{"compile_workers", &Options::compile_workers, false, "Compiles at once"},
+    DaemonOption{"staging_bytes", &Options::staging_bytes, false, "Shared memory for one device's copies"},
+    DaemonOption{"call_threads", &Options::call_threads, false, "Calls served at once"},
+    DaemonOption{"drain_ms", &Options::drain_ms, true, "How long calls may take after SIGTERM"},
+    DaemonOption{"log_level", &Options::log_level, true, "debug, info, warning or error"},
+    DaemonOption{"log_format", &Options::log_format, false, "text or json"},
+};
+
+}  // namespace
+
+std::span<const DaemonOption> AllOptions() { return kOptions; }
+
+std::string FlagOf(std::string_view key) {
+  std::string flag = "--" + std::string(key);
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
+}
+
+void CopyOption(const DaemonOption& option, const DaemonOptions& from, DaemonOptions& to) {
+  std::visit([&](auto field) { to.*field = from.*field; }, option.field);
+  const auto place = from.places.find(option.key);
+  if (place != from.places.end()) {
+    to.places[place->first] = place->second;
+  } else if (const auto old = to.places.find(option.key); old != to.places.end()) {
+    to.places.erase(old);
+  }
+}
+
+bool SameValue(const DaemonOption& option, const DaemonOptions& a, const DaemonOptions& b) {
+  return std::visit([&](auto field) { return a.*field == b.*field; }, option.field);
+}
+
+}  // namespace gemmd
