@@ -126,7 +126,8 @@ class SpecReader {
         FindOp(message.op(), message.form().empty() ? std::nullopt : std::optional<std::string_view>(message.form()));
     if (traits == nullptr) ReportUnknownOp(place, message);
     Operation operation;  // kept even so: the places of those after it must not move
-    if (traits != nullptr) operation.kind = traits->kind;
+    const bool has_argument = message.has_value() || !message.operand().empty();
+    if (traits != nullptr) operation.kind = has_argument ? traits->kind : WithoutArgument(traits->kind);
     if (message.has_value()) operation.value = message.value();
     operation.operand = message.operand();
     operation.condition = message.condition();
@@ -134,6 +135,10 @@ class SpecReader {
     if (message.has_min()) operation.min = message.min();
     if (message.has_max()) operation.max = message.max();
     if (message.has_alpha()) operation.alpha = message.alpha();
+    if (message.has_eps()) operation.eps = message.eps();
+    if (message.has_correction()) operation.correction = message.correction();
+    operation.weight = message.weight();
+    operation.bias = message.bias();
     operation.output = message.output();
     operation.dtype = ReadDType(place + ".dtype", message.dtype());
     operation.id = message.id();

@@ -180,6 +180,8 @@ std::vector<Bounded> ChainReference::Results(const Step& step, const Values& val
       for (Bounded& result : results) result = ApplyCast(result, FormatOf(step.operation->dtype.value_or(DType::kF32)));
       break;
     case OpClass::kGate:
+    case OpClass::kNormalize:
+    case OpClass::kReduce:
     case OpClass::kStore:
       break;
   }

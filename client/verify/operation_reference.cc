@@ -135,6 +135,18 @@ UnaryFunction FunctionOf(OpKind kind) {
     case OpKind::kGegluErf:
     case OpKind::kGegluTanh:
     case OpKind::kReglu:
+    case OpKind::kRmsNorm:
+    case OpKind::kLayerNorm:
+    case OpKind::kSoftmax:
+    case OpKind::kLogSoftmax:
+    case OpKind::kL2Normalize:
+    case OpKind::kLogsumexp:
+    case OpKind::kRowSum:
+    case OpKind::kRowMean:
+    case OpKind::kRowVar:
+    case OpKind::kRowMax:
+    case OpKind::kRowMin:
+    case OpKind::kRowArgmax:
     case OpKind::kCast:
     case OpKind::kStore:
       break;

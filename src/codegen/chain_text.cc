@@ -101,6 +101,9 @@ class ChainWriter {
         return Define(result, SelectText(node));
       case OpClass::kGate:
         return;  // between chains
+      case OpClass::kNormalize:
+      case OpClass::kReduce:
+        return;  // no schedule computes them: the planner refuses them
       case OpClass::kCast:
         return Define(result, fmt::format("Round<{}>(v{})", DeviceType(node.dtype), node.input));
       case OpClass::kStore:

@@ -63,17 +63,19 @@ class Canonicalizer {
   std::vector<Node> Chain(const std::vector<Operation>& operations, Matrix matrix) {
     std::vector<Node> nodes;
     std::map<std::string, int> values;
+    std::vector<bool> columns{false};  // ColumnValues of the nodes
     for (const Operation& operation : operations) {
       Node node;
       node.kind = operation.kind;
       node.input = operation.input.empty() ? static_cast<int>(nodes.size()) : values.at(operation.input);
       node.params = ParamsOf(operation);
       if (TakesArgument(operation.kind) && operation.value) node.literal = static_cast<float>(*operation.value);
+      const auto spread = columns[static_cast<std::size_t>(node.input)] ? BroadcastOverRows : BroadcastOf;
       // An id is never the name of an input.
       const auto refer = [&](const std::string& name) -> Reference {
         if (name.empty()) return {};
         if (const auto value = values.find(name); value != values.end()) return {.value = value->second};
-        const Broadcast broadcast = *BroadcastOf(spec_, spec_.inputs.at(name), matrix.rows, matrix.columns);
+        const Broadcast broadcast = *spread(spec_, spec_.inputs.at(name), matrix.rows, matrix.columns);
         return {.input = IndexOf(name, matrix.AxesOf(broadcast)), .broadcast = broadcast};
       };
       const Reference operand = refer(operation.operand);
@@ -85,14 +87,26 @@ class Canonicalizer {
       if (operation.dtype) node.dtype = *operation.dtype;
       if (operation.kind == OpKind::kStore) {
         node.output = static_cast<int>(result_.graph.outputs.size());
-        result_.graph.outputs.push_back({node.dtype, {matrix.row_axis, matrix.column_axis}});
+        const bool per_row = columns[static_cast<std::size_t>(node.input)];
+        result_.graph.outputs.push_back({node.dtype, matrix.AxesOf(per_row ? Broadcast::kColumn : Broadcast::kFull)});
         result_.bindings.outputs.push_back(operation.output);
       }
       if (Traits(operation.kind).op_class == OpClass::kGate) {
         matrix.columns = Extent{"", *matrix.columns.literal / 2};
         matrix.column_axis = Axis::kHalfN;
       }
-      nodes.push_back(node);
+      const auto append = [&](const Node& next) {
+        nodes.push_back(next);
+        columns.push_back(MakesColumn(next, columns));
+      };
+      append(node);
+      for (const VectorField& field : Traits(operation.kind).vectors) {
+        const std::string& name = operation.*field.member;
+        if (name.empty()) continue;
+        const int input = IndexOf(name, matrix.AxesOf(Broadcast::kRow));
+        const int normalised = static_cast<int>(nodes.size());
+        append({.kind = field.follows, .input = normalised, .operand = input, .broadcast = Broadcast::kRow});
+      }
       if (!operation.id.empty()) values[operation.id] = static_cast<int>(nodes.size());
     }
     return nodes;

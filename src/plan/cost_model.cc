@@ -95,6 +95,7 @@ double EpilogueBytes(const Graph& graph) {
     }
   }
   const auto add = [&](DType dtype, const Axes& axes) {
+    if (axes.size() < 2) return;  // little beside a matrix
     bytes += static_cast<double>(SizeBytes(dtype)) / (axes[1] == Axis::kHalfN ? 2 : 1);
   };
   for (const int matrix : matrices) add(graph.inputs[matrix].dtype, graph.inputs[matrix].axes);

@@ -64,7 +64,18 @@ bool IsGate(const Node& node) { return Traits(node.kind).op_class == OpClass::kG
 
 bool Graph::IsGated() const { return std::ranges::any_of(epilogue, IsGate); }
 
-bool Graph::HasBothHalves(const GraphOutput& output) const { return IsGated() && output.axes[1] == Axis::kN; }
+bool Graph::HasBothHalves(const GraphOutput& output) const { return IsGated() && output.axes.back() == Axis::kN; }
+
+std::vector<bool> ColumnValues(const std::vector<Node>& chain) {
+  std::vector<bool> columns{false};
+  for (const Node& node : chain) columns.push_back(MakesColumn(node, columns));
+  return columns;
+}
+
+bool MakesColumn(const Node& node, const std::vector<bool>& columns) {
+  if (IsRowWise(node.kind)) return Traits(node.kind).op_class == OpClass::kReduce;
+  return columns[static_cast<std::size_t>(node.input)];
+}
 
 std::optional<GatedChain> SplitAtGate(const std::vector<Node>& chain) {
   const auto gate = std::ranges::find_if(chain, IsGate);

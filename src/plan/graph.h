@@ -32,7 +32,7 @@ struct GraphInput {
 
 struct GraphOutput {
   DType dtype = DType::kF32;      // row-major
-  Axes axes{Axis::kM, Axis::kN};  // or kHalfN, after a gate
+  Axes axes{Axis::kM, Axis::kN};  // kHalfN after a gate; {kM} after a reduction of rows
   friend bool operator==(const GraphOutput&, const GraphOutput&) = default;
 };
 
@@ -45,7 +45,9 @@ struct Reference {
 };
 
 // One operation in SSA form. Value 0 is what the chain is given; node i defines value i + 1. A store passes its value
-// through. From a gate on a chain has half of its columns: nodes after it take nothing from before it.
+// through. From a gate on a chain has half of its columns: nodes after it take nothing from before it. A row-wise node
+// takes a matrix and nothing beside it; what it has of weight and bias are nodes of their own behind it. None is before
+// a gate, or in a prologue.
 struct Node {
   OpKind kind = OpKind::kAdd;
   int input = 0;                             // the value it takes
@@ -55,7 +57,7 @@ struct Node {
   int operand_value = -1;                    // or an earlier value
   float scale = 1.0f;                        // multiplies the operand, or that value
   Reference condition{};                     // select
-  std::vector<float> params{};               // unary: its parameters, in the operation table's order; maybe infinite
+  std::vector<float> params{};               // its parameters, in the operation table's order; maybe infinite
   DType dtype = DType::kF32;                 // cast, store
   int output = -1;                           // store: index into Graph::outputs
 
@@ -86,6 +88,13 @@ struct Graph {
   bool HasBothHalves(const GraphOutput& output) const;
   friend bool operator==(const Graph&, const Graph&) = default;
 };
+
+// By value of a chain, whether it has one element for each row, [M], rather than being a matrix: from a reduction on.
+// Beside such a value an operation takes literals, scalars, column operands and other such values alone; beside a
+// matrix such a value is spread over the columns.
+std::vector<bool> ColumnValues(const std::vector<Node>& chain);
+// The same for what one more node makes. `columns`: of the values before it.
+bool MakesColumn(const Node& node, const std::vector<bool>& columns);
 
 // A chain with a gate, in three parts.
 struct GatedChain {

@@ -78,7 +78,8 @@ bool IsWellFormed(const Node& node, const std::vector<GraphInput>& inputs) {
 // Whether a node after a gate, of value `first_value`, takes nothing from before it, and one before (0) no half of N.
 bool KeepsToItsHalf(const Node& node, const Graph& graph, int first_value) {
   const auto has_half = [](const Axes& axes) { return !axes.empty() && axes.back() == Axis::kHalfN; };
-  if (node.output >= 0 && has_half(graph.outputs[node.output].axes) != (first_value > 0)) return false;
+  const Axes stored = node.output >= 0 ? graph.outputs[node.output].axes : Axes{};
+  if (stored.size() == 2 && has_half(stored) != (first_value > 0)) return false;
   for (const Reference& reference : node.References()) {
     if (reference.value >= 0 && reference.value < first_value) return false;
     if (reference.input >= 0 && first_value == 0 && has_half(graph.inputs[reference.input].axes)) return false;
@@ -86,11 +87,26 @@ bool KeepsToItsHalf(const Node& node, const Graph& graph, int first_value) {
   return node.input >= first_value;
 }
 
+// Whether a node of an epilogue keeps to the shape of what it takes. `columns`: the chain's ColumnValues before it.
+bool KeepsToItsShape(const Node& node, const Graph& graph, const std::vector<bool>& columns) {
+  const bool per_row = columns[node.input];
+  if (node.output >= 0 && (graph.outputs[node.output].axes.size() == 1) != per_row) return false;
+  if (!per_row) return true;
+  for (const Reference& reference : node.References()) {
+    if (reference.value >= 0 && !columns[reference.value]) return false;
+    const bool spreads = reference.broadcast == Broadcast::kRow || reference.broadcast == Broadcast::kFull;
+    if (reference.input >= 0 && spreads) return false;
+  }
+  return !IsRowWise(node.kind);
+}
+
 // `outputs`: how many the chain may store to; none for a prologue.
 std::vector<Node> ReadChain(ArtifactReader& reader, const json& list, const Graph& graph, std::size_t outputs) {
   const int inputs = static_cast<int>(graph.inputs.size()), last_output = static_cast<int>(outputs) - 1;
   std::vector<Node> chain;
-  int first_value = 0;  // that a node may take: what a gate makes, after it
+  std::vector<bool> columns{false};  // the chain's ColumnValues
+  int first_value = 0;               // that a node may take: what a gate makes, after it
+  bool by_rows = false;              // whether there is a row-wise node
   for (const json& entry : list) {
     Node node;
     const OpTraits* traits = FindOp(reader.Text(entry, "op"), reader.Text(entry, "form"));
@@ -98,7 +114,6 @@ std::vector<Node> ReadChain(ArtifactReader& reader, const json& list, const Grap
       reader.Fail("op");
       return chain;
     }
-    node.kind = traits->kind;
     const int last_value = static_cast<int>(chain.size());
     node.input = reader.Int(entry, "input", 0, last_value);
     node.literal = reader.OptionalFloat(entry, "literal");
@@ -109,17 +124,22 @@ std::vector<Node> ReadChain(ArtifactReader& reader, const json& list, const Grap
     node.condition = {.input = reader.Int(entry, "condition", -1, inputs - 1),
                       .broadcast = reader.Named<Broadcast>(entry, "condition_broadcast", BroadcastFromName),
                       .value = reader.Int(entry, "condition_value", -1, last_value)};
+    const bool has_argument = node.literal || node.operand >= 0 || node.operand_value >= 0;
+    node.kind = has_argument ? traits->kind : WithoutArgument(traits->kind);
     node.params = reader.FloatBits(entry, "params");
     node.dtype = reader.Named<DType>(entry, "dtype", DTypeFromName);
     const bool stores = node.kind == OpKind::kStore;
     node.output = reader.Int(entry, "output", stores ? 0 : -1, stores ? last_output : -1);
     const bool gate = traits->op_class == OpClass::kGate;
+    by_rows = by_rows || IsRowWise(node.kind);
     if (!reader.status().ok() || !IsWellFormed(node, graph.inputs) || !KeepsToItsHalf(node, graph, first_value) ||
-        (gate && (first_value > 0 || outputs == 0 || graph.n.value_or(1) % 2 != 0))) {
+        !KeepsToItsShape(node, graph, columns) || (by_rows && outputs == 0) ||
+        (gate && (by_rows || first_value > 0 || outputs == 0 || graph.n.value_or(1) % 2 != 0))) {
       reader.Fail("operand");
       return chain;
     }
     chain.push_back(node);
+    columns.push_back(MakesColumn(node, columns));
     if (gate) first_value = static_cast<int>(chain.size());
   }
   return chain;
@@ -173,7 +193,8 @@ absl::StatusOr<Graph> GraphFromJson(std::string_view text) {
   for (const json& output : reader.List(root, "outputs")) {
     graph.outputs.push_back(
         {reader.Named<DType>(output, "dtype", DTypeFromName), reader.Named<Axes>(output, "axes", AxesFromName)});
-    if (graph.outputs.back().axes.size() != 2) reader.Fail("axes");
+    const Axes& axes = graph.outputs.back().axes;
+    if (axes.size() != 2 && axes != Axes{Axis::kM}) reader.Fail("axes");
   }
   const int last_input = static_cast<int>(graph.inputs.size()) - 1;
   graph.a = reader.Int(root, "a", 0, last_input);

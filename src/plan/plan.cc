@@ -146,7 +146,9 @@ Assumptions Completed(const Graph& graph, Assumptions assumptions) {
   }
   if (assumptions.outputs.empty()) {
     for (const GraphOutput& output : graph.outputs) {
-      assumptions.outputs.push_back(ContiguousAlignment(output.dtype, graph.ExtentOf(output.axes[1])));
+      const bool is_matrix = output.axes.size() == 2;
+      assumptions.outputs.push_back(is_matrix ? ContiguousAlignment(output.dtype, graph.ExtentOf(output.axes[1]))
+                                              : kAccessBytes);
     }
   }
   return assumptions;
@@ -160,7 +162,7 @@ AccessWidths WidthsOf(const Graph& graph, const Assumptions& assumptions) {
   }
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     const GraphOutput& output = graph.outputs[i];
-    widths.outputs.push_back(LineWidth(graph, output.dtype, output.axes[1], aligned.outputs[i]));
+    widths.outputs.push_back(LineWidth(graph, output.dtype, output.axes.back(), aligned.outputs[i]));
   }
   return widths;
 }

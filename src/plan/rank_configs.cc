@@ -82,7 +82,10 @@ absl::Status CheckComputable(const Graph& graph) {
     if (!IsImplemented(input.dtype)) return Unimplemented("inputs: no schedule computes {}", Name(input.dtype));
   }
   for (const GraphOutput& output : graph.outputs) {
-    if (!IsImplemented(output.dtype)) return Unimplemented("epilogue: no schedule stores {}", Name(output.dtype));
+    if (!IsStorable(output.dtype)) return Unimplemented("epilogue: no schedule stores {}", Name(output.dtype));
+  }
+  if (std::ranges::any_of(graph.epilogue, [](const Node& node) { return IsRowWise(node.kind); })) {
+    return Unimplemented("row reductions: no schedule computes them yet");
   }
   return absl::OkStatus();
 }

@@ -34,6 +34,8 @@ std::string NodeText(const Graph& graph, const Node& node) {
   switch (traits.op_class) {
     case OpClass::kUnary:
     case OpClass::kGate:
+    case OpClass::kNormalize:
+    case OpClass::kReduce:
       break;
     case OpClass::kBinary:
       text += " " + ArgumentText(graph, node);

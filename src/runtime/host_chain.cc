@@ -120,6 +120,8 @@ class HostChain::Evaluation {
       case OpClass::kCast:
         return RoundTo(node.dtype, in, out);
       case OpClass::kGate:  // between chains
+      case OpClass::kNormalize:
+      case OpClass::kReduce:
       case OpClass::kStore:
         return;
     }

@@ -59,4 +59,13 @@ std::optional<Broadcast> BroadcastOf(const KernelSpec& spec, const TensorSpec& t
   return Broadcast::kFull;
 }
 
+std::optional<Broadcast> BroadcastOverRows(const KernelSpec& spec, const TensorSpec& tensor, const Extent& rows,
+                                           const Extent& columns) {
+  if (tensor.shape.empty()) return Broadcast::kScalar;
+  const auto extent = ExtentOf(spec, tensor.shape[0]);
+  if (!extent || tensor.shape.size() != 1 || *extent != rows) return std::nullopt;
+  const bool named_for_columns = !extent->dim.empty() && extent->dim == columns.dim && extent->dim != rows.dim;
+  return named_for_columns ? std::nullopt : std::optional(Broadcast::kColumn);
+}
+
 }  // namespace gemmd

@@ -45,4 +45,8 @@ std::optional<ProductExtents> ProductOf(const KernelSpec& spec);
 std::optional<Broadcast> BroadcastOf(const KernelSpec& spec, const TensorSpec& tensor, const Extent& rows,
                                      const Extent& columns);
 
+// The same over one element for each row of such a matrix: a scalar or a vector of its rows.
+std::optional<Broadcast> BroadcastOverRows(const KernelSpec& spec, const TensorSpec& tensor, const Extent& rows,
+                                           const Extent& columns);
+
 }  // namespace gemmd

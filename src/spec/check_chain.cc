@@ -53,23 +53,26 @@ class ChainCheck {
     if (!TakesArgument(operation.kind)) Refuse(!operation.operand.empty(), index, "operand");
     if (op_class != OpClass::kSelect) Refuse(!operation.condition.empty(), index, "condition");
     if (op_class != OpClass::kStore) Refuse(!operation.output.empty(), index, "output");
+    if (op_class != OpClass::kStore && op_class != OpClass::kCast) Refuse(operation.dtype.has_value(), index, "dtype");
+    values_.push_back(ValueOf(index));
     switch (op_class) {
       case OpClass::kUnary:
-        Refuse(operation.dtype.has_value(), index, "dtype");
         CheckParams(index);
         break;
       case OpClass::kBinary:
-        Refuse(operation.dtype.has_value(), index, "dtype");
         CheckArgument(index);
         break;
       case OpClass::kSelect:
-        Refuse(operation.dtype.has_value(), index, "dtype");
         CheckArgument(index);
         CheckReference(index, "condition", operation.condition);
         break;
       case OpClass::kGate:
-        Refuse(operation.dtype.has_value(), index, "dtype");
         CheckGate(index);
+        break;
+      case OpClass::kNormalize:
+      case OpClass::kReduce:
+        CheckParams(index);
+        CheckRows(index);
         break;
       case OpClass::kCast:
         CheckTargetDType(index);
@@ -79,7 +82,31 @@ class ChainCheck {
         CheckStore(index);
         break;
     }
+    CheckVectors(index);
     CheckId(index);
+  }
+
+  // What an operation makes: [rows, columns], or after a reduction [rows].
+  struct Value {
+    bool per_row = false;
+    bool is_index = false;  // of a column
+  };
+
+  Value Of(int source) const { return source < 0 ? Value{} : values_[static_cast<std::size_t>(source)]; }
+  Value Taken(std::size_t index) const { return Of(sources_[index].front()); }
+
+  Value ValueOf(std::size_t index) const {
+    const OpKind kind = chain_[index].kind;
+    if (Traits(kind).op_class == OpClass::kReduce) return {.per_row = true, .is_index = kind == OpKind::kRowArgmax};
+    if (Traits(kind).op_class == OpClass::kGate) return {};
+    const Value taken = Taken(index);
+    return {.per_row = taken.per_row && !IsRowWise(kind), .is_index = taken.is_index && kind == OpKind::kStore};
+  }
+
+  // For people: the shape of such a value.
+  std::string ShapeOf(const Value& value) const {
+    const std::string rows = scope_.rows ? Describe(*scope_.rows) : "M", columns = columns_ ? Describe(*columns_) : "N";
+    return value.per_row ? fmt::format("[{}]", rows) : fmt::format("[{}, {}]", rows, columns);
   }
 
   void Refuse(bool present, std::size_t index, std::string_view field) {
@@ -131,6 +158,9 @@ class ChainCheck {
       if (number && *number <= param.above) {
         state_.Add(place, fmt::format("{}", *number), fmt::format("greater than {}", param.above));
       }
+      if (number && *number < param.least) {
+        state_.Add(place, fmt::format("{}", *number), fmt::format("at least {}", param.least));
+      }
     }
     if (operation.kind != OpKind::kClamp) return;
     if (!operation.min && !operation.max) {
@@ -142,16 +172,55 @@ class ChainCheck {
     }
   }
 
+  void CheckRows(std::size_t index) {
+    const Operation& operation = chain_[index];
+    const std::string place = ElementPlace(scope_.place, index);
+    if (scope_.role == ChainRole::kPrologue) {
+      state_.Add(place, NameOf(operation) + ", which goes along rows,", "an operation of a prologue");
+      return;
+    }
+    if (Taken(index).per_row) {
+      state_.Add(place, fmt::format("a value of shape {}", ShapeOf(Taken(index))),
+                 fmt::format("a matrix, as {} takes", NameOf(operation)));
+    }
+    if (columns_ && columns_->literal) {
+      if (const auto wrong = CheckRowLength(operation.kind, place, *columns_->literal)) {
+        state_.diagnostics.push_back(*wrong);
+      }
+    }
+  }
+
+  void CheckVectors(std::size_t index) {
+    const Operation& operation = chain_[index];
+    for (const VectorField& field : VectorFields()) {
+      const std::string& name = operation.*field.member;
+      if (name.empty()) continue;
+      const auto taken = Traits(operation.kind).vectors;
+      if (std::ranges::none_of(taken, [&](const VectorField& own) { return own.member == field.member; })) {
+        Refuse(true, index, field.name);
+        continue;
+      }
+      const std::string place = Place(index, field.name);
+      const TensorSpec* tensor = CheckInputName(spec_, name, place, state_);
+      if (tensor == nullptr || !scope_.rows || !columns_) continue;
+      if (BroadcastOf(spec_, *tensor, *scope_.rows, *columns_) == Broadcast::kRow) continue;
+      ReportShape(name, *tensor, place, fmt::format("[{}]", Describe(*columns_)));
+    }
+  }
+
   // A name in `field` of an input or of an earlier operation.
   void CheckReference(std::size_t index, std::string_view field, const std::string& name) {
     const std::string place = Place(index, field);
     const auto value = ids_.find(name);
     if (value != ids_.end()) {
       sources_[index].push_back(value->second);
+      if (Taken(index).per_row && !Of(value->second).per_row) {
+        state_.Add(place, fmt::format("{} of shape {}", Quote(name), ShapeOf(Of(value->second))), OverRows(index));
+      }
     } else if (ids_before_gate_.contains(name)) {
       ReportBeforeGate(place, name);
     } else if (spec_.inputs.contains(name)) {
-      CheckSpread(name, *CheckInputName(spec_, name, place, state_), place);
+      CheckSpread(index, name, *CheckInputName(spec_, name, place, state_), place);
     } else {
       state_.broken_reference = broken_link_ = true;
       state_.Add(place, name.empty() ? "" : Quote(name), "an input or the id of an earlier operation",
@@ -159,18 +228,31 @@ class ChainCheck {
     }
   }
 
-  void CheckSpread(const std::string& name, const TensorSpec& tensor, const std::string& place) {
+  void CheckSpread(std::size_t index, const std::string& name, const TensorSpec& tensor, const std::string& place) {
     if (!scope_.rows || !columns_) return;
+    if (Taken(index).per_row) {
+      if (BroadcastOverRows(spec_, tensor, *scope_.rows, *columns_)) return;
+      return ReportShape(name, tensor, place, OverRows(index));
+    }
     if (BroadcastOf(spec_, tensor, *scope_.rows, *columns_)) return;
+    const std::string rows = Describe(*scope_.rows), columns = Describe(*columns_);
+    ReportShape(name, tensor, place, fmt::format("[], [{}], [{}] or [{}, {}]", columns, rows, rows, columns));
+  }
+
+  // What an operation on a value with one element a row takes beside it.
+  std::string OverRows(std::size_t index) const {
+    return fmt::format("[] or {}: the value that {} takes has one element a row", ShapeOf(Taken(index)),
+                       NameOf(chain_[index]));
+  }
+
+  void ReportShape(const std::string& name, const TensorSpec& tensor, const std::string& place, std::string expected) {
     std::string shape;
     for (const ShapeEntry& entry : tensor.shape) {
       const auto extent = ExtentOf(spec_, entry);
       if (!extent) return;  // reported with the input
       shape += (shape.empty() ? "" : ", ") + Describe(*extent);
     }
-    const std::string rows = Describe(*scope_.rows), columns = Describe(*columns_);
-    state_.Add(place, fmt::format("{} of shape [{}]", Quote(name), shape),
-               fmt::format("[], [{}], [{}] or [{}, {}]", columns, rows, rows, columns));
+    state_.Add(place, fmt::format("{} of shape [{}]", Quote(name), shape), std::move(expected));
   }
 
   // From here on the chain has half of its columns.
@@ -187,6 +269,11 @@ class ChainCheck {
     }
     gated_ = true;
     ids_before_gate_.swap(ids_);
+    for (std::size_t i = 0; i < index; ++i) {
+      if (!IsRowWise(chain_[i].kind)) continue;
+      state_.AddUnimplemented(ElementPlace(scope_.place, i), fmt::format("{} before {}", NameOf(chain_[i]), name),
+                              "implemented; after it it is");
+    }
     if (!columns_) return;
     if (!columns_->literal) {
       state_.AddUnimplemented(place, fmt::format("{} of a dynamic {}", name, Describe(*columns_)),
@@ -203,7 +290,10 @@ class ChainCheck {
   void CheckTargetDType(std::size_t index) {
     const Operation& operation = chain_[index];
     const std::string place = Place(index, "dtype");
-    if (operation.dtype) {
+    if (operation.dtype == DType::kI32 && operation.kind == OpKind::kStore) {
+      if (Taken(index).is_index) return;
+      state_.Add(place, "\"i32\"", "f32, f16 or bf16; only what \"argmax\" makes is stored as i32");
+    } else if (operation.dtype) {
       CheckDType(*operation.dtype, place, state_);
     } else {
       state_.Add(place, "", "the element type to round to");
@@ -303,10 +393,22 @@ class ChainCheck {
   std::optional<Extent> columns_;  // of the value that the chain has come to
   std::set<std::string> outputs_;
   std::vector<std::vector<int>> sources_;  // by operation: those whose values it takes; -1 for what the chain is given
+  std::vector<Value> values_;              // by operation
   bool broken_link_ = false;
 };
 
 }  // namespace
+
+std::optional<Diagnostic> CheckRowLength(OpKind kind, std::string place, std::int64_t columns) {
+  const std::string name = Quote(Traits(kind).name);
+  const bool picks = kind == OpKind::kRowMax || kind == OpKind::kRowMin || kind == OpKind::kRowArgmax;
+  if (picks && columns == 0) return Diagnostic{std::move(place), name + " of an empty row", "defined", "", false};
+  if (kind == OpKind::kRowArgmax && columns > kMaxIndexedColumns) {
+    return Diagnostic{std::move(place), fmt::format("{} of {} columns", name, columns),
+                      fmt::format("of at most {}, which f32 counts", kMaxIndexedColumns), "", false};
+  }
+  return std::nullopt;
+}
 
 void CheckChain(const KernelSpec& spec, const std::vector<Operation>& chain, const ChainScope& scope,
                 CheckState& state) {

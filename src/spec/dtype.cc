@@ -53,6 +53,8 @@ std::int64_t SizeBytes(DType dtype) {
 
 bool IsImplemented(DType dtype) { return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBf16; }
 
+bool IsStorable(DType dtype) { return IsImplemented(dtype) || dtype == DType::kI32; }
+
 double UnitRoundoff(DType dtype) {
   switch (dtype) {
     case DType::kF32:

@@ -16,6 +16,7 @@ std::span<const DType> AllDTypes();
 std::optional<DType> DTypeFromName(std::string_view name);
 std::int64_t SizeBytes(DType dtype);
 bool IsImplemented(DType dtype);  // f32, f16, bf16
+bool IsStorable(DType dtype);     // those, and i32, which takes indices
 
 // Half the distance between 1 and the next larger value: 2^-24, 2^-11, 2^-8 for f32, f16, bf16.
 double UnitRoundoff(DType dtype);

@@ -9,13 +9,21 @@ constexpr NumberField kValue{"value", &Operation::value};
 constexpr NumberField kMin{"min", &Operation::min};
 constexpr NumberField kMax{"max", &Operation::max};
 constexpr NumberField kAlpha{"alpha", &Operation::alpha};
-constexpr NumberField kNumberFields[] = {kValue, {"scale", &Operation::scale}, kMin, kMax, kAlpha};
+constexpr NumberField kEps{"eps", &Operation::eps};
+constexpr NumberField kCorrection{"correction", &Operation::correction};
+constexpr NumberField kNumberFields[] = {kValue, {"scale", &Operation::scale}, kMin, kMax, kAlpha, kEps, kCorrection};
+constexpr VectorField kWeightAndBias[] = {{"weight", &Operation::weight, OpKind::kMul},
+                                          {"bias", &Operation::bias, OpKind::kAdd}};
+constexpr std::span<const VectorField> kWeight(kWeightAndBias, 1);
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr OpParam kSlope[] = {{kValue, 0.01f}};
 constexpr OpParam kUnitAlpha[] = {{kAlpha, 1.0f}};
 constexpr OpParam kBounds[] = {{kMin, -kInfinity}, {kMax, kInfinity}};
 constexpr OpParam kCap[] = {{kValue, std::nullopt, 0.0}};
+constexpr OpParam kNormEps[] = {{.field = kEps, .fallback = 1e-5f, .least = 0}};
+constexpr OpParam kLengthEps[] = {{.field = kEps, .fallback = 1e-12f, .least = 0}};
+constexpr OpParam kBesselCorrection[] = {{.field = kCorrection, .fallback = 1.0f, .least = 0}};
 
 // In the order of OpKind.
 constexpr OpTraits kTable[] = {
@@ -63,6 +71,22 @@ constexpr OpTraits kTable[] = {
     {OpKind::kGegluErf, "geglu", "erf", OpClass::kGate, "GegluErf", "gelu(x) * y"},
     {OpKind::kGegluTanh, "geglu", "tanh", OpClass::kGate, "GegluTanh", "gelu(x) * y"},
     {OpKind::kReglu, "reglu", "", OpClass::kGate, "Reglu", "relu(x) * y"},
+    {OpKind::kRmsNorm, "rms_norm", "", OpClass::kNormalize, "RmsNorm", "x / sqrt(mean(x^2) + eps) * weight", kNormEps,
+     kWeight},
+    {OpKind::kLayerNorm, "layer_norm", "", OpClass::kNormalize, "LayerNorm",
+     "(x - mean(x)) / sqrt(var(x) + eps) * weight + bias, var without correction", kNormEps, kWeightAndBias},
+    {OpKind::kSoftmax, "softmax", "", OpClass::kNormalize, "Softmax", "exp(x) / sum(exp(x))"},
+    {OpKind::kLogSoftmax, "log_softmax", "", OpClass::kNormalize, "LogSoftmax", "x - log(sum(exp(x)))"},
+    {OpKind::kL2Normalize, "l2_normalize", "", OpClass::kNormalize, "L2Normalize", "x / max(sqrt(sum(x^2)), eps)",
+     kLengthEps},
+    {OpKind::kLogsumexp, "logsumexp", "", OpClass::kReduce, "Logsumexp", "log(sum(exp(x)))"},
+    {OpKind::kRowSum, "sum", "", OpClass::kReduce, "RowSum", "the sum of a row"},
+    {OpKind::kRowMean, "mean", "", OpClass::kReduce, "RowMean", "the mean of a row"},
+    {OpKind::kRowVar, "var", "", OpClass::kReduce, "RowVar", "sum((x - mean(x))^2) / max(N - correction, 0)",
+     kBesselCorrection},
+    {OpKind::kRowMax, "max", "", OpClass::kReduce, "RowMax", "the largest of a row, where there is no y"},
+    {OpKind::kRowMin, "min", "", OpClass::kReduce, "RowMin", "the smallest of a row, where there is no y"},
+    {OpKind::kRowArgmax, "argmax", "", OpClass::kReduce, "RowArgmax", "the first column of a row's largest"},
     {OpKind::kCast, "cast", "", OpClass::kCast, "Cast", "x rounded to dtype"},
     {OpKind::kStore, "store", "", OpClass::kStore, "Store", "x, written to output rounded to dtype"},
 };
@@ -80,6 +104,8 @@ static_assert(InOrderOfKind());
 
 std::span<const NumberField> NumberFields() { return kNumberFields; }
 
+std::span<const VectorField> VectorFields() { return kWeightAndBias; }
+
 std::span<const OpTraits> OpTable() { return kTable; }
 
 const OpTraits& Traits(OpKind kind) { return kTable[static_cast<int>(kind)]; }
@@ -87,6 +113,20 @@ const OpTraits& Traits(OpKind kind) { return kTable[static_cast<int>(kind)]; }
 bool TakesArgument(OpKind kind) {
   const OpClass op_class = Traits(kind).op_class;
   return op_class == OpClass::kBinary || op_class == OpClass::kSelect;
+}
+
+bool IsRowWise(OpKind kind) {
+  const OpClass op_class = Traits(kind).op_class;
+  return op_class == OpClass::kNormalize || op_class == OpClass::kReduce;
+}
+
+OpKind WithoutArgument(OpKind kind) {
+  if (Traits(kind).op_class != OpClass::kBinary) return kind;
+  const auto reduces = [&](const OpTraits& row) {
+    return row.name == Traits(kind).name && row.op_class == OpClass::kReduce;
+  };
+  const auto found = std::ranges::find_if(kTable, reduces);
+  return found != std::end(kTable) ? found->kind : kind;
 }
 
 OpKind ActivationOf(OpKind gate) {

@@ -101,10 +101,14 @@ Operation ReadOperation(const json& value, const std::string& place, Diagnostics
   Operation operation;
   ObjectReader reader(value, place, "an operation", diagnostics);
   if (!value.is_object()) return operation;
-  if (const auto kind = ReadKind(reader, diagnostics)) operation.kind = *kind;
+  const bool has_argument = value.contains("value") || value.contains("operand");
+  if (const auto kind = ReadKind(reader, diagnostics)) operation.kind = has_argument ? *kind : WithoutArgument(*kind);
   for (const NumberField& field : NumberFields()) reader.ReadNumber(std::string(field.name), operation.*field.member);
   reader.ReadIdentifier("operand", operation.operand);
   reader.ReadIdentifier("condition", operation.condition);
+  for (const VectorField& field : VectorFields()) {
+    reader.ReadIdentifier(std::string(field.name), operation.*field.member);
+  }
   reader.ReadIdentifier("output", operation.output);
   reader.ReadName("dtype", "an element type", DTypeNames(), DTypeFromName, operation.dtype);
   reader.ReadIdentifier("id", operation.id);

@@ -2,6 +2,7 @@
 
 #include "base/status.h"
 #include "spec/broadcast.h"
+#include "spec/spec_checks.h"
 #include "spec/validate.h"
 
 namespace gemmd {
@@ -50,6 +51,15 @@ absl::Status CheckBytes(std::int64_t rows, std::int64_t columns, std::int64_t el
   return InvalidArgument("dims: the size of a {} x {} matrix is not under 2^62 bytes", rows, columns);
 }
 
+absl::Status CheckRowLengths(const KernelSpec& spec, std::int64_t columns) {
+  for (std::size_t i = 0; i < spec.epilogue.size(); ++i) {
+    const OpKind kind = spec.epilogue[i].kind;
+    if (Traits(kind).op_class == OpClass::kGate) columns /= 2;
+    if (const auto wrong = CheckRowLength(kind, ElementPlace("epilogue", i), columns)) return ToStatus({*wrong});
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<GemmShape> ResolveShape(const KernelSpec& spec, const Dims& dims) {
@@ -61,6 +71,7 @@ absl::StatusOr<GemmShape> ResolveShape(const KernelSpec& spec, const Dims& dims)
   GEMMD_ASSIGN_OR_RETURN(shape.n, ExtentOfLaunch(product->n, dims));
   GEMMD_ASSIGN_OR_RETURN(shape.k, ExtentOfLaunch(product->k, dims));
   GEMMD_RETURN_IF_ERROR(CheckBytes(shape.m, shape.n, SizeBytes(DType::kF32)));
+  GEMMD_RETURN_IF_ERROR(CheckRowLengths(spec, shape.n));
   return shape;
 }
 
@@ -80,10 +91,18 @@ absl::StatusOr<std::vector<std::int64_t>> ResolveTensor(const KernelSpec& spec, 
 std::vector<OutputTensor> ResolveOutputs(const KernelSpec& spec, const GemmShape& shape) {
   std::vector<OutputTensor> outputs;
   std::int64_t columns = shape.n;
+  std::map<std::string, bool> per_row_by_id;
+  bool per_row = false;  // of the value before
   for (const Operation& operation : spec.epilogue) {
-    if (Traits(operation.kind).op_class == OpClass::kGate) columns /= 2;
+    const OpClass op_class = Traits(operation.kind).op_class;
+    if (!operation.input.empty()) per_row = per_row_by_id.at(operation.input);
+    if (op_class == OpClass::kGate) columns /= 2;
+    if (IsRowWise(operation.kind)) per_row = op_class == OpClass::kReduce;
+    if (!operation.id.empty()) per_row_by_id[operation.id] = per_row;
     if (operation.kind != OpKind::kStore) continue;
-    outputs.push_back({operation.output, operation.dtype.value_or(DType::kF32), {shape.m, columns}});
+    std::vector<std::int64_t> extents{shape.m};
+    if (!per_row) extents.push_back(columns);
+    outputs.push_back({operation.output, operation.dtype.value_or(DType::kF32), std::move(extents)});
   }
   return outputs;
 }

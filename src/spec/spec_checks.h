@@ -50,6 +50,9 @@ struct ChainScope {
 void CheckChain(const KernelSpec& spec, const std::vector<Operation>& chain, const ChainScope& scope,
                 CheckState& state);
 
+// What is wrong with an operation on rows of so many columns.
+std::optional<Diagnostic> CheckRowLength(OpKind kind, std::string place, std::int64_t columns);
+
 // An element type that the pipeline must be able to compute.
 void CheckDType(DType dtype, std::string place, CheckState& state);
 

@@ -55,10 +55,10 @@ Json Identifier() {
 
 Json Extent() { return {{"type", "integer"}, {"minimum", 0}, {"maximum", kMaxExtent}}; }
 
-Json DTypes() {
+Json DTypes(bool (*contains)(DType)) {
   Json names = Json::array();
   for (const DType dtype : AllDTypes()) {
-    if (IsImplemented(dtype)) names.push_back(Name(dtype));
+    if (contains(dtype)) names.push_back(Name(dtype));
   }
   return {{"type", "string"}, {"enum", names}};
 }
@@ -97,6 +97,7 @@ void AddParams(const OpTraits& traits, Json& properties, Json& then) {
   for (const OpParam& param : traits.params) {
     Json number = Reference("number");
     if (std::isfinite(param.above)) number["exclusiveMinimum"] = param.above;
+    if (std::isfinite(param.least)) number["minimum"] = param.least;
     if (param.fallback && std::isfinite(*param.fallback)) {
       // The shortest text of the float, as the table has it.
       number["default"] = Json::parse(fmt::format("{}", *param.fallback));
@@ -112,11 +113,17 @@ void AddParams(const OpTraits& traits, Json& properties, Json& then) {
   if (all_do_nothing) then["anyOf"] = std::move(any);
 }
 
-void AddArgument(Json& properties, Json& then) {
+Json Requires(std::string_view field) { return {{"required", {field}}}; }
+
+// `or_none`: without it the operation is a reduction.
+void AddArgument(bool or_none, Json& properties, Json& then) {
   properties["value"] = Described(Reference("number"), "y, as a literal");
   properties["operand"] = Described(Reference("identifier"), "y: an input, or the id of an earlier operation");
   properties["scale"] = Described(Reference("number"), "Multiplies the operand");
-  then["oneOf"] = Json::array({{{"required", {"value"}}}, {{"required", {"operand"}}}});
+  then["oneOf"] = Json::array({Requires("value"), Requires("operand")});
+  if (or_none) {
+    then["oneOf"].push_back({{"not", {{"anyOf", Json::array({Requires("value"), Requires("operand")})}}}});
+  }
   then["dependentRequired"] = {{"scale", {"operand"}}};
 }
 
@@ -134,14 +141,21 @@ Json FieldsOf(const std::vector<const OpTraits*>& forms) {
       AddParams(traits, properties, then);
       break;
     case OpClass::kBinary:
-      AddArgument(properties, then);
+      AddArgument(WithoutArgument(traits.kind) != traits.kind, properties, then);
       break;
     case OpClass::kSelect:
-      AddArgument(properties, then);
+      AddArgument(false, properties, then);
       properties["condition"] = Described(Reference("identifier"), "c: an input, or the id of an earlier operation");
       then["required"] = {"condition"};
       break;
     case OpClass::kGate:
+      break;
+    case OpClass::kNormalize:
+    case OpClass::kReduce:
+      AddParams(traits, properties, then);
+      for (const VectorField& field : traits.vectors) {
+        properties[std::string(field.name)] = Described(Reference("identifier"), "An input [N]");
+      }
       break;
     case OpClass::kCast:
       properties["dtype"] = Described(Reference("dtype"), "What to round to");
@@ -149,7 +163,7 @@ Json FieldsOf(const std::vector<const OpTraits*>& forms) {
       break;
     case OpClass::kStore:
       properties["output"] = Described(Reference("identifier"), "The output's name");
-      properties["dtype"] = Described(Reference("dtype"), "The output's");
+      properties["dtype"] = Described(Reference("stored_dtype"), "The output's; i32 of what argmax makes");
       then["required"] = {"output", "dtype"};
       break;
   }
@@ -162,7 +176,9 @@ Json OperationSchema() {
   for (const OpTraits& row : OpTable()) {
     const std::vector<const OpTraits*> forms = FormsOf(row.name);
     if (forms.front() != &row) continue;
-    names.push_back(Constant(row.name, row.formula));
+    const OpKind reduction = WithoutArgument(row.kind);
+    const std::string also = reduction == row.kind ? "" : fmt::format("; {}", Traits(reduction).formula);
+    names.push_back(Constant(row.name, std::string(row.formula) + also));
     Json then = FieldsOf(forms);
     if (then.empty()) continue;
     rules.push_back(
@@ -194,14 +210,18 @@ Json Epilogue() {
 }
 
 Json Prologue() {
-  Json others = Json::array();
+  Json others = Json::array(), with_argument = Json::array();
   for (const OpTraits& row : OpTable()) {
-    const bool other = row.op_class == OpClass::kStore || row.op_class == OpClass::kGate;
+    const bool other = row.op_class == OpClass::kStore || row.op_class == OpClass::kGate || IsRowWise(row.kind);
     if (other && FormsOf(row.name).front() == &row) others.push_back(row.name);
+    if (WithoutArgument(row.kind) != row.kind) with_argument.push_back(row.name);
   }
+  const Json allowed = {{"properties", {{"op", {{"not", {{"enum", others}}}}}}}};
+  const Json reduces = {{"if", {{"properties", {{"op", {{"enum", with_argument}}}}}}},
+                        {"then", {{"anyOf", Json::array({Requires("value"), Requires("operand")})}}}};
   const auto chain = [&](std::string_view description) {
     Json schema = Chain(description);
-    schema["items"] = {{"allOf", {Reference("operation"), {{"properties", {{"op", {{"not", {{"enum", others}}}}}}}}}}};
+    schema["items"] = {{"allOf", Json::array({Reference("operation"), allowed, reduces})}};
     return schema;
   };
   return Object("From the loads to the multiply",
@@ -247,8 +267,9 @@ std::string SpecSchema() {
   Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "A gemmd kernel spec"}};
   schema.update(Object("A matmul and the operations fused into it", std::move(properties),
                        {"version", "inputs", "matmul", "epilogue"}));
-  schema["$defs"] = {{"identifier", Identifier()}, {"extent", Extent()}, {"dtype", DTypes()},
-                     {"number", Number()},         {"tensor", Tensor()}, {"operation", OperationSchema()}};
+  schema["$defs"] = {{"identifier", Identifier()},         {"extent", Extent()}, {"dtype", DTypes(IsImplemented)},
+                     {"stored_dtype", DTypes(IsStorable)}, {"number", Number()}, {"tensor", Tensor()},
+                     {"operation", OperationSchema()}};
   return schema.dump(2) + "\n";
 }
 

@@ -17,6 +17,7 @@ namespace gemmd {
 // Kernels count in 32 bits, and step up to a tile, or a grid's CTAs, past what they count.
 inline constexpr std::int64_t kMaxExtent = std::numeric_limits<std::int32_t>::max() - 65536;
 inline constexpr std::int64_t kMaxTensorBytes = (std::int64_t{1} << 62) - 1;
+inline constexpr std::int64_t kMaxIndexedColumns = std::int64_t{1} << 24;  // that f32 tells apart
 inline constexpr std::size_t kMaxTensors = 128;  // inputs and outputs; keeps a kernel's parameters under 4 KiB
 inline constexpr std::size_t kMaxChainOperations = 4096;
 inline constexpr std::size_t kMaxNameBytes = 256;
@@ -30,7 +31,8 @@ inline constexpr std::string_view kScheduleNames[] = {"simt", "mma", "wgmma"};
 std::vector<Diagnostic> Validate(const KernelSpec& spec);
 
 // The extents for one launch: literal dims from the spec, dynamic ones from `dims`. Requires a valid spec.
-// Errors: InvalidArgument (a dynamic dim missing, an unknown or negative one, a literal contradicted).
+// Errors: InvalidArgument (a dynamic dim missing, an unknown or negative one, a literal contradicted, rows that an
+// operation does not take).
 absl::StatusOr<GemmShape> ResolveShape(const KernelSpec& spec, const std::map<std::string, std::int64_t>& dims);
 
 // A tensor's extents in elements for one launch ({} for a scalar), with every dim in `dims` or literal.
@@ -38,7 +40,7 @@ absl::StatusOr<GemmShape> ResolveShape(const KernelSpec& spec, const std::map<st
 absl::StatusOr<std::vector<std::int64_t>> ResolveTensor(const KernelSpec& spec, const TensorSpec& tensor,
                                                         const std::map<std::string, std::int64_t>& dims);
 
-// What a valid spec stores, in order: row-major [M, N], or [M, N / 2] after a gate.
+// What a valid spec stores, in order: row-major [M, N], [M, N / 2] after a gate, or [M] after a reduction of rows.
 struct OutputTensor {
   std::string name;
   DType dtype = DType::kF32;

@@ -22,12 +22,16 @@ ordered_json ToJson(const TensorSpec& tensor) {
 ordered_json ToJson(const Operation& operation) {
   const OpTraits& traits = Traits(operation.kind);
   ordered_json object = {{"op", traits.name}};
-  if (&traits != FindOp(traits.name, std::nullopt)) object["form"] = traits.form;
+  if (!traits.form.empty() && &traits != FindOp(traits.name, std::nullopt)) object["form"] = traits.form;
   if (!operation.condition.empty()) object["condition"] = operation.condition;
   if (!operation.operand.empty()) object["operand"] = operation.operand;
   for (const NumberField& field : NumberFields()) {
     const std::optional<double>& number = operation.*field.member;
     if (number) object[std::string(field.name)] = *number;
+  }
+  for (const VectorField& field : VectorFields()) {
+    const std::string& vector = operation.*field.member;
+    if (!vector.empty()) object[std::string(field.name)] = vector;
   }
   if (!operation.output.empty()) object["output"] = operation.output;
   if (operation.dtype) object["dtype"] = Name(*operation.dtype);

@@ -20,7 +20,8 @@ RULES = {rule["if"]["properties"]["op"]["const"]: rule["then"] for rule in OPERA
 NAMES = [entry["const"] for entry in OPERATION["properties"]["op"]["oneOf"]]
 # Of every field that some operation has, a value that suits it; "bias" is an input, "first" an earlier id.
 SAMPLES = {"form": "erf", "value": 1.5, "operand": "bias", "scale": 0.5, "output": "extra", "dtype": "f16", "min": -1.0,
-           "max": 1.0, "alpha": 0.25, "id": "second", "input": "first", "condition": "bias"}
+           "max": 1.0, "alpha": 0.25, "eps": 1e-3, "correction": 0.0, "weight": "bias", "bias": "bias", "id": "second",
+           "input": "first", "condition": "bias"}
 
 
 def schema_accepts(spec):
@@ -113,17 +114,31 @@ class SchemaTest(DaemonTest):
         for operation in ({"op": "rellu"}, {"op": ""}, {"op": 3}, {"op": "gelu", "form": "exact"},
                           {"op": "gelu", "form": ""}, {"op": "relu", "form": "erf"}, {"op": "cast", "dtype": "f64"}, {},
                           {"op": "softcap", "value": 0}, {"op": "clamp"}, {"op": "mul", "value": 1e39},
-                          {"op": "mul", "value": 1, "operand": "bias"}, {"op": "mul", "value": 1, "scale": 2}):
+                          {"op": "mul", "value": 1, "operand": "bias"}, {"op": "mul", "value": 1, "scale": 2},
+                          {"op": "max", "scale": 2}, {"op": "rms_norm", "eps": -1e-5}, {"op": "var", "correction": -1},
+                          {"op": "softmax", "dtype": "f32"}, {"op": "cast", "dtype": "i8"}):
             self.assert_both_refuse(around(operation), operation)
         for field, value in (("precision", "exact"), ("config", {"schedule": "fast"}), ("config", {"tile": [1, 2]}),
                              ("version", 2), ("name", "x" * 300), ("epilogue", []), ("epilogue", [{"op": "relu"}])):
             self.assert_both_refuse(specs.linear_spec(**{field: value}), (field, value))
 
-    def test_a_prologue_stores_nothing(self):
-        for operation in ({"op": "relu"}, {"op": "store", "output": "early", "dtype": "f32"}):
+    def test_a_prologue_neither_stores_nor_goes_along_rows(self):
+        for operation in ({"op": "relu"}, {"op": "max", "value": 0}):
             spec = specs.linear_spec(prologue={"a": [operation]})
-            self.assertEqual(schema_accepts(spec), operation["op"] == "relu")
-            self.assertEqual(self.gemmd_accepts(spec), operation["op"] == "relu")
+            self.assertTrue(schema_accepts(spec) and self.gemmd_accepts(spec), operation)
+        for operation in ({"op": "store", "output": "early", "dtype": "f32"}, {"op": "softmax"}, {"op": "max"},
+                          {"op": "rms_norm", "weight": "bias"}, {"op": "logsumexp"}):
+            self.assert_both_refuse(specs.linear_spec(prologue={"a": [operation]}), operation)
+
+    def test_max_and_min_without_a_second_argument_reduce_rows(self):
+        for name in ("max", "min"):
+            spec = around({"op": name})
+            self.assertTrue(schema_accepts(spec) and self.gemmd_accepts(spec), name)
+
+    def test_only_indices_are_stored_as_i32(self):
+        spec = around({"op": "argmax"})
+        spec["epilogue"][-1]["dtype"] = "i32"
+        self.assertTrue(schema_accepts(spec) and self.gemmd_accepts(spec))
 
     def test_every_operation_and_form_is_right_at_its_smallest(self):
         self.assertGreater(len(NAMES), 20)

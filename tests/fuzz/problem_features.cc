@@ -87,7 +87,9 @@ std::set<std::string> FeaturesOf(const DeviceProblem& problem, const CanonicalSp
 
 std::set<std::string> OperationFeatures() {
   std::set<std::string> features;
-  for (const OpTraits& traits : OpTable()) features.insert(OperationFeature(traits));
+  for (const OpTraits& traits : OpTable()) {
+    if (!IsRowWise(traits.kind)) features.insert(OperationFeature(traits));
+  }
   return features;
 }
 

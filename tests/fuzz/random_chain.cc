@@ -28,6 +28,15 @@ const std::vector<OpKind> kPreparations = {OpKind::kSigmoid,  OpKind::kAbs, OpKi
 
 const std::vector<OpKind> kComparisons = {OpKind::kLt, OpKind::kLe, OpKind::kGt, OpKind::kGe};
 
+// Every operation that goes element by element.
+std::vector<OpKind> PointwiseKinds() {
+  std::vector<OpKind> kinds;
+  for (const OpTraits& row : OpTable()) {
+    if (!IsRowWise(row.kind)) kinds.push_back(row.kind);
+  }
+  return kinds;
+}
+
 bool Takes(const Operation& operation, const std::string& id) {
   return operation.input == id || operation.operand == id || operation.condition == id;
 }
@@ -72,7 +81,7 @@ class ChainDrawing {
   // One more operation on the last value, after a preparation where it needs one.
   absl::Status Continue(std::size_t wanted) {
     if (prologue_ == nullptr && random_.Chance(0.12) && !EndsStored()) return Store();
-    const OpKind kind = random_.Pick(OpTable()).kind;
+    const OpKind kind = random_.Pick(PointwiseKinds());
     if (kind == OpKind::kStore) return absl::OkStatus();
     if (Traits(kind).op_class == OpClass::kGate) return Gate(kind);
     if (Traits(kind).op_class == OpClass::kSelect && chain_.size() + 3 <= wanted && random_.Chance(0.5)) {

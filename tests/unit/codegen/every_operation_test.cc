@@ -35,7 +35,9 @@ std::vector<Node> EveryOperation() {
         add(row.kind).operand_value = 1;
         chain.back().condition.value = 2;
         break;
-      case OpClass::kGate:  // at most one in a chain
+      case OpClass::kGate:       // at most one in a chain
+      case OpClass::kNormalize:  // in schedules of their own
+      case OpClass::kReduce:
         break;
       case OpClass::kCast:
         add(row.kind).dtype = DType::kBf16;

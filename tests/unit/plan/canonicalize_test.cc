@@ -75,6 +75,44 @@ TEST(CanonicalizeTest, TensorsAfterAGateHaveHalfOfN) {
   EXPECT_FALSE(ChainGraph().HasBothHalves(ChainGraph().outputs[0]));
 }
 
+TEST(CanonicalizeTest, LowersTheVectorsOfANormToWhatFollowsIt) {
+  ASSERT_THAT(Validate(RowSpec()), IsEmpty());
+  const Graph graph = RowGraph();
+  ASSERT_EQ(graph.epilogue.size(), 11u);
+  EXPECT_EQ(graph.epilogue[0], (Node{.kind = OpKind::kLayerNorm, .params = {1e-3f}}));
+  EXPECT_EQ(graph.epilogue[1], (Node{.kind = OpKind::kMul, .input = 1, .operand = 2, .broadcast = Broadcast::kRow}));
+  EXPECT_EQ(graph.epilogue[2], (Node{.kind = OpKind::kAdd, .input = 2, .operand = 2, .broadcast = Broadcast::kRow}));
+  // The norm's id is the value after both.
+  EXPECT_EQ(graph.epilogue[8], (Node{.kind = OpKind::kSub, .input = 3, .operand_value = 6}));
+}
+
+TEST(CanonicalizeTest, TellsValuesOfOneElementARow) {
+  const Graph graph = RowGraph();
+  EXPECT_THAT(ColumnValues(graph.epilogue),
+              ElementsAre(false, false, false, false, false, false, true, true, true, false, true, true));
+  std::vector<std::string> axes;
+  for (const GraphOutput& output : graph.outputs) axes.push_back(Name(output.axes));
+  EXPECT_THAT(axes, ElementsAre("M,N", "M", "M"));
+  EXPECT_EQ(graph.outputs[2].dtype, DType::kI32);
+  EXPECT_EQ(graph.epilogue[6].broadcast, Broadcast::kColumn);
+  EXPECT_FALSE(graph.HasBothHalves(graph.outputs[1]));
+}
+
+TEST(CanonicalizeTest, SpreadsAVectorOfASharedDimOverTheRowsOfAStatistic) {
+  KernelSpec spec;
+  spec.dims = {{"S", {64}}};
+  spec.inputs = {{"x", {DType::kF16, {"S", "S"}, Layout::kRowMajor}}, {"v", {DType::kF32, {"S"}, Layout::kRowMajor}}};
+  spec.matmul_a = spec.matmul_b = "x";
+  spec.epilogue = {{.kind = OpKind::kAdd, .operand = "v"},
+                   {.kind = OpKind::kRowMean},
+                   {.kind = OpKind::kMul, .operand = "v"},
+                   Store("y", DType::kF32)};
+  ASSERT_THAT(Validate(spec), IsEmpty());
+  const Graph graph = Canonicalize(spec).graph;
+  EXPECT_EQ(graph.epilogue[0].broadcast, Broadcast::kRow);
+  EXPECT_EQ(graph.epilogue[2].broadcast, Broadcast::kColumn);
+}
+
 TEST(SplitAtGateTest, CountsTheValuesAfterTheGateFromIt) {
   EXPECT_EQ(SplitAtGate(ChainGraph().epilogue), std::nullopt);
   const Graph graph = GatedGraph();
@@ -194,6 +232,12 @@ TEST(SummaryTest, NamesGates) {
   EXPECT_EQ(Summary(GatedGraph()),
             "f16 [M,512] x f16 [512,256]^T -> add row bf16, neg, store f16, geglu tanh of v1, mul row f32, "
             "add full f16 * 0.5, mul v5, store f16");
+}
+
+TEST(SummaryTest, NamesRowReductions) {
+  EXPECT_EQ(Summary(RowGraph()),
+            "f16 [M,512] x f16 [512,256]^T -> layer_norm 0.001, mul row bf16, add row bf16, add full f16, store f16, "
+            "sum, mul column f32, store f32, sub v6 of v3, argmax, store i32");
 }
 
 TEST(SummaryTest, NamesThePrecisionOfFloatProducts) {

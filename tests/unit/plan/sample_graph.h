@@ -116,6 +116,25 @@ inline KernelSpec GatedSpec() {
   return spec;
 }
 
+// A norm with weight and bias, stored; its sum, scaled and stored as [M]; and its argmax as i32.
+inline KernelSpec RowSpec() {
+  KernelSpec spec = ChainSpec();
+  spec.name = "rows";
+  spec.inputs.erase("shift");
+  spec.epilogue = {{.kind = OpKind::kLayerNorm, .id = "normed", .eps = 1e-3, .weight = "bias", .bias = "bias"},
+                   {.kind = OpKind::kAdd, .operand = "residual"},
+                   Store("out", DType::kF16),
+                   {.kind = OpKind::kRowSum, .id = "total"},
+                   {.kind = OpKind::kMul, .operand = "row_scale"},
+                   Store("sum", DType::kF32),
+                   {.kind = OpKind::kSub, .operand = "total", .input = "normed"},
+                   {.kind = OpKind::kRowArgmax},
+                   Store("at", DType::kI32)};
+  return spec;
+}
+
+inline Graph RowGraph() { return Canonicalize(RowSpec()).graph; }
+
 inline Graph GatedGraph() { return Canonicalize(GatedSpec()).graph; }
 
 inline Graph PrologueGraph() { return Canonicalize(PrologueSpec()).graph; }

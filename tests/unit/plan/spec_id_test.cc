@@ -106,6 +106,12 @@ const Ingredient kIngredients[] = {
     {"PrologueA", [](Graph& g) { g.prologue_a = {Node{.kind = OpKind::kRelu}}; }},
     {"PrologueB", [](Graph& g) { g.prologue_b = {Node{.kind = OpKind::kRelu}}; }},
     {"Gate", [](Graph& g) { g.epilogue[6] = Node{.kind = OpKind::kSwiglu, .input = 6}; }},
+    {"Norm", [](Graph& g) { g.epilogue[6] = Node{.kind = OpKind::kRmsNorm, .input = 6, .params = {1e-5f}}; }},
+    {"OtherNorm", [](Graph& g) { g.epilogue[6] = Node{.kind = OpKind::kLayerNorm, .input = 6, .params = {1e-5f}}; }},
+    {"Eps", [](Graph& g) { g.epilogue[6] = Node{.kind = OpKind::kRmsNorm, .input = 6, .params = {1e-6f}}; }},
+    {"RowMax", [](Graph& g) { g.epilogue[6] = Node{.kind = OpKind::kRowMax, .input = 6}; }},
+    {"MaxOfALiteral", [](Graph& g) { g.epilogue[6] = Node{.kind = OpKind::kMax, .input = 6, .literal = 0.0f}; }},
+    {"OutputPerRow", [](Graph& g) { g.outputs[3].axes = {Axis::kM}; }},
     {"OutputAxes",
      [](Graph& g) {
        g.outputs[3].axes = {Axis::kM, Axis::kHalfN};
@@ -151,6 +157,35 @@ TEST(GraphJsonTest, ReadsBackAsTheSameGraph) {
   const auto gated = GraphFromJson(GraphToJson(GatedGraph()));
   ASSERT_TRUE(gated.ok()) << gated.status();
   EXPECT_EQ(*gated, GatedGraph());
+}
+
+TEST(GraphJsonTest, ReadsRowReductionsBack) {
+  Graph graph = RowGraph();
+  for (const OpKind kind : {OpKind::kRowArgmax, OpKind::kRowMax, OpKind::kRowMin, OpKind::kLogsumexp}) {
+    graph.epilogue[9].kind = kind;
+    const auto read = GraphFromJson(GraphToJson(graph));
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(*read, graph);
+  }
+}
+
+TEST(GraphJsonTest, RefusesRowsAndColumnsTakenForOneAnother) {
+  const std::function<void(Graph&)> damages[] = {
+      [](Graph& g) { g.outputs[0].axes = {Axis::kM}; },
+      [](Graph& g) { g.outputs[0].axes = {Axis::kN}; },
+      [](Graph& g) {
+        g.outputs[1].axes = {Axis::kM, Axis::kN};
+      },
+      [](Graph& g) { g.epilogue[6] = {.kind = OpKind::kSoftmax, .input = 6}; },
+      [](Graph& g) { g.epilogue[6] = {.kind = OpKind::kMul, .input = 6, .operand = 3, .broadcast = Broadcast::kFull}; },
+      [](Graph& g) { g.epilogue[6] = {.kind = OpKind::kMul, .input = 6, .operand_value = 3}; },
+      [](Graph& g) { g.epilogue[6] = {.kind = OpKind::kSwiglu, .input = 3}; },
+      [](Graph& g) { g.prologue_b = {{.kind = OpKind::kSoftmax}}; }};
+  for (std::size_t i = 0; i < std::size(damages); ++i) {
+    Graph graph = RowGraph();
+    damages[i](graph);
+    EXPECT_EQ(GraphFromJson(GraphToJson(graph)).status().code(), absl::StatusCode::kDataLoss) << i;
+  }
 }
 
 TEST(GraphJsonTest, RefusesWhatTakesTheOtherSideOfAGate) {

@@ -56,7 +56,9 @@ TEST(ProtoConvertTest, TellsAnAbsentNumberFromZero) {
     deterministic: false precision: TF32 config { schedule: "mma" tile: [ 1, 2, 3 ] stages: 0 }
     epilogue { op: "mul" value: 0 } epilogue { op: "add" operand: "r" scale: 0 }
     epilogue { op: "clamp" min: 0 max: -0.5 } epilogue { op: "elu" alpha: 2 }
-    epilogue { op: "where" condition: "c" operand: "r" })"));
+    epilogue { op: "where" condition: "c" operand: "r" }
+    epilogue { op: "layer_norm" eps: 0 weight: "w" bias: "b" } epilogue { op: "var" correction: 0 }
+    epilogue { op: "max" } epilogue { op: "max" operand: "r" })"));
   EXPECT_FALSE(parsed.spec.deterministic);
   EXPECT_EQ(parsed.spec.precision, Precision::kTf32);
   EXPECT_EQ(parsed.spec.config, (ConfigPin{.schedule = "mma", .tile = {1, 2, 3}, .stages = 0}));
@@ -66,6 +68,10 @@ TEST(ProtoConvertTest, TellsAnAbsentNumberFromZero) {
   EXPECT_EQ(parsed.spec.epilogue[2], (Operation{.kind = OpKind::kClamp, .min = 0.0, .max = -0.5}));
   EXPECT_EQ(parsed.spec.epilogue[3], (Operation{.kind = OpKind::kElu, .alpha = 2.0}));
   EXPECT_EQ(parsed.spec.epilogue[4], (Operation{.kind = OpKind::kWhere, .operand = "r", .condition = "c"}));
+  EXPECT_EQ(parsed.spec.epilogue[5], (Operation{.kind = OpKind::kLayerNorm, .eps = 0.0, .weight = "w", .bias = "b"}));
+  EXPECT_EQ(parsed.spec.epilogue[6], (Operation{.kind = OpKind::kRowVar, .correction = 0.0}));
+  EXPECT_EQ(parsed.spec.epilogue[7], Operation{.kind = OpKind::kRowMax});
+  EXPECT_EQ(parsed.spec.epilogue[8], (Operation{.kind = OpKind::kMax, .operand = "r"}));
 }
 
 struct Mistake {

@@ -20,6 +20,10 @@ TEST(DTypeTest, OnlyTheFloatsOfTwoAndFourBytesAreImplemented) {
   }
 }
 
+TEST(DTypeTest, IndicesAreStoredBesideWhatIsComputed) {
+  for (DType dtype : AllDTypes()) EXPECT_EQ(IsStorable(dtype), IsImplemented(dtype) || dtype == DType::kI32);
+}
+
 TEST(DTypeTest, SizesAreThoseOfTheEncoding) {
   EXPECT_EQ(SizeBytes(DType::kF32), 4);
   EXPECT_EQ(SizeBytes(DType::kF16), 2);
