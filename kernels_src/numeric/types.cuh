@@ -46,6 +46,12 @@ __device__ __forceinline__ BFloat16 FromFloat<BFloat16>(float x) {
   return result;
 }
 
+// An index: a whole number that f32 holds.
+template <>
+__device__ __forceinline__ int FromFloat<int>(float x) {
+  return __float2int_rn(x);
+}
+
 // kCount elements that are moved as one access of up to 16 bytes.
 template <typename T, int kCount>
 struct alignas(sizeof(T) * kCount) Pack {

@@ -76,21 +76,77 @@ std::string MatrixLoadText(const Graph& graph, const AccessWidths& widths, int o
   return fmt::format("LoadRowMajor<{}>(p.{}, p.{}, cell)", widths.inputs[operand], name, ld);
 }
 
+// What is known of a row after the reduction that gives `value`.
+std::string RowName(int value) { return fmt::format("r{}", value); }
+
 // The statements of one chain.
 class ChainWriter {
  public:
   // `ahead`: by input, whether a member of `o` already holds it.
   ChainWriter(const Graph& graph, const std::vector<Node>& chain, const AccessWidths& widths, std::vector<bool> ahead)
-      : graph_(graph), chain_(chain), widths_(widths), ahead_(std::move(ahead)), held_(graph.inputs.size(), false) {}
+      : graph_(graph),
+        chain_(chain),
+        widths_(widths),
+        ahead_(std::move(ahead)),
+        held_(graph.inputs.size(), false),
+        per_row_(ColumnValues(chain)) {}
 
   // `returned`: the value that follows the statements, if one does.
   std::vector<std::string> Write(std::optional<int> returned = std::nullopt) {
+    return WriteOf(std::vector<bool>(chain_.size(), true), returned);
+  }
+
+  // Of the nodes for which `wanted` is true, by index.
+  std::vector<std::string> WriteOf(std::vector<bool> wanted, std::optional<int> returned) {
+    wanted_ = std::move(wanted);
     returned_ = returned;
-    for (std::size_t i = 0; i < chain_.size(); ++i) Write(chain_[i], i + 1);
+    for (std::size_t i = 0; i < chain_.size(); ++i) {
+      if (wanted_[i]) Write(chain_[i], i + 1);
+    }
     return std::move(statements_);
   }
 
+  // The statement of a node that works on values of one element a row, outside of any cell.
+  std::string WritePerRow(std::size_t index) const {
+    const Node& node = chain_[index];
+    const std::size_t result = index + 1;
+    const auto define = [&](std::string_view functor, const std::string& arguments) {
+      return fmt::format("const auto v{} = MapRows<{}>(v{}{});", result, functor, node.input, arguments);
+    };
+    switch (Traits(node.kind).op_class) {
+      case OpClass::kBinary:
+        return define(Traits(node.kind).functor, ", " + PerRowArgument(node));
+      case OpClass::kSelect:
+        return define(Traits(node.kind).functor, ", " + PerRowArgument(node) + ", " + PerRow(node.condition));
+      case OpClass::kCast:
+        return define(fmt::format("Rounded<{}>", DeviceType(node.dtype)), "");
+      case OpClass::kStore:
+        return fmt::format("rows.Store(p.{}, v{});", OutputName(node.output), node.input) +
+               (IsUsed(result) ? fmt::format(" const auto v{} = v{};", result, node.input) : "");
+      case OpClass::kUnary:
+      case OpClass::kGate:
+      case OpClass::kNormalize:
+      case OpClass::kReduce:
+        break;
+    }
+    std::string params;
+    for (const float param : node.params) params += ", " + FloatLiteral(param);
+    return define(Traits(node.kind).functor, params);
+  }
+
  private:
+  std::string PerRow(const Reference& reference) const {
+    if (reference.value >= 0) return fmt::format("v{}", reference.value);
+    const std::string name = "p." + InputName(reference.input);
+    return reference.broadcast == Broadcast::kScalar ? name : fmt::format("rows.Column({})", name);
+  }
+
+  std::string PerRowArgument(const Node& node) const {
+    if (node.literal.has_value()) return FloatLiteral(*node.literal);
+    const std::string argument = PerRow(node.Operand());
+    return node.scale == 1.0f ? argument : fmt::format("MapRows<Mul>({}, {})", argument, FloatLiteral(node.scale));
+  }
+
   void Write(const Node& node, std::size_t result) {
     switch (Traits(node.kind).op_class) {
       case OpClass::kUnary:
@@ -102,20 +158,26 @@ class ChainWriter {
       case OpClass::kGate:
         return;  // between chains
       case OpClass::kNormalize:
+        return Define(result, fmt::format("Map<{}>(v{}, Pick({}, slot))", Traits(node.kind).functor, node.input,
+                                          RowName(static_cast<int>(result))));
       case OpClass::kReduce:
-        return;  // no schedule computes them: the planner refuses them
+        return;  // between walks over the row
       case OpClass::kCast:
         return Define(result, fmt::format("Round<{}>(v{})", DeviceType(node.dtype), node.input));
       case OpClass::kStore:
-        HoldWhatAStoreMayOverwrite(node, result);
-        statements_.push_back(
-            fmt::format("out.template Store<{}{}, {}>(p.{}, p.{}, cell, v{});", FirstSlice(graph_, node.output),
-                        graph_.HasBothHalves(graph_.outputs[node.output]) ? " + kHalf" : "",
-                        widths_.outputs[node.output], OutputName(node.output), OutputLdName(node.output), node.input));
+        if (node.output >= 0) WriteStore(node, result);
         // A store passes its value through under a name of its own only where something takes it.
         if (IsUsed(result)) statements_.push_back(fmt::format("const auto& v{} = v{};", result, node.input));
         return;
     }
+  }
+
+  void WriteStore(const Node& node, std::size_t result) {
+    HoldWhatAStoreMayOverwrite(node, result);
+    statements_.push_back(
+        fmt::format("out.template Store<{}{}, {}>(p.{}, p.{}, cell, v{});", FirstSlice(graph_, node.output),
+                    graph_.HasBothHalves(graph_.outputs[node.output]) ? " + kHalf" : "", widths_.outputs[node.output],
+                    OutputName(node.output), OutputLdName(node.output), node.input));
   }
 
   std::string UnaryText(const Node& node, std::size_t result) const {
@@ -136,6 +198,7 @@ class ChainWriter {
   // store, whose value is `result`, is loaded before it.
   void HoldWhatAStoreMayOverwrite(const Node& store, std::size_t result) {
     for (std::size_t later = result; later < chain_.size(); ++later) {
+      if (!IsWanted(later) || per_row_[later + 1]) continue;
       for (const Reference& reference : chain_[later].References()) {
         const int index = reference.input;
         if (index < 0 || ahead_[index] || held_[index]) continue;
@@ -152,8 +215,13 @@ class ChainWriter {
 
   bool IsUsed(std::size_t value) const {
     if (returned_ == static_cast<int>(value)) return true;
-    return std::ranges::any_of(chain_, [&](const Node& node) { return node.Takes(static_cast<int>(value)); });
+    for (std::size_t i = value; i < chain_.size(); ++i) {
+      if (IsWanted(i) && chain_[i].Takes(static_cast<int>(value))) return true;
+    }
+    return false;
   }
+
+  bool IsWanted(std::size_t index) const { return wanted_.empty() || wanted_[index]; }
 
   // One more argument of an operation: the same float for every column, or a Vec.
   struct Argument {
@@ -186,7 +254,10 @@ class ChainWriter {
   }
 
   Argument Resolve(const Reference& reference) const {
-    if (reference.value >= 0) return {fmt::format("v{}", reference.value)};
+    if (reference.value >= 0) {
+      const std::string value = fmt::format("v{}", reference.value);
+      return per_row_[reference.value] ? Argument{fmt::format("Pick({}, slot)", value), true} : Argument{value};
+    }
     if (reference.broadcast == Broadcast::kScalar) return {"p." + InputName(reference.input), true};
     return {fmt::format("Widen({})", OperandText(reference))};
   }
@@ -213,7 +284,9 @@ class ChainWriter {
   const AccessWidths& widths_;
   const std::vector<bool> ahead_;
   std::optional<int> returned_;
-  std::vector<bool> held_;  // by input, whether a variable of its name already holds it
+  std::vector<bool> held_;     // by input, whether a variable of its name already holds it
+  std::vector<bool> per_row_;  // ColumnValues
+  std::vector<bool> wanted_;   // by node; empty: all
   std::vector<std::string> statements_;
 };
 
@@ -227,10 +300,11 @@ std::string_view DeviceType(DType dtype) {
       return "Half";
     case DType::kBf16:
       return "BFloat16";
+    case DType::kI32:
+      return "int";
     case DType::kF8E4M3:
     case DType::kF8E5M2:
     case DType::kI8:
-    case DType::kI32:
       break;  // the validator lets none of them through
   }
   return "void";
@@ -310,6 +384,72 @@ std::vector<std::string> PrologueStatements(const Graph& graph, const std::vecto
       ChainWriter(graph, chain, widths, std::vector<bool>(graph.inputs.size(), false)).Write();
   statements.push_back(fmt::format("return v{};", chain.size()));
   return statements;
+}
+
+namespace {
+
+// By node, whether it takes part in making a matrix `value`; a store on the way does by what it passes on.
+void AddMakersOf(const std::vector<Node>& chain, const std::vector<bool>& per_row, int value,
+                 std::vector<bool>& makers) {
+  if (value <= 0 || per_row[value] || makers[value - 1]) return;
+  makers[value - 1] = true;
+  const Node& node = chain[value - 1];
+  AddMakersOf(chain, per_row, node.input, makers);
+  for (const Reference& reference : node.References()) AddMakersOf(chain, per_row, reference.value, makers);
+}
+
+// The chain with stores that only pass their values on.
+std::vector<Node> WithoutStores(std::vector<Node> chain) {
+  for (Node& node : chain) {
+    if (node.kind == OpKind::kStore) node.output = -1;
+  }
+  return chain;
+}
+
+void AppendLambda(std::vector<std::string>& lines, std::string_view call, std::string_view writer,
+                  const std::vector<std::string>& statements, std::string_view end) {
+  lines.push_back(fmt::format("{}([&](const Cell<V>& cell, int slot, const Vec<V>& v0{}) {{", call, writer));
+  for (const std::string& statement : statements) lines.push_back("  " + statement);
+  lines.push_back(fmt::format("}}{});", end));
+}
+
+}  // namespace
+
+std::vector<std::string> RowStatements(const Graph& graph, const AccessWidths& widths) {
+  const std::vector<Node>& chain = graph.epilogue;
+  const std::vector<bool> per_row = ColumnValues(chain), none_ahead(graph.inputs.size(), false);
+  const std::vector<Node> passing = WithoutStores(chain);
+  const auto is_matrix_store = [&](std::size_t i) { return chain[i].kind == OpKind::kStore && !per_row[i + 1]; };
+  std::vector<std::string> lines = {"constexpr int V = Rows::kV;"};
+  std::vector<bool> storing(chain.size(), false);
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    const Node& node = chain[i];
+    const int value = static_cast<int>(i) + 1;
+    if (IsRowWise(node.kind)) {
+      std::vector<bool> makers(chain.size(), false);
+      AddMakersOf(chain, per_row, node.input, makers);
+      std::vector<std::string> statements = ChainWriter(graph, passing, widths, none_ahead).WriteOf(makers, node.input);
+      statements.push_back(fmt::format("return v{};", node.input));
+      std::string params;
+      for (const float param : node.params) params += ", " + FloatLiteral(param);
+      const bool normalizes = Traits(node.kind).op_class == OpClass::kNormalize;
+      const std::string known = normalizes ? RowName(value) : fmt::format("v{}", value);
+      AppendLambda(lines, fmt::format("const auto {} = rows.template Reduce<{}>", known, Traits(node.kind).functor), "",
+                   statements, params);
+    } else if (per_row[value]) {
+      lines.push_back(ChainWriter(graph, chain, widths, none_ahead).WritePerRow(i));
+    } else if (is_matrix_store(i)) {
+      AddMakersOf(chain, per_row, value, storing);
+    }
+  }
+  if (std::ranges::find(storing, true) == storing.end()) return lines;
+  std::vector<Node> last = passing;
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    if (is_matrix_store(i)) last[i] = chain[i];
+  }
+  AppendLambda(lines, "rows.Each", ", typename Rows::Writer& out",
+               ChainWriter(graph, last, widths, none_ahead).WriteOf(storing, std::nullopt), "");
+  return lines;
 }
 
 }  // namespace gemmd

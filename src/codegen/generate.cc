@@ -11,6 +11,7 @@
 #include "kernels_src/embedded.h"
 #include "plan/manifest.h"
 #include "plan/packing.h"
+#include "plan/row_kernels.h"
 
 namespace gemmd {
 namespace {
@@ -41,6 +42,9 @@ std::vector<std::string> PointwiseConfigLines(const Graph& graph, const KernelPl
 std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kernel) {
   const KernelConfig& config = kernel.config;
   if (config.family == Family::kPointwise) return PointwiseConfigLines(graph, kernel);
+  if (config.family == Family::kRows) {
+    return {fmt::format("static constexpr int kThreads = {}, kLanes = {};", config.threads, config.micro_n)};
+  }
   std::vector<std::string> lines = {
       fmt::format("using A = {};", DeviceType(graph.inputs[graph.a].dtype)),
       fmt::format("using B = {};", DeviceType(graph.inputs[graph.b].dtype)),
@@ -136,7 +140,7 @@ std::string_view ExtentName(Axis axis) {
   return "k";
 }
 
-std::string PackedProblem(const Graph& graph, const Axes& axes) {
+std::string MatrixProblem(const Graph& graph, const Axes& axes) {
   return fmt::format("p.{}, p.{}, p.{}, p.{}", InputName(graph.a), InputLdName(graph.a), ExtentName(axes[0]),
                      ExtentName(axes[1]));
 }
@@ -178,54 +182,109 @@ std::string ShapelessSummary(const Graph& graph) {
   return Summary(shapeless);
 }
 
-}  // namespace
+std::string Joined(const std::vector<std::string>& lines) { return fmt::format("{}", fmt::join(lines, "\n")); }
 
-absl::StatusOr<GeneratedKernel> Generate(const Graph& whole, const KernelPlan& kernel) {
-  const Packing packing = kernel.config.packing;
-  const bool packs = kernel.config.family == Family::kPointwise;
-  const Graph graph = packs ? PackGraph(whole, packing) : AfterPacking(whole, packing);
-  const std::vector<TensorMapRecipe> maps = TensorMapsOf(graph, kernel.config);
-  const std::vector<ParamField> fields = ParamLayout(graph, maps);
-  std::vector<std::string> params;
-  for (const ParamField& field : fields) params.push_back(ParamLine(graph, field));
-  const std::string problem =
-      packs ? PackedProblem(graph, LineAxes(whole, packing)) : ProductProblem(graph, maps.size());
-
+// The struct Epilogue of a chain that works on one cell at a time.
+std::string CellEpilogueText(const Graph& graph, const KernelPlan& kernel) {
   std::vector<std::string> operands, loads;
   for (OperandLoad& load : OperandLoads(graph, kernel.widths)) {
     operands.push_back(std::move(load.member));
     loads.push_back(std::move(load.expression) + ",");
   }
-
-  constexpr std::string_view kPrologueA = "PrologueA", kPrologueB = "PrologueB";
-  const std::string prologues = PrologueText(graph, kernel.widths, graph.prologue_a, kPrologueA) +
-                                PrologueText(graph, kernel.widths, graph.prologue_b, kPrologueB);
-
   std::string fragments;
   if (kernel.config.family == Family::kWgmma && kernel.config.cell_n == 2) {
     fragments = Lines(FragmentLines(graph, kernel.widths), 2) + "\n\n";
   }
+  return Joined(
+      {"struct Epilogue {",
+       "  const Params& p;",
+       "",
+       "  template <int V>",
+       "  struct Operands {",
+       Lines(operands, 4),
+       "  };",
+       "",
+       "  template <int V>",
+       "  __device__ __forceinline__ Operands<V> Load(const Cell<V>& cell) const {",
+       "    return {",
+       Lines(loads, 8),
+       "    };",
+       "  }",
+       "",
+       fmt::format("{}{}  template <int V, typename Writer>", BeforeGateText(graph, kernel.widths), fragments),
+       fmt::format("  __device__ __forceinline__ void operator()({}, const Operands<V>& o, Writer& out) const {{",
+                   CellsText(graph)),
+       Lines(EpilogueStatements(graph, kernel.widths), 4),
+       "  }",
+       "};"});
+}
 
+// The struct Epilogue of a chain that goes by rows.
+std::string RowEpilogueText(const Graph& graph, const KernelPlan& kernel) {
+  return Joined({"struct Epilogue {", "  const Params& p;", "", "  template <typename Rows>",
+                 "  __device__ __forceinline__ void operator()(Rows& rows) const {",
+                 Lines(RowStatements(graph, kernel.widths), 4), "  }", "};"});
+}
+
+// The graph that a kernel of the plan computes.
+Graph GraphOf(const Graph& whole, const KernelConfig& config) {
+  switch (config.family) {
+    case Family::kPointwise:
+      return PackGraph(whole, config.packing);
+    case Family::kRows:
+      return RowsOf(whole);
+    case Family::kSimt:
+    case Family::kMma:
+    case Family::kWgmma:
+      break;
+  }
+  return AfterPacking(ProductOf(whole, config.rows), config.packing);
+}
+
+std::string ProblemText(const Graph& whole, const Graph& graph, const KernelConfig& config, std::size_t maps) {
+  switch (config.family) {
+    case Family::kPointwise:
+      return MatrixProblem(graph, LineAxes(whole, config.packing));
+    case Family::kRows:
+      return MatrixProblem(graph, RowAxes(whole));
+    case Family::kSimt:
+    case Family::kMma:
+    case Family::kWgmma:
+      break;
+  }
+  return ProductProblem(graph, maps);
+}
+
+}  // namespace
+
+absl::StatusOr<GeneratedKernel> Generate(const Graph& whole, const KernelPlan& kernel) {
+  const Graph graph = GraphOf(whole, kernel.config);
+  const std::vector<TensorMapRecipe> maps = TensorMapsOf(graph, kernel.config);
+  const std::vector<ParamField> fields = ParamLayout(graph, maps);
+  std::vector<std::string> params;
+  for (const ParamField& field : fields) params.push_back(ParamLine(graph, field));
+  constexpr std::string_view kPrologueA = "PrologueA", kPrologueB = "PrologueB";
+  const std::string prologues = PrologueText(graph, kernel.widths, graph.prologue_a, kPrologueA) +
+                                PrologueText(graph, kernel.widths, graph.prologue_b, kPrologueB);
+
+  const std::string chain =
+      kernel.config.family == Family::kRows ? RowEpilogueText(graph, kernel) : CellEpilogueText(graph, kernel);
   GeneratedKernel result;
   result.entry = std::string(kKernelEntry);
   GEMMD_ASSIGN_OR_RETURN(
-      result.source, FillTemplate(KernelTemplate(), {{"summary", ShapelessSummary(graph)},
-                                                     {"schedule", std::string(Name(kernel.config.family))},
-                                                     {"config", Lines(ConfigLines(graph, kernel), 2)},
-                                                     {"params", Lines(params, 2)},
-                                                     {"param_bytes", fmt::format("{}", ParamBytes(fields))},
-                                                     {"operands", Lines(operands, 4)},
-                                                     {"loads", Lines(loads, 8)},
-                                                     {"before_gate", BeforeGateText(graph, kernel.widths)},
-                                                     {"cells", CellsText(graph)},
-                                                     {"epilogue", Lines(EpilogueStatements(graph, kernel.widths), 4)},
-                                                     {"fragments", fragments},
-                                                     {"prologues", prologues},
-                                                     {"prologue_a", PrologueArgument(graph.prologue_a, kPrologueA)},
-                                                     {"prologue_b", PrologueArgument(graph.prologue_b, kPrologueB)},
-                                                     {"launch_bounds", LaunchBounds(graph, kernel.config)},
-                                                     {"entry", result.entry},
-                                                     {"problem", problem}}));
+      result.source,
+      FillTemplate(KernelTemplate(), {{"summary", ShapelessSummary(graph)},
+                                      {"schedule", std::string(Name(kernel.config.family))},
+                                      {"config", Lines(ConfigLines(graph, kernel), 2)},
+                                      {"params", Lines(params, 2)},
+                                      {"param_bytes", fmt::format("{}", ParamBytes(fields))},
+                                      {"chain", chain},
+                                      {"prologues", prologues},
+                                      {"prologue_a", PrologueArgument(graph.prologue_a, kPrologueA)},
+                                      {"prologue_b", PrologueArgument(graph.prologue_b, kPrologueB)},
+                                      {"launch_bounds", LaunchBounds(graph, kernel.config)},
+                                      {"entry", result.entry},
+                                      {"problem", ProblemText(whole, graph, kernel.config, maps.size())}}));
   return result;
 }
 

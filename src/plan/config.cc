@@ -234,6 +234,8 @@ std::string_view Name(Family family) {
       return "wgmma";
     case Family::kPointwise:
       return "pointwise";
+    case Family::kRows:
+      return "rows";
   }
   return "";
 }
@@ -281,6 +283,7 @@ std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph) {
     case Family::kWgmma:
       return WgmmaSharedBytes(config, graph);
     case Family::kPointwise:
+    case Family::kRows:
       break;
   }
   return 0;
@@ -299,7 +302,8 @@ absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const D
       GEMMD_RETURN_IF_ERROR(CheckWgmma(config, graph, limits, assumptions));
       break;
     case Family::kPointwise:
-      return InvalidArgument("config.schedule: pointwise takes no products");
+    case Family::kRows:
+      return InvalidArgument("config.schedule: {} takes no products", Name(config.family));
   }
   GEMMD_RETURN_IF_ERROR(
       Require(config.group_m >= 1 && config.group_m <= 64, "group_m", config.group_m, "between 1 and 64"));

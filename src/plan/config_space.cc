@@ -21,6 +21,7 @@ Choices ChoicesOf(Family family) {
     case Family::kWgmma:
       return {{64, 128, 192, 256}, {32, 64}, {64, 128}, {64, 128, 192, 256}, {2, 3, 4, 5, 6, 7, 8}};
     case Family::kPointwise:
+    case Family::kRows:
       break;
   }
   return {};
@@ -36,6 +37,7 @@ int ThreadsOf(const KernelConfig& config) {
     case Family::kWgmma:
       return 384;  // a producer and two consumer warpgroups
     case Family::kPointwise:
+    case Family::kRows:
       break;
   }
   return 0;

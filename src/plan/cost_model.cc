@@ -35,6 +35,7 @@ int RegistersPerThread(const KernelConfig& config) {
     case Family::kWgmma:  // what the kernel starts with; its warpgroups share them out anew
       return 168;
     case Family::kPointwise:
+    case Family::kRows:
       return 64;
   }
   return static_cast<int>(CeilDiv(std::min(registers, 255), 8) * 8);

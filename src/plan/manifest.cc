@@ -1,6 +1,9 @@
 #include "plan/manifest.h"
 
+#include <algorithm>
+
 #include "plan/packing.h"
+#include "plan/row_kernels.h"
 
 namespace gemmd {
 namespace {
@@ -22,7 +25,22 @@ int IntermediateOf(const Graph& graph, Packing packed_by_plan, bool is_a) {
   return !is_a && PacksA(packed_by_plan) ? PartsOf(graph) : 0;
 }
 
-LaunchStep StepOf(const KernelConfig& config, int module, const Graph& kernel_graph) {
+// The indices among a plan's intermediates of what its kernels leave each other.
+struct Intermediates {
+  Packing packed = Packing::kNone;  // first what is packed,
+  int rows = 0;                     // then the matrix whose rows are reduced
+};
+
+// A tensor of a kernel's own graph, which it takes from or leaves for another kernel.
+void MakeIntermediate(LaunchStep& step, ParamKind pointer, ParamKind ld, int index, int intermediate) {
+  for (ParamField& field : step.params) {
+    if (field.index != index || (field.kind != pointer && field.kind != ld)) continue;
+    field.kind = field.kind == pointer ? ParamKind::kIntermediatePointer : ParamKind::kIntermediateLd;
+    field.index = intermediate;
+  }
+}
+
+LaunchStep StepOfKernel(const KernelConfig& config, int module, const Graph& kernel_graph) {
   LaunchStep step;
   step.entry = std::string(kKernelEntry);
   step.module = module;
@@ -35,32 +53,57 @@ LaunchStep StepOf(const KernelConfig& config, int module, const Graph& kernel_gr
   return step;
 }
 
-LaunchStep ProductStep(const Graph& graph, const KernelConfig& config, int module, Packing packed_by_plan) {
-  const Graph product = AfterPacking(graph, config.packing);
-  LaunchStep step = StepOf(config, module, product);
+LaunchStep ProductStep(const Graph& graph, const KernelConfig& config, int module, const Intermediates& of_plan) {
+  const Graph before = ProductOf(graph, config.rows);
+  const Graph product = AfterPacking(before, config.packing);
+  LaunchStep step = StepOfKernel(config, module, product);
   const auto inputs = static_cast<int>(graph.inputs.size());
   for (TensorMapRecipe& recipe : step.tensor_maps) {
     if (recipe.input < inputs) continue;
     const bool is_a = PacksA(config.packing) && recipe.input < product.a + PartsOf(graph);
     const int part = recipe.input - (is_a ? product.a : product.b);
-    recipe.input = inputs + IntermediateOf(graph, packed_by_plan, is_a) + part;
+    recipe.input = inputs + IntermediateOf(graph, of_plan.packed, is_a) + part;
+  }
+  if (config.rows == RowSchedule::kTwoKernels) {
+    MakeIntermediate(step, ParamKind::kOutputPointer, ParamKind::kOutputLd,
+                     static_cast<int>(product.outputs.size()) - 1, of_plan.rows);
   }
   return step;
 }
 
 // What the kernel stores are intermediates.
-LaunchStep PackStep(const Graph& graph, const KernelConfig& config, int module, Packing packed_by_plan) {
-  LaunchStep step = StepOf(config, module, PackGraph(graph, config.packing));
+LaunchStep PackStep(const Graph& graph, const KernelConfig& config, int module, const Intermediates& of_plan) {
+  LaunchStep step = StepOfKernel(config, module, PackGraph(graph, config.packing));
   const Axes axes = LineAxes(graph, config.packing);
   step.grid.rows = axes[0];
   step.grid.columns = axes[1];
-  const int first = IntermediateOf(graph, packed_by_plan, config.packing == Packing::kA);
-  for (ParamField& field : step.params) {
-    if (field.kind != ParamKind::kOutputPointer && field.kind != ParamKind::kOutputLd) continue;
-    field.kind = field.kind == ParamKind::kOutputPointer ? ParamKind::kIntermediatePointer : ParamKind::kIntermediateLd;
-    field.index += first;
+  const int first = IntermediateOf(graph, of_plan.packed, config.packing == Packing::kA);
+  for (int part = 0; part < PartsOf(graph); ++part) {
+    MakeIntermediate(step, ParamKind::kOutputPointer, ParamKind::kOutputLd, part, first + part);
   }
   return step;
+}
+
+LaunchStep RowStep(const Graph& graph, const KernelConfig& config, int module, const Intermediates& of_plan) {
+  const Graph rows = RowsOf(graph);
+  LaunchStep step = StepOfKernel(config, module, rows);
+  step.grid.columns = step.grid.rows;  // of whole rows there is one tile, be they empty
+  MakeIntermediate(step, ParamKind::kInputPointer, ParamKind::kInputLd, rows.a, of_plan.rows);
+  return step;
+}
+
+LaunchStep StepOf(const Graph& graph, const KernelConfig& config, int module, const Intermediates& of_plan) {
+  switch (config.family) {
+    case Family::kPointwise:
+      return PackStep(graph, config, module, of_plan);
+    case Family::kRows:
+      return RowStep(graph, config, module, of_plan);
+    case Family::kSimt:
+    case Family::kMma:
+    case Family::kWgmma:
+      break;
+  }
+  return ProductStep(graph, config, module, of_plan);
 }
 
 }  // namespace
@@ -82,17 +125,18 @@ Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::str
     const GraphOutput& output = graph.outputs[i];
     manifest.outputs.push_back({"", output.dtype, Layout::kRowMajor, Name(output.axes), plan.assumptions.outputs[i]});
   }
-  const Packing packed = PackedBy(plan);
-  for (const PackedTensor& tensor : PackedTensors(graph, packed)) {
+  Intermediates intermediates{.packed = PackedBy(plan)};
+  for (const PackedTensor& tensor : PackedTensors(graph, intermediates.packed)) {
     manifest.intermediates.push_back({"", tensor.dtype, tensor.layout, Name(tensor.axes)});
+  }
+  intermediates.rows = static_cast<int>(manifest.intermediates.size());
+  if (std::ranges::any_of(plan.kernels, [](const KernelPlan& k) { return k.config.family == Family::kRows; })) {
+    manifest.intermediates.push_back({"", DType::kF32, Layout::kRowMajor, Name(RowAxes(graph))});
   }
   for (const PlanVariant& planned : plan.variants) {
     Variant variant{planned.m.min, planned.m.max, {}};
     for (const int kernel : planned.kernels) {
-      const KernelConfig& config = plan.kernels[kernel].config;
-      const bool packs = config.family == Family::kPointwise;
-      variant.launches.push_back(packs ? PackStep(graph, config, kernel, packed)
-                                       : ProductStep(graph, config, kernel, packed));
+      variant.launches.push_back(StepOf(graph, plan.kernels[kernel].config, kernel, intermediates));
     }
     manifest.variants.push_back(std::move(variant));
   }

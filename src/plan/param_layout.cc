@@ -109,7 +109,9 @@ std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<Tensor
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
     if (has_pointer(i) && graph.inputs[i].axes.size() == 2) Append(fields, ParamKind::kInputLd, i);
   }
-  for (std::size_t i = 0; i < graph.outputs.size(); ++i) Append(fields, ParamKind::kOutputLd, i);
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    if (graph.outputs[i].axes.size() == 2) Append(fields, ParamKind::kOutputLd, i);
+  }
   for (ParamKind kind : {ParamKind::kM, ParamKind::kN, ParamKind::kK}) Append(fields, kind, 0);
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
     if (graph.inputs[i].axes.empty() && is_operand[i]) Append(fields, ParamKind::kScalar, i);

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "plan/packing.h"
+#include "plan/row_kernels.h"
 
 namespace gemmd {
 namespace {
@@ -49,7 +50,7 @@ void AddConfig(Digest& digest, const KernelConfig& config) {
   digest.Add("tile_k", std::int64_t{config.tile_k}).Add("micro_m", std::int64_t{config.micro_m});
   digest.Add("micro_n", std::int64_t{config.micro_n}).Add("stages", std::int64_t{config.stages});
   digest.Add("subtile_n", std::int64_t{config.subtile_n}).Add("cell_n", std::int64_t{config.cell_n});
-  digest.Add("packing", Name(config.packing));
+  digest.Add("packing", Name(config.packing)).Add("rows", Name(config.rows));
   digest.Add("group_m", std::int64_t{config.group_m}).Add("threads", std::int64_t{config.threads});
   digest.Add("shared_bytes", config.shared_bytes);
 }
@@ -128,6 +129,7 @@ int IndexOf(std::vector<T>& list, const T& value) {
 std::string ScheduleOf(const KernelConfig& config) {
   if (config.family == Family::kPointwise)
     return fmt::format("{}, packs {}", Name(config.family), Name(config.packing));
+  if (config.family == Family::kRows) return fmt::format("{}, {} threads a row", Name(config.family), config.micro_n);
   return fmt::format("{} {}x{}x{}", Name(config.family), config.tile_m, config.tile_n, config.tile_k);
 }
 
@@ -177,8 +179,14 @@ Plan PlanWith(const Graph& graph, const KernelConfig& config, const DeviceLimits
     plan.kernels.push_back(PackKernel(graph, factor, assumptions));
     plan.reasons.push_back(PackingReason(graph, factor));
   }
+  const Graph product = ProductOf(graph, config.rows);
+  const Assumptions promised = ProductOf(graph, config.rows, assumptions);
   plan.kernels.push_back(
-      {config, WidthsOf(AfterPacking(graph, config.packing), AfterPacking(graph, config.packing, assumptions))});
+      {config, WidthsOf(AfterPacking(product, config.packing), AfterPacking(product, config.packing, promised))});
+  if (config.rows == RowSchedule::kTwoKernels) {
+    plan.kernels.push_back(RowKernel(graph, assumptions));
+    plan.reasons.push_back("the row reductions are a kernel of their own: no tile of the product has whole rows");
+  }
   PlanVariant variant{m, {}};
   for (std::size_t i = 0; i < plan.kernels.size(); ++i) variant.kernels.push_back(static_cast<int>(i));
   plan.variants.push_back(std::move(variant));

@@ -13,9 +13,10 @@
 
 namespace gemmd {
 
-// kPointwise takes no products: it packs factors for a kernel that does.
-enum class Family { kSimt, kMma, kWgmma, kPointwise };
-std::string_view Name(Family family);  // "simt", "mma", "wgmma", "pointwise"
+// The last two take no products: kPointwise packs factors for a kernel that does, kRows has the row reductions of what
+// one left.
+enum class Family { kSimt, kMma, kWgmma, kPointwise, kRows };
+std::string_view Name(Family family);  // "simt", "mma", "wgmma", "pointwise", "rows"
 // Nothing for a family that a spec can't ask for.
 std::optional<Family> FamilyFromName(std::string_view name);
 
@@ -27,6 +28,11 @@ inline constexpr int kSwizzleBytes = 128;
 // Which factors are packed before the product (plan/packing.h).
 enum class Packing { kNone, kA, kB, kBoth };
 std::string_view Name(Packing packing);  // "none", "a", "b", "both"
+
+// How row reductions are computed: a product and a kernel after it (plan/row_kernels.h), or by the product's own
+// warpgroups, which tell each other what they know of a row.
+enum class RowSchedule { kNone, kTwoKernels, kBarrier };
+std::string_view Name(RowSchedule rows);  // "none", "two_kernel", "row_barrier"
 
 // What a launch promises about its tensors beyond the spec. The plan is good for launches that keep it.
 struct Assumptions {
@@ -55,8 +61,9 @@ struct KernelConfig {
   int cell_n =
       0;  // wgmma: columns that a lane hands its chain at once: 2 on fragments, 8 or, for registers, 4 of a row
   Packing packing = Packing::kNone;  // wgmma: what was packed for it; pointwise: the one factor that it packs
-  int threads = 0;                   // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]; wgmma: 384
-  std::int64_t shared_bytes = 0;     // dynamic; a static_assert in the kernel holds it to the real size
+  RowSchedule rows = RowSchedule::kNone;
+  int threads = 0;  // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]; wgmma: 384; rows: micro_n a row
+  std::int64_t shared_bytes = 0;  // dynamic; a static_assert in the kernel holds it to the real size
   friend bool operator==(const KernelConfig&, const KernelConfig&) = default;
 };
 

@@ -11,6 +11,7 @@
 #include "plan/config_space.h"
 #include "plan/cost_model.h"
 #include "plan/ranking.h"
+#include "plan/row_kernels.h"
 
 namespace gemmd {
 namespace {
@@ -84,9 +85,6 @@ absl::Status CheckComputable(const Graph& graph) {
   for (const GraphOutput& output : graph.outputs) {
     if (!IsStorable(output.dtype)) return Unimplemented("epilogue: no schedule stores {}", Name(output.dtype));
   }
-  if (std::ranges::any_of(graph.epilogue, [](const Node& node) { return IsRowWise(node.kind); })) {
-    return Unimplemented("row reductions: no schedule computes them yet");
-  }
   return absl::OkStatus();
 }
 
@@ -99,19 +97,24 @@ std::string Describe(const ConfigPin& pin) {
 
 }  // namespace
 
-absl::StatusOr<Ranking> Ranking::Create(const Graph& graph, const DeviceLimits& limits, const ConfigPin& pin,
-                                        const Assumptions& assumptions) {
-  GEMMD_RETURN_IF_ERROR(CheckComputable(graph));
+absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& limits, const ConfigPin& pin,
+                                        const Assumptions& promised) {
+  GEMMD_RETURN_IF_ERROR(CheckComputable(whole));
+  const RowSchedule rows = ReducesRows(whole) ? RowSchedule::kTwoKernels : RowSchedule::kNone;
+  const Graph graph = ProductOf(whole, rows);
+  const Assumptions assumptions = ProductOf(whole, rows, promised);
   Ranking ranking(graph, limits);
   const auto legal = [&](Family family) {
     std::vector<KernelConfig> configs = LegalConfigs(family, graph, limits, assumptions);
+    for (KernelConfig& config : configs) config.rows = rows;
     std::erase_if(configs, [&](const KernelConfig& config) { return !Matches(config, pin); });
     return configs;
   };
   ranking.wgmma_ = legal(Family::kWgmma);
   ranking.mma_ = legal(Family::kMma);
   ranking.simt_ = legal(Family::kSimt);
-  const KernelConfig portable = PortableConfig(graph);
+  KernelConfig portable = PortableConfig(graph);
+  portable.rows = rows;
   if (Matches(portable, pin)) ranking.portable_ = portable;
   if (ranking.wgmma_.empty() && ranking.mma_.empty() && ranking.simt_.empty() && !ranking.portable_) {
     return InvalidArgument(

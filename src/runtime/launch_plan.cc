@@ -203,14 +203,14 @@ absl::StatusOr<LaunchPlan> PlanLaunch(const Manifest& manifest, const LaunchRequ
   LaunchPlan plan;
   GEMMD_RETURN_IF_ERROR(PlaceTensors(manifest, request, inputs, outputs, &plan));
   GEMMD_RETURN_IF_ERROR(PlaceIntermediates(manifest, request.shape, intermediates, plan.intermediates).status());
-  if (request.shape.m == 0 || request.shape.n == 0) return plan;
+  if (request.shape.m == 0) return plan;
   GEMMD_ASSIGN_OR_RETURN(plan.variant, SelectVariant(manifest, request.shape.m));
   const std::vector<LaunchStep>& launches = manifest.variants[plan.variant].launches;
   for (std::size_t i = 0; i < launches.size(); ++i) {
     PlannedStep step;
     step.index = i;
     GEMMD_ASSIGN_OR_RETURN(step.grid_x, GridX(launches[i].grid, request.shape));
-    if (step.grid_x == 0) continue;  // a factor without elements
+    if (step.grid_x == 0) continue;  // a factor, or a result, without elements
     ParamWriter writer(request, plan, launches[i].param_bytes);
     for (const ParamField& field : launches[i].params) writer.Write(field);
     GEMMD_ASSIGN_OR_RETURN(step.params, std::move(writer).Finish());

@@ -44,7 +44,7 @@ struct LaunchPlan {
   PlacedTensors inputs, outputs;              // by graph index; a scalar has no lines
   PlacedTensors intermediates;                // by the manifest's index
   std::size_t variant = 0;                    // index into Manifest::variants
-  absl::InlinedVector<PlannedStep, 3> steps;  // empty when M or N is 0
+  absl::InlinedVector<PlannedStep, 3> steps;  // those that have something to compute
 };
 
 // The first variant that covers M. Errors: InvalidArgument.

@@ -1,0 +1,42 @@
+// What is known of the rows that a thread works on: one value for its only row, or one for each of several.
+#pragma once
+
+#include "numeric/types.cuh"
+
+namespace gemmd {
+
+template <typename T, int kCount>
+struct Rows {
+  T at[kCount];
+};
+
+// Of the thread's row `slot`.
+template <typename T>
+__device__ __forceinline__ const T& Pick(const T& value, int) {
+  return value;
+}
+template <typename T, int kCount>
+__device__ __forceinline__ const T& Pick(const Rows<T, kCount>& values, int slot) {
+  return values.at[slot];
+}
+
+// An operation on what is known of each row; of its arguments some may be the same for all.
+template <typename Op, int kCount, typename... Arguments>
+__device__ __forceinline__ Rows<float, kCount> MapRows(const Rows<float, kCount>& x, const Arguments&... arguments) {
+  Rows<float, kCount> result;
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) result.at[i] = Op::Apply(x.at[i], Pick(arguments, i)...);
+  return result;
+}
+template <typename Op, typename... Arguments>
+__device__ __forceinline__ float MapRows(float x, const Arguments&... arguments) {
+  return Op::Apply(x, arguments...);
+}
+
+// Rounded to T and back.
+template <typename T>
+struct Rounded {
+  static __device__ __forceinline__ float Apply(float x) { return ToFloat(FromFloat<T>(x)); }
+};
+
+}  // namespace gemmd

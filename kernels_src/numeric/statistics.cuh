@@ -1,0 +1,298 @@
+// Row reductions: what is kept of a row's elements, how two such states merge, and what each operation makes of the
+// state of the whole row. A state has 32-bit floats alone, so that it travels as words; merging in a fixed order gives
+// the same bits on every run.
+#pragma once
+
+#include "numeric/ops.cuh"
+#include "numeric/vec.cuh"
+
+namespace gemmd {
+
+// Where the V values of an Add lie in the row, and which of them are there.
+struct Run {
+  int column, valid;  // consecutive columns, of which the first `valid` are there
+  static constexpr bool kWhole = false;
+  __device__ __forceinline__ bool Has(int i) const { return i < valid; }
+  __device__ __forceinline__ int Column(int i) const { return column + i; }
+};
+
+// A value, or what leaves a state as it was where it is not there.
+template <typename Place>
+__device__ __forceinline__ float Or(const Place& place, int i, float value, float neutral) {
+  return Place::kWhole || place.Has(i) ? value : neutral;
+}
+
+struct Sum {
+  float sum = 0.0f;
+
+  template <int V, typename Place>
+  __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
+#pragma unroll
+    for (int i = 0; i < V; ++i) sum += Or(place, i, x.at[i], 0.0f);
+  }
+  __device__ __forceinline__ void Merge(const Sum& other) { sum += other.sum; }
+};
+
+struct SumOfSquares {
+  float sum = 0.0f;
+
+  template <int V, typename Place>
+  __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      const float value = Or(place, i, x.at[i], 0.0f);
+      sum = fmaf(value, value, sum);
+    }
+  }
+  __device__ __forceinline__ void Merge(const SumOfSquares& other) { sum += other.sum; }
+};
+
+// The count, the mean, and the sum of squared distances from it: sums of squares less a squared mean would lose what a
+// large common offset leaves (Chan, Golub and LeVeque 1979).
+struct Moments {
+  float count = 0.0f, mean = 0.0f, distances = 0.0f;
+
+  template <int V, typename Place>
+  __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
+    Moments added;
+    float sum = 0.0f;
+    int there = 0;
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      sum += Or(place, i, x.at[i], 0.0f);
+      there += Place::kWhole || place.Has(i) ? 1 : 0;
+    }
+    added.count = static_cast<float>(there);
+    added.mean = Place::kWhole ? sum * (1.0f / V) : sum / fmaxf(added.count, 1.0f);
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      const float distance = Or(place, i, x.at[i] - added.mean, 0.0f);
+      added.distances = fmaf(distance, distance, added.distances);
+    }
+    Merge(added);
+  }
+
+  __device__ __forceinline__ void Merge(const Moments& other) {
+    const float both = count + other.count;
+    const float share = both > 0.0f ? __fdividef(other.count, both) : 0.0f;
+    const float apart = other.mean - mean;
+    distances += other.distances + apart * apart * count * share;
+    mean = count > 0.0f ? fmaf(apart, share, mean) : other.mean;
+    count = both;
+  }
+};
+
+// exp(x) to |x| 2^-23.
+__device__ __forceinline__ float FastExp(float x) { return Exp2(1.44269504f * x); }
+
+// The largest element, and the sum of all their exponentials over its own. The exponentials of a row whose largest is
+// infinite are taken as they are, as PyTorch does.
+struct MaxAndSum {
+  float max = -Infinity(), sum = 0.0f;
+
+  static __device__ __forceinline__ float Shift(float largest) { return fabsf(largest) == Infinity() ? 0.0f : largest; }
+
+  template <int V, typename Place>
+  __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
+    MaxAndSum added;
+#pragma unroll
+    for (int i = 0; i < V; ++i) added.max = Maximum::Apply(added.max, Or(place, i, x.at[i], -Infinity()));
+    const float shift = Shift(added.max);
+#pragma unroll
+    for (int i = 0; i < V; ++i) added.sum += Or(place, i, FastExp(x.at[i] - shift), 0.0f);
+    Merge(added);
+  }
+
+  __device__ __forceinline__ void Merge(const MaxAndSum& other) {
+    const float largest = Maximum::Apply(max, other.max);
+    sum = sum * Factor(max, largest) + other.sum * Factor(other.max, largest);
+    max = largest;
+  }
+
+ private:
+  static __device__ __forceinline__ float Factor(float from, float to) {
+    return from == to ? 1.0f : FastExp(from - to);
+  }
+};
+
+struct Largest {
+  float value = -Infinity();
+
+  template <int V, typename Place>
+  __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
+#pragma unroll
+    for (int i = 0; i < V; ++i) value = Maximum::Apply(value, Or(place, i, x.at[i], -Infinity()));
+  }
+  __device__ __forceinline__ void Merge(const Largest& other) { value = Maximum::Apply(value, other.value); }
+};
+
+struct Smallest {
+  float value = Infinity();
+
+  template <int V, typename Place>
+  __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
+#pragma unroll
+    for (int i = 0; i < V; ++i) value = Minimum::Apply(value, Or(place, i, x.at[i], Infinity()));
+  }
+  __device__ __forceinline__ void Merge(const Smallest& other) { value = Minimum::Apply(value, other.value); }
+};
+
+// The largest element and the first column that has it; NaN is larger than anything. Columns are whole numbers under
+// 2^24, which f32 holds.
+struct LargestAt {
+  float value = -Infinity(), column = Infinity();
+
+  template <int V, typename Place>
+  __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      LargestAt one;
+      one.value = x.at[i];
+      one.column = static_cast<float>(place.Column(i));
+      if (Place::kWhole || place.Has(i)) Merge(one);
+    }
+  }
+
+  __device__ __forceinline__ void Merge(const LargestAt& other) {
+    const bool nan = isnan(value), other_nan = isnan(other.value);
+    const bool tie = nan ? other_nan : value == other.value;
+    const bool better = tie ? other.column < column : !nan && (other_nan || other.value > value);
+    value = better ? other.value : value;
+    column = better ? other.column : column;
+  }
+};
+
+// What an operation that gives one value per row knows of a row is that value. `count`: the row's elements.
+struct RowSum {
+  using State = Sum;
+  using Row = float;
+  static __device__ __forceinline__ Row Finish(const State& state, float) { return state.sum; }
+};
+
+struct RowMean {
+  using State = Sum;
+  using Row = float;
+  static __device__ __forceinline__ Row Finish(const State& state, float count) { return state.sum / count; }
+};
+
+struct RowVar {
+  using State = Moments;
+  using Row = float;
+  static __device__ __forceinline__ Row Finish(const State& state, float count, float correction) {
+    return state.distances / fmaxf(count - correction, 0.0f);
+  }
+};
+
+struct RowMax {
+  using State = Largest;
+  using Row = float;
+  static __device__ __forceinline__ Row Finish(const State& state, float) { return state.value; }
+};
+
+struct RowMin {
+  using State = Smallest;
+  using Row = float;
+  static __device__ __forceinline__ Row Finish(const State& state, float) { return state.value; }
+};
+
+struct RowArgmax {
+  using State = LargestAt;
+  using Row = float;
+  static __device__ __forceinline__ Row Finish(const State& state, float) { return state.column; }
+};
+
+struct Logsumexp {
+  using State = MaxAndSum;
+  using Row = float;
+  static __device__ __forceinline__ Row Finish(const State& state, float) {
+    return MaxAndSum::Shift(state.max) + logf(state.sum);
+  }
+};
+
+// The others change each element by what they know of its row.
+struct Scale {
+  float factor;
+};
+
+struct RmsNorm {
+  using State = SumOfSquares;
+  using Row = Scale;
+  static __device__ __forceinline__ Row Finish(const State& state, float count, float eps) {
+    return {rsqrtf(state.sum / count + eps)};
+  }
+  static __device__ __forceinline__ float Apply(float x, const Row& row) { return x * row.factor; }
+};
+
+struct L2Normalize {
+  using State = SumOfSquares;
+  using Row = Scale;
+  static __device__ __forceinline__ Row Finish(const State& state, float, float eps) {
+    return {1.0f / Maximum::Apply(sqrtf(state.sum), eps)};
+  }
+  static __device__ __forceinline__ float Apply(float x, const Row& row) { return x * row.factor; }
+};
+
+struct LayerNorm {
+  using State = Moments;
+  struct Row {
+    float mean, factor;
+  };
+  static __device__ __forceinline__ Row Finish(const State& state, float count, float eps) {
+    return {state.mean, rsqrtf(state.distances / count + eps)};
+  }
+  static __device__ __forceinline__ float Apply(float x, const Row& row) { return (x - row.mean) * row.factor; }
+};
+
+struct Softmax {
+  using State = MaxAndSum;
+  struct Row {
+    float max, factor;
+  };
+  static __device__ __forceinline__ Row Finish(const State& state, float) { return {state.max, 1.0f / state.sum}; }
+  static __device__ __forceinline__ float Apply(float x, const Row& row) { return FastExp(x - row.max) * row.factor; }
+};
+
+struct LogSoftmax {
+  using State = MaxAndSum;
+  struct Row {
+    float max, log_sum;
+  };
+  static __device__ __forceinline__ Row Finish(const State& state, float) { return {state.max, logf(state.sum)}; }
+  static __device__ __forceinline__ float Apply(float x, const Row& row) { return (x - row.max) - row.log_sum; }
+};
+
+// A struct of floats as its words, on their way through shuffles and memory.
+template <int kCount>
+struct Words {
+  float at[kCount];
+};
+
+template <typename T>
+__device__ __forceinline__ Words<sizeof(T) / 4> ToWords(const T& value) {
+  return __builtin_bit_cast(Words<sizeof(T) / 4>, value);
+}
+
+template <typename T>
+__device__ __forceinline__ T FromWords(const Words<sizeof(T) / 4>& words) {
+  return __builtin_bit_cast(T, words);
+}
+
+// The states of `kLanes` consecutive lanes (a power of two), merged in their order, in each of them.
+template <int kLanes, typename State>
+__device__ __forceinline__ State MergedOverLanes(const State& mine) {
+  State merged = mine;
+#pragma unroll
+  for (int distance = 1; distance < kLanes; distance *= 2) {
+    Words<sizeof(State) / 4> words = ToWords(merged);
+#pragma unroll
+    for (float& word : words.at) word = __shfl_xor_sync(0xFFFFFFFFu, word, distance);
+    const State other = FromWords<State>(words);
+    const bool behind = (threadIdx.x & distance) != 0;  // the other lane's elements come first
+    State first = behind ? other : merged;
+    first.Merge(behind ? merged : other);
+    merged = first;
+  }
+  return merged;
+}
+
+}  // namespace gemmd

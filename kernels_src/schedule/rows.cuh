@@ -1,0 +1,117 @@
+// A chain with row reductions on a matrix that a product left: for any chain, extent and arch.
+//
+// kLanes threads have a row to themselves, a warp or a whole CTA. For each reduction they walk over the row and compute
+// its elements anew up to there; a last walk makes the outputs.
+#pragma once
+
+#include "epilogue/access.cuh"
+#include "epilogue/row_values.cuh"
+#include "mainloop/prologue.cuh"
+#include "numeric/ops.cuh"
+#include "numeric/statistics.cuh"
+#include "schedule/tile.cuh"
+
+namespace gemmd::rows {
+
+// The row-major matrix [rows, columns] of f32 with `ld` elements from row to row.
+struct Problem {
+  const float* source;
+  Int64 ld;
+  int rows, columns;
+};
+
+constexpr int kStateWords = 3;  // of the largest state
+
+// What a chain sees of its row.
+template <typename Config>
+class RowWalk {
+ public:
+  static constexpr int kV = 8;  // columns of one step of a thread
+  using Writer = DirectWriter;
+
+  __device__ __forceinline__ RowWalk(const Problem& problem, int row, float* shared)
+      : problem_(problem), row_(row), shared_(shared) {}
+
+  // What Functor knows of the row when it has seen `visit` of every element.
+  template <typename Functor, typename Visit, typename... Parameters>
+  __device__ __forceinline__ typename Functor::Row Reduce(const Visit& visit, Parameters... parameters) {
+    typename Functor::State state;
+    Walk([&](const Cell<kV>& cell, const Vec<kV>& value) {
+      state.Add(visit(cell, 0, value), Run{cell.column, cell.valid});
+    });
+    return Functor::Finish(MergedOverRow(state), static_cast<float>(problem_.columns), parameters...);
+  }
+
+  // Calls `visit` with every element and what it stores through.
+  template <typename Visit>
+  __device__ __forceinline__ void Each(const Visit& visit) {
+    DirectWriter writer;
+    Walk([&](const Cell<kV>& cell, const Vec<kV>& value) { visit(cell, 0, value, writer); });
+  }
+
+  // The row's element of a column vector.
+  template <typename T>
+  __device__ __forceinline__ float Column(const T* vector) const {
+    return ToFloat(vector[row_]);
+  }
+
+  template <typename T>
+  __device__ __forceinline__ void Store(T* vector, float value) const {
+    if (Lane() == 0) vector[row_] = FromFloat<T>(value);
+  }
+
+ private:
+  static constexpr int kWarps = Config::kLanes / 32;  // of a row
+
+  static __device__ __forceinline__ int Lane() { return static_cast<int>(threadIdx.x) % Config::kLanes; }
+
+  template <typename Step>
+  __device__ __forceinline__ void Walk(const Step& step) const {
+    for (int column = Lane() * kV; column < problem_.columns; column += Config::kLanes * kV) {
+      const Cell<kV> cell{row_, column, Min(problem_.columns - column, kV)};
+      step(cell, Widen(LoadRowMajor<4>(problem_.source, problem_.ld, cell)));
+    }
+  }
+
+  template <typename State>
+  __device__ __forceinline__ State MergedOverRow(const State& mine) const {
+    State merged = MergedOverLanes<32>(mine);
+    if constexpr (kWarps > 1) {
+      constexpr int kWords = sizeof(State) / 4;
+      static_assert(kWords <= kStateWords);
+      __syncthreads();  // nobody reads what an earlier reduction left
+      const Words<kWords> words = ToWords(merged);
+      if (threadIdx.x % 32 == 0) {
+#pragma unroll
+        for (int i = 0; i < kWords; ++i) shared_[Lane() / 32 * kWords + i] = words.at[i];
+      }
+      __syncthreads();
+      merged = {};
+      for (int warp = 0; warp < kWarps; ++warp) {
+        Words<kWords> other;
+#pragma unroll
+        for (int i = 0; i < kWords; ++i) other.at[i] = shared_[warp * kWords + i];
+        merged.Merge(FromWords<State>(other));
+      }
+    }
+    return merged;
+  }
+
+  const Problem& problem_;
+  const int row_;
+  float* const shared_;
+};
+
+// Computes kThreads / kLanes rows; the grid has a CTA for each such lot.
+template <typename Config, typename Epilogue>
+__device__ __forceinline__ void Run(const Problem& problem, const NoPrologue&, const NoPrologue&,
+                                    const Epilogue& epilogue) {
+  static_assert(Config::kLanes == 32 || Config::kLanes == Config::kThreads, "a warp's or a CTA's");
+  __shared__ float shared[Config::kThreads / 32 * kStateWords];
+  const int row = static_cast<int>(blockIdx.x) * (Config::kThreads / Config::kLanes) + threadIdx.x / Config::kLanes;
+  if (row >= problem.rows) return;
+  RowWalk<Config> walk(problem, row, shared);
+  epilogue(walk);
+}
+
+}  // namespace gemmd::rows

@@ -1,0 +1,102 @@
+#include "plan/row_kernels.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace gemmd {
+namespace {
+
+// How many nodes of the epilogue stay with the product: up to a gate.
+std::size_t NodesBeforeRows(const Graph& graph) {
+  const auto is_gate = [](const Node& node) { return Traits(node.kind).op_class == OpClass::kGate; };
+  const auto gate = std::ranges::find_if(graph.epilogue, is_gate);
+  return gate == graph.epilogue.end() ? 0 : static_cast<std::size_t>(gate - graph.epilogue.begin()) + 1;
+}
+
+// The outputs that the product stores: those of its nodes, which come first.
+std::size_t OutputsBeforeRows(const Graph& graph) {
+  const auto end = graph.epilogue.begin() + static_cast<std::ptrdiff_t>(NodesBeforeRows(graph));
+  return static_cast<std::size_t>(
+      std::count_if(graph.epilogue.begin(), end, [](const Node& node) { return node.output >= 0; }));
+}
+
+}  // namespace
+
+std::string_view Name(RowSchedule rows) {
+  switch (rows) {
+    case RowSchedule::kNone:
+      return "none";
+    case RowSchedule::kTwoKernels:
+      return "two_kernel";
+    case RowSchedule::kBarrier:
+      return "row_barrier";
+  }
+  return "";
+}
+
+bool ReducesRows(const Graph& graph) {
+  return std::ranges::any_of(graph.epilogue, [](const Node& node) { return IsRowWise(node.kind); });
+}
+
+Axes RowAxes(const Graph& graph) { return {Axis::kM, graph.IsGated() ? Axis::kHalfN : Axis::kN}; }
+
+Graph ProductBeforeRows(const Graph& graph) {
+  Graph product = graph;
+  product.epilogue.resize(NodesBeforeRows(graph));
+  product.outputs.resize(OutputsBeforeRows(graph));
+  product.epilogue.push_back({.kind = OpKind::kStore,
+                              .input = static_cast<int>(product.epilogue.size()),
+                              .dtype = DType::kF32,
+                              .output = static_cast<int>(product.outputs.size())});
+  product.outputs.push_back({DType::kF32, RowAxes(graph)});
+  return product;
+}
+
+Assumptions ProductBeforeRows(const Graph& graph, const Assumptions& assumptions) {
+  Assumptions product = Completed(graph, assumptions);
+  product.outputs.resize(OutputsBeforeRows(graph));
+  product.outputs.push_back(kAccessBytes);
+  return product;
+}
+
+Graph RowsOf(const Graph& graph) {
+  Graph rows = graph;
+  rows.a = static_cast<int>(graph.inputs.size());
+  rows.b = -1;
+  rows.inputs.push_back({.dtype = DType::kF32, .layout = Layout::kRowMajor, .axes = RowAxes(graph)});
+  rows.prologue_a.clear();
+  rows.prologue_b.clear();
+  if (const auto gated = SplitAtGate(graph.epilogue)) rows.epilogue = gated->after;
+  return rows;
+}
+
+Assumptions RowsOf(const Graph& graph, const Assumptions& assumptions) {
+  Assumptions rows = Completed(graph, assumptions);
+  rows.inputs.push_back(kAccessBytes);
+  return rows;
+}
+
+KernelPlan RowKernel(const Graph& graph, const Assumptions& assumptions) {
+  constexpr int kThreads = 256, kWarpThreads = 32, kStepElements = 8;
+  KernelPlan kernel;
+  kernel.config.family = Family::kRows;
+  kernel.config.rows = RowSchedule::kTwoKernels;
+  kernel.config.threads = kThreads;
+  // A warp has enough of a row that it can walk over in four steps.
+  const std::int64_t columns = graph.ExtentOf(RowAxes(graph)[1]).value_or(kThreads * kStepElements);
+  kernel.config.micro_n = columns <= 4 * kWarpThreads * kStepElements ? kWarpThreads : kThreads;
+  kernel.config.tile_m = kThreads / kernel.config.micro_n;
+  kernel.config.tile_n = std::numeric_limits<int>::max();  // whole rows
+  kernel.widths = WidthsOf(RowsOf(graph), RowsOf(graph, assumptions));
+  return kernel;
+}
+
+Graph ProductOf(const Graph& graph, RowSchedule rows) {
+  return rows == RowSchedule::kTwoKernels ? ProductBeforeRows(graph) : graph;
+}
+
+Assumptions ProductOf(const Graph& graph, RowSchedule rows, const Assumptions& assumptions) {
+  return rows == RowSchedule::kTwoKernels ? ProductBeforeRows(graph, assumptions) : assumptions;
+}
+
+}  // namespace gemmd

@@ -1,0 +1,33 @@
+// Row reductions: how the kernels of a plan share an epilogue that has some.
+#pragma once
+
+#include "plan/graph.h"
+#include "plan/plan.h"
+
+namespace gemmd {
+
+bool ReducesRows(const Graph& graph);
+
+// Two kernels for it: a product whose epilogue ends in a matrix of f32, an intermediate of the plan, and a kernel that
+// takes that matrix row by row through the rest. What comes up to a gate stays with the product; no row-wise operation
+// does. Both take the graph's outputs under its own numbers. Require ReducesRows.
+
+// The product. The matrix is its last output, behind those that it stores of the graph's own.
+Graph ProductBeforeRows(const Graph& graph);
+Assumptions ProductBeforeRows(const Graph& graph, const Assumptions& assumptions);
+
+// The kernel for the rest: a graph without a product whose `a` is the matrix, an input behind the graph's own.
+Graph RowsOf(const Graph& graph);
+Assumptions RowsOf(const Graph& graph, const Assumptions& assumptions);
+
+// The axes of the matrix between the two.
+Axes RowAxes(const Graph& graph);
+
+// The kernel of RowsOf.
+KernelPlan RowKernel(const Graph& graph, const Assumptions& assumptions);
+
+// The graph of a plan's kernel that takes a product, before anything is packed for it.
+Graph ProductOf(const Graph& graph, RowSchedule rows);
+Assumptions ProductOf(const Graph& graph, RowSchedule rows, const Assumptions& assumptions);
+
+}  // namespace gemmd

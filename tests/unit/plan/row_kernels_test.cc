@@ -1,0 +1,119 @@
+#include "plan/row_kernels.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "plan/manifest.h"
+#include "sample_graph.h"
+
+namespace gemmd {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// x [M, 512] * w [512, 256], all of it stored, normalised with a gain, stored, and summed by rows.
+Graph NormedGraph(bool gated = false) {
+  KernelSpec spec = ChainSpec();
+  std::erase_if(spec.inputs, [](const auto& input) {
+    return input.first != "x" && input.first != "w" && input.first != "bias";
+  });
+  spec.inputs["bias"].shape = {gated ? ShapeEntry{std::int64_t{128}} : ShapeEntry{"N"}};
+  spec.epilogue = {Store("aux", DType::kF16)};
+  if (gated) spec.epilogue.push_back({.kind = OpKind::kSwiglu});
+  spec.epilogue.push_back({.kind = OpKind::kRmsNorm, .weight = "bias"});
+  spec.epilogue.push_back(Store("out", DType::kF16));
+  spec.epilogue.push_back({.kind = OpKind::kRowSum});
+  spec.epilogue.push_back(Store("sums", DType::kF32));
+  return Canonicalize(spec).graph;
+}
+
+Plan FirstPlan(const Graph& graph) {
+  const auto configs = RankConfigs(graph, HopperLimits(), {});
+  EXPECT_TRUE(configs.ok()) << configs.status();
+  return PlanWith(graph, configs->front(), HopperLimits(), Assumptions{});
+}
+
+std::vector<ParamKind> KindsOf(const LaunchStep& step) {
+  std::vector<ParamKind> kinds;
+  for (const ParamField& field : step.params) kinds.push_back(field.kind);
+  return kinds;
+}
+
+TEST(RowKernelsTest, TheProductLeavesAMatrixOfFloats) {
+  const Graph graph = NormedGraph();
+  const Graph product = ProductBeforeRows(graph);
+  ASSERT_EQ(product.epilogue.size(), 1u);
+  EXPECT_EQ(product.epilogue[0].kind, OpKind::kStore);
+  EXPECT_EQ(product.epilogue[0].input, 0);
+  EXPECT_THAT(product.outputs, ElementsAre(GraphOutput{DType::kF32, {Axis::kM, Axis::kN}}));
+  EXPECT_FALSE(ReducesRows(product));
+}
+
+TEST(RowKernelsTest, TheRowsGoThroughTheWholeChainFromThere) {
+  const Graph graph = NormedGraph();
+  const Graph rows = RowsOf(graph);
+  EXPECT_EQ(rows.epilogue, graph.epilogue);
+  EXPECT_EQ(rows.outputs, graph.outputs);
+  EXPECT_EQ(rows.b, -1);
+  EXPECT_EQ(rows.inputs[rows.a], (GraphInput{DType::kF32, Layout::kRowMajor, {Axis::kM, Axis::kN}}));
+}
+
+TEST(RowKernelsTest, AGateStaysWithTheProduct) {
+  const Graph graph = NormedGraph(true);
+  const Graph product = ProductBeforeRows(graph), rows = RowsOf(graph);
+  EXPECT_TRUE(product.IsGated());
+  EXPECT_THAT(product.outputs, ElementsAre(graph.outputs[0], GraphOutput{DType::kF32, {Axis::kM, Axis::kHalfN}}));
+  EXPECT_FALSE(rows.IsGated());
+  EXPECT_EQ(rows.epilogue.front().kind, OpKind::kRmsNorm);
+  EXPECT_EQ(rows.epilogue.front().input, 0);
+  EXPECT_EQ(rows.outputs, graph.outputs);
+}
+
+TEST(RowKernelsTest, APlanHasBothKernelsAndSaysWhy) {
+  const Plan plan = FirstPlan(NormedGraph());
+  ASSERT_EQ(plan.kernels.size(), 2u);
+  EXPECT_EQ(plan.kernels[0].config.rows, RowSchedule::kTwoKernels);
+  EXPECT_EQ(plan.kernels[1].config.family, Family::kRows);
+  EXPECT_THAT(plan.reasons, Contains(HasSubstr("row reductions")));
+}
+
+TEST(RowKernelsTest, WhatTheKernelsShareIsAnIntermediate) {
+  const Graph graph = NormedGraph();
+  const Manifest manifest = MakeManifest(graph, FirstPlan(graph), {"product", "rows"});
+  ASSERT_EQ(manifest.intermediates.size(), 1u);
+  EXPECT_EQ(manifest.intermediates[0].dtype, DType::kF32);
+  EXPECT_EQ(manifest.intermediates[0].extents, "M,N");
+  const std::vector<LaunchStep>& launches = manifest.variants.at(0).launches;
+  ASSERT_EQ(launches.size(), 2u);
+  EXPECT_THAT(KindsOf(launches[0]), Contains(ParamKind::kIntermediatePointer).Times(1));
+  EXPECT_THAT(KindsOf(launches[0]), Contains(ParamKind::kOutputPointer).Times(0));
+  EXPECT_THAT(KindsOf(launches[1]), Contains(ParamKind::kIntermediatePointer).Times(1));
+  EXPECT_THAT(KindsOf(launches[1]), Contains(ParamKind::kOutputPointer).Times(3));
+  EXPECT_THAT(KindsOf(launches[1]), Contains(ParamKind::kOutputLd).Times(2));  // not of the vector
+}
+
+TEST(RowKernelsTest, AWarpHasShortRowsAndACtaLongOnes) {
+  Graph graph = NormedGraph();
+  EXPECT_EQ(RowKernel(graph, {}).config.micro_n, 32);
+  EXPECT_EQ(RowKernel(graph, {}).config.tile_m, 8);
+  graph.n = 4096;
+  EXPECT_EQ(RowKernel(graph, {}).config.micro_n, 256);
+  graph.n = std::nullopt;
+  EXPECT_EQ(RowKernel(graph, {}).config.micro_n, 256);
+}
+
+TEST(RowKernelsTest, EveryFamilyLeavesRows) {
+  const Graph graph = NormedGraph();
+  for (const char* schedule : {"simt", "mma", "wgmma"}) {
+    const auto configs = RankConfigs(graph, HopperLimits(), {schedule, {}, {}});
+    ASSERT_TRUE(configs.ok()) << configs.status();
+    for (const KernelConfig& config : *configs) EXPECT_EQ(config.rows, RowSchedule::kTwoKernels);
+  }
+}
+
+}  // namespace
+}  // namespace gemmd
