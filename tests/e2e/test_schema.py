@@ -116,7 +116,7 @@ class SchemaTest(DaemonTest):
                           {"op": "softcap", "value": 0}, {"op": "clamp"}, {"op": "mul", "value": 1e39},
                           {"op": "mul", "value": 1, "operand": "bias"}, {"op": "mul", "value": 1, "scale": 2},
                           {"op": "max", "scale": 2}, {"op": "rms_norm", "eps": -1e-5}, {"op": "var", "correction": -1},
-                          {"op": "softmax", "dtype": "f32"}, {"op": "cast", "dtype": "i8"}):
+                          {"op": "softmax", "dtype": "f32"}):
             self.assert_both_refuse(around(operation), operation)
         for field, value in (("precision", "exact"), ("config", {"schedule": "fast"}), ("config", {"tile": [1, 2]}),
                              ("version", 2), ("name", "x" * 300), ("epilogue", []), ("epilogue", [{"op": "relu"}])):
