@@ -123,11 +123,13 @@ void DecodeElements(std::span<const std::byte> bytes, DType dtype, std::span<dou
     case DType::kBf16:
       WidenAll<std::uint16_t, 7, -126>(bytes.data(), values);
       return;
+    case DType::kI32:
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] = Load<std::int32_t>(bytes.data() + 4 * i);
+      return;
     case DType::kF32:
     case DType::kF8E4M3:
     case DType::kF8E5M2:
     case DType::kI8:
-    case DType::kI32:
       break;
   }
   WidenAll<std::uint32_t, 23, -126>(bytes.data(), values);

@@ -17,7 +17,7 @@ struct NumberFormat {
   int min_exponent = -126;  // of the smallest normal number
 };
 
-// Requires IsImplemented(dtype).
+// That of f32 for i32, whose numbers are indices that it holds. Requires IsStorable(dtype).
 NumberFormat FormatOf(DType dtype);
 
 // Exact. `bits` are the low bits of the format.
@@ -35,7 +35,7 @@ double HalfSpacing(double magnitude, const NumberFormat& format);
 // The largest magnitude that rounds to a finite number; from here on it is infinity.
 double OverflowThreshold(const NumberFormat& format);
 
-// Exact; `bytes` holds as many elements as `values`, little-endian, at any alignment.
+// Exact, of i32 too; `bytes` holds as many elements as `values`, little-endian, at any alignment.
 void DecodeElements(std::span<const std::byte> bytes, DType dtype, std::span<double> values);
 // The same for one element.
 double DecodeElement(std::span<const std::byte> bytes, DType dtype, std::int64_t index);

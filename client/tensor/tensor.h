@@ -34,7 +34,7 @@ std::int64_t ElementCount(std::span<const std::int64_t> shape);
 // Zeroed.
 Tensor MakeTensor(DType dtype, std::vector<std::int64_t> shape, Layout layout = Layout::kRowMajor);
 
-// Every byte 0xff: a NaN in each implemented dtype, so an element that nobody wrote can't pass for a number.
+// Every byte 0xff: a NaN, in i32 a negative index, so an element that nobody wrote can't pass for a result.
 void Poison(Tensor& tensor);
 
 // The same logical tensor with its elements in `layout`. Needs the memory of both only when they differ.

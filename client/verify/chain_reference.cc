@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "client/verify/row_reference.h"
 
 namespace gemmd {
 namespace {
@@ -58,14 +59,21 @@ class ChainReference::Builder {
         return InvalidArgument("{}[{}].input: no value \"{}\"", subject_.place, count_, operation.input);
       step.input = value->second;
     }
+    const bool over_rows = per_row_[static_cast<std::size_t>(step.input)];
+    step.per_row = IsRowWise(operation.kind) ? Traits(operation.kind).op_class == OpClass::kReduce : over_rows;
     if (operation.value && step.params.empty()) {
       step.argument.literal = static_cast<float>(*operation.value);
     } else if (!operation.operand.empty()) {
-      GEMMD_ASSIGN_OR_RETURN(step.argument, Refer(operation.operand));
+      GEMMD_ASSIGN_OR_RETURN(step.argument, Refer(operation.operand, over_rows));
       step.argument.scale = static_cast<float>(operation.scale.value_or(1.0));
     }
     if (!operation.condition.empty()) {
-      GEMMD_ASSIGN_OR_RETURN(step.condition, Refer(operation.condition));
+      GEMMD_ASSIGN_OR_RETURN(step.condition, Refer(operation.condition, over_rows));
+    }
+    for (const VectorField& field : Traits(operation.kind).vectors) {
+      if ((operation.*field.member).empty()) continue;
+      GEMMD_ASSIGN_OR_RETURN(Argument vector, Refer(operation.*field.member, false));
+      step.followed_by.emplace_back(field.follows, std::move(vector));
     }
     if (Traits(operation.kind).op_class == OpClass::kGate) {
       subject_.columns /= 2;
@@ -76,16 +84,18 @@ class ChainReference::Builder {
     const OpKind maker = stores ? makers_[static_cast<std::size_t>(step.input)] : operation.kind;
     step.of_rounded_form = stores && HasRoundedForm(maker) && SizeBytes(operation.dtype.value_or(DType::kF32)) == 2;
     makers_.push_back(maker);
+    per_row_.push_back(step.per_row);
     ++count_;
     if (!operation.id.empty()) values_[operation.id] = count_;
     return step;
   }
 
  private:
-  // The name of an earlier operation or of an input.
-  absl::StatusOr<Argument> Refer(const std::string& name) const {
+  // The name of an earlier operation or of an input; beside a value of one element a row a vector has its elements too.
+  absl::StatusOr<Argument> Refer(const std::string& name, bool over_rows) const {
     if (const auto value = values_.find(name); value != values_.end()) {
-      return Argument{.spread = Spread::kValue, .value = value->second};
+      const bool per_row = per_row_[static_cast<std::size_t>(value->second)];
+      return Argument{.spread = Spread::kValue, .value = value->second, .per_row = per_row};
     }
     const auto declared = spec_.inputs.find(name);
     if (declared == spec_.inputs.end()) return InvalidArgument("\"{}\" is not an input or an earlier value", name);
@@ -98,6 +108,9 @@ class ChainReference::Builder {
     if (given == inputs_.end()) return InvalidArgument("the input \"{}\" was not given", name);
     const std::vector<std::int64_t>& shape = given->second.shape;
     const std::int64_t rows = subject_.rows, columns = subject_.columns;
+    if (over_rows && shape == std::vector{rows}) {
+      return Argument{.spread = Spread::kColumn, .tensor = given->second};
+    }
     if (shape == std::vector{rows, columns}) return Argument{.spread = Spread::kFull, .tensor = given->second};
     if (shape.size() == 1 && RunsAlongColumns(subject_, declared->second, shape[0]) && shape[0] == columns) {
       return Argument{.spread = Spread::kRow, .tensor = given->second};
@@ -113,6 +126,7 @@ class ChainReference::Builder {
   int count_ = 0;
   std::map<std::string, int> values_;           // by id
   std::vector<OpKind> makers_{OpKind::kStore};  // by value, the operation whose result it is; no such of what is given
+  std::vector<bool> per_row_{false};            // by value
 };
 
 absl::StatusOr<ChainReference> ChainReference::Create(const KernelSpec& spec, const ChainSubject& subject,
@@ -148,7 +162,7 @@ Bounded ChainReference::At(const Argument& argument, const Values& values, std::
       break;
     }
     case Spread::kValue:
-      value = values[static_cast<std::size_t>(argument.value)][j];
+      value = values[static_cast<std::size_t>(argument.value)][argument.per_row ? 0 : j];
       break;
   }
   return argument.scale == 1 ? value : ApplyBinary(OpKind::kMul, value, {argument.scale, 0});
@@ -157,6 +171,10 @@ Bounded ChainReference::At(const Argument& argument, const Values& values, std::
 bool ChainReference::IsGated() const {
   return std::ranges::any_of(steps_,
                              [](const Step& step) { return Traits(step.operation->kind).op_class == OpClass::kGate; });
+}
+
+bool ChainReference::GoesAlongRows() const {
+  return std::ranges::any_of(steps_, [](const Step& step) { return IsRowWise(step.operation->kind); });
 }
 
 std::vector<Bounded> ChainReference::Results(const Step& step, const Values& values, std::int64_t row,
@@ -179,18 +197,35 @@ std::vector<Bounded> ChainReference::Results(const Step& step, const Values& val
     case OpClass::kCast:
       for (Bounded& result : results) result = ApplyCast(result, FormatOf(step.operation->dtype.value_or(DType::kF32)));
       break;
-    case OpClass::kGate:
     case OpClass::kNormalize:
+      results = NormalizedRow(kind, step.params, results);
+      for (const auto& [follows, vector] : step.followed_by) {
+        for (std::size_t j = 0; j < results.size(); ++j) results[j] = ApplyBinary(follows, results[j], at(vector, j));
+      }
+      break;
     case OpClass::kReduce:
+      results = {ReducedRow(kind, step.params, results)};
+      break;
+    case OpClass::kGate:
     case OpClass::kStore:
       break;
   }
   return results;
 }
 
+std::vector<double> ChainReference::IndicesOf(const Step& step, const Values& values,
+                                              const std::vector<std::vector<double>>& indices) {
+  const auto input = static_cast<std::size_t>(step.input);
+  if (step.operation->kind == OpKind::kStore) return indices[input];
+  if (step.operation->kind != OpKind::kRowArgmax) return {};
+  const std::vector<std::int64_t> candidates = ArgmaxCandidates(values[input]);
+  return {candidates.begin(), candidates.end()};
+}
+
 std::vector<Bounded> ChainReference::EvaluateRow(std::int64_t row, std::span<const RowPart> parts,
                                                  const Sink& sink) const {
-  std::vector<Values> values;  // by part; after a gate of the first alone
+  std::vector<Values> values;                   // by part; after a gate of the first alone
+  std::vector<std::vector<double>> indices(1);  // by value: what an index may be
   for (const RowPart& part : parts) values.push_back({{part.given.begin(), part.given.end()}});
   for (const Step& step : steps_) {
     if (Traits(step.operation->kind).op_class == OpClass::kGate) {
@@ -201,8 +236,10 @@ std::vector<Bounded> ChainReference::EvaluateRow(std::int64_t row, std::span<con
       }
       values[0].push_back(std::move(results));
       values.resize(1);
+      indices.emplace_back();
       continue;
     }
+    indices.push_back(IndicesOf(step, values.front(), indices));
     for (std::size_t part = 0; part < values.size(); ++part) {
       const std::int64_t first_column = parts[part].first_column;
       std::vector<Bounded> results = Results(step, values[part], row, first_column);
@@ -211,7 +248,7 @@ std::vector<Bounded> ChainReference::EvaluateRow(std::int64_t row, std::span<con
         if (step.of_rounded_form) {
           for (Bounded& value : stored) value = InRoundedForm(value, FormatOf(*step.operation->dtype));
         }
-        sink(step.operation->output, first_column, stored);
+        sink({step.operation->output, step.per_row ? 0 : first_column, stored, indices.back()});
       }
       values[part].push_back(std::move(results));
     }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -32,9 +33,14 @@ ChainSubject EpilogueOf(const KernelSpec& spec, const GemmShape& shape);
 // Immutable after Create, so many threads may evaluate at once.
 class ChainReference {
  public:
-  // Receives what a store writes: the values of the row's columns from `first_column` on.
-  using Sink =
-      std::function<void(const std::string& output, std::int64_t first_column, std::span<const Bounded> values)>;
+  // What a store writes of a row: the values of its columns from `first_column` on, or the row's one value.
+  struct Stored {
+    const std::string& output;
+    std::int64_t first_column = 0;
+    std::span<const Bounded> values;
+    std::span<const double> one_of{};  // of an index: what it may be, and nothing between
+  };
+  using Sink = std::function<void(const Stored& stored)>;
 
   // `spec` and the inputs outlive the result.
   // Errors: InvalidArgument (an operand that is missing or does not spread over the matrix, an unknown value id).
@@ -44,6 +50,8 @@ class ChainReference {
 
   // Whether the chain has a gate, and so takes two parts of a row at once, half a row apart.
   bool IsGated() const;
+  // Whether operations go along rows, of which parts are then all.
+  bool GoesAlongRows() const;
 
   // What is given of a row: columns [first_column, first_column + size).
   struct RowPart {
@@ -62,6 +70,7 @@ class ChainReference {
     double literal = 0;  // a literal, or a scalar operand
     TensorView tensor{};
     int value = 0;
+    bool per_row = false;  // of a value
     double scale = 1;
   };
   struct Step {
@@ -69,17 +78,22 @@ class ChainReference {
     // A store in 16 bits of what an operation with a rounded form makes: the value may be off by a quarter of the last
     // place before it is rounded.
     bool of_rounded_form = false;
-    int input = 0;  // the value it takes
+    int input = 0;         // the value it takes
+    bool per_row = false;  // whether it makes one value for each row
     std::vector<float> params{};
     Argument argument{}, condition{};
+    std::vector<std::pair<OpKind, Argument>> followed_by{};  // the vectors of a norm
   };
   class Builder;
-  // One row's values, by number.
+  // One row's values, by number: one a column, or one.
   using Values = std::vector<std::vector<Bounded>>;
 
   // A step's values from those before it; what it takes for a store.
   static std::vector<Bounded> Results(const Step& step, const Values& values, std::int64_t row,
                                       std::int64_t first_column);
+  // What the index may be that a step makes or passes on; empty for any other value.
+  static std::vector<double> IndicesOf(const Step& step, const Values& values,
+                                       const std::vector<std::vector<double>>& indices);
   // An argument at column `first_column` + j of a row, its scale applied.
   static Bounded At(const Argument& argument, const Values& values, std::int64_t row, std::int64_t first_column,
                     std::size_t j);

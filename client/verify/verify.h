@@ -17,7 +17,7 @@ namespace gemmd {
 struct VerifySubject {
   std::map<std::string, TensorView> inputs;  // every input that is no scalar
   std::map<std::string, float> scalars;
-  std::map<std::string, TensorView> outputs;  // every output, [M, N] or after a gate [M, N / 2]
+  std::map<std::string, TensorView> outputs;  // every output: [M, N], after a gate [M, N / 2], of a reduction [M]
 };
 
 struct VerifyOptions {
@@ -32,7 +32,7 @@ struct VerifyOptions {
 // One element against its reference.
 struct ElementCheck {
   std::string output;
-  std::int64_t row = 0, column = 0;
+  std::int64_t row = 0, column = 0;  // column 0 of an output [M]
   double got = 0, expected = 0, tolerance = 0;
   double ratio = 0;  // |got - expected| / tolerance; infinity for a NaN or an infinity out of place
 };

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "runtime/pointwise.h"
+#include "runtime/row_wise.h"
 
 namespace gemmd {
 namespace {
@@ -44,11 +45,15 @@ void StoreBlock(DType dtype, std::span<const float> values, const Block& block, 
 
 }  // namespace
 
+bool GoesAlongRows(const std::vector<Node>& chain) {
+  return std::ranges::any_of(chain, [](const Node& node) { return IsRowWise(node.kind); });
+}
+
 HostChain::HostChain(const Graph& graph, const std::vector<Node>& chain)
     : HostChain(graph, chain, static_cast<int>(chain.size())) {}
 
 HostChain::HostChain(const Graph& graph, const std::vector<Node>& chain, int result)
-    : graph_(graph), chain_(chain), result_(result) {
+    : graph_(graph), chain_(chain), result_(result), columns_(ColumnValues(chain)) {
   const std::size_t values = chain.size() + 1;
   origin_.resize(values, 0);
   slot_.resize(values, -1);
@@ -97,18 +102,28 @@ class HostChain::Evaluation {
              std::vector<std::vector<float>>* scratch)
       : chain_(chain), tensors_(tensors), block_(block), given_(given), scratch_(*scratch) {
     scratch_.resize(static_cast<std::size_t>(chain.slots_) + 2);
-    for (std::vector<float>& array : scratch_) array.resize(given.size());
+    // Rows without columns have statistics too.
+    const std::size_t elements = std::max(given.size(), static_cast<std::size_t>(block.rows));
+    for (std::vector<float>& array : scratch_) array.resize(elements);
+  }
+
+  // What a value has of the block: one column, or all.
+  Block BlockOf(int value) const {
+    const bool column = chain_.columns_[static_cast<std::size_t>(value)];
+    return column ? Block{block_.row, 0, block_.rows, 1} : block_;
   }
 
   std::span<const float> ValueOf(int value) const {
     const auto origin = static_cast<std::size_t>(chain_.origin_[static_cast<std::size_t>(value)]);
     if (origin == 0) return given_;
-    return scratch_[static_cast<std::size_t>(chain_.slot_[origin])];
+    return std::span(scratch_[static_cast<std::size_t>(chain_.slot_[origin])]).first(SizeOf(BlockOf(value)));
   }
 
-  void Evaluate(const Node& node, int slot) {
+  // Requires a node of `value` that is no store.
+  void Evaluate(const Node& node, int value) {
     const std::span<const float> in = ValueOf(node.input);
-    const std::span<float> out = scratch_[static_cast<std::size_t>(slot)];
+    std::vector<float>& array = scratch_[static_cast<std::size_t>(chain_.slot_[static_cast<std::size_t>(value)])];
+    const std::span<float> out = std::span(array).first(SizeOf(BlockOf(value)));
     switch (Traits(node.kind).op_class) {
       case OpClass::kUnary:
         return EvaluateUnary(node.kind, node.params, in, out);
@@ -116,18 +131,34 @@ class HostChain::Evaluation {
         if (const auto uniform = UniformArgument(node)) return EvaluateBinary(node.kind, in, *uniform, out);
         return EvaluateBinary(node.kind, in, Argument(node), out);
       case OpClass::kSelect:
-        return EvaluateWhere(Resolve(node.condition, scratch_.back()), in, Argument(node), out);
+        return EvaluateWhere(Resolve(node.condition, BlockOf(node.input), scratch_.back()), in, Argument(node), out);
       case OpClass::kCast:
         return RoundTo(node.dtype, in, out);
-      case OpClass::kGate:  // between chains
       case OpClass::kNormalize:
+        for (std::int64_t row = 0; row < block_.rows; ++row) {
+          NormalizeRow(node.kind, node.params, RowOf(in, row), RowOf(out, row));
+        }
+        return;
       case OpClass::kReduce:
+        for (std::int64_t row = 0; row < block_.rows; ++row) {
+          out[static_cast<std::size_t>(row)] = ReduceRow(node.kind, node.params, RowOf(in, row));
+        }
+        return;
+      case OpClass::kGate:  // between chains
       case OpClass::kStore:
         return;
     }
   }
 
  private:
+  static std::size_t SizeOf(const Block& block) { return static_cast<std::size_t>(block.rows * block.columns); }
+
+  template <typename T>
+  std::span<T> RowOf(std::span<T> values, std::int64_t row) const {
+    const auto columns = static_cast<std::size_t>(block_.columns);
+    return values.subspan(static_cast<std::size_t>(row) * columns, columns);
+  }
+
   // The second argument where it is one number.
   std::optional<float> UniformArgument(const Node& node) const {
     if (node.literal) return node.literal;
@@ -135,27 +166,37 @@ class HostChain::Evaluation {
     return tensors_.scalars[static_cast<std::size_t>(node.operand)] * node.scale;
   }
 
-  // The second argument, all of the block.
+  // The second argument, as large as what it goes with.
   std::span<const float> Argument(const Node& node) {
-    std::vector<float>& scratch = scratch_[scratch_.size() - 2];
+    const Block block = BlockOf(node.input);
+    const std::span<float> scratch = std::span(scratch_[scratch_.size() - 2]).first(SizeOf(block));
     if (const auto uniform = UniformArgument(node)) {
       std::ranges::fill(scratch, *uniform);
       return scratch;
     }
-    const std::span<const float> argument = Resolve(node.Operand(), scratch);
+    const std::span<const float> argument = Resolve(node.Operand(), block, scratch);
     if (node.scale == 1.0f) return argument;
     EvaluateBinary(OpKind::kMul, argument, node.scale, scratch);
     return scratch;
   }
 
-  // An earlier value, or an input spread over the block in `scratch`.
-  std::span<const float> Resolve(const Reference& reference, std::vector<float>& scratch) const {
-    if (reference.value >= 0) return ValueOf(reference.value);
+  // An earlier value of the block, or one of its rows or an input, spread over it in `scratch`.
+  std::span<const float> Resolve(const Reference& reference, const Block& block, std::span<float> scratch) const {
+    scratch = scratch.first(SizeOf(block));
+    if (scratch.empty()) return scratch;
+    if (reference.value >= 0) {
+      const std::span<const float> value = ValueOf(reference.value);
+      if (BlockOf(reference.value).columns == block.columns) return value;
+      for (std::int64_t row = 0; row < block.rows; ++row) {
+        std::ranges::fill(RowOf(scratch, row), value[static_cast<std::size_t>(row)]);
+      }
+      return scratch;
+    }
     const auto input = static_cast<std::size_t>(reference.input);
     if (reference.broadcast == Broadcast::kScalar) {
       std::ranges::fill(scratch, tensors_.scalars[input]);
     } else {
-      LoadOperand(chain_.graph_.inputs[input], reference.broadcast, tensors_.inputs[input], block_, scratch);
+      LoadOperand(chain_.graph_.inputs[input], reference.broadcast, tensors_.inputs[input], block, scratch);
     }
     return scratch;
   }
@@ -171,12 +212,14 @@ std::span<const float> HostChain::Run(const HostTensors& tensors, const Block& b
                                       std::vector<std::vector<float>>* scratch) const {
   Evaluation evaluation(*this, tensors, block, given, scratch);
   for (std::size_t i = 0; i < chain_.size(); ++i) {
-    if (slot_[i + 1] >= 0) evaluation.Evaluate(chain_[i], slot_[i + 1]);  // else a store
+    if (slot_[i + 1] >= 0) evaluation.Evaluate(chain_[i], static_cast<int>(i) + 1);  // else a store
   }
   for (const Node& node : chain_) {
     if (node.kind != OpKind::kStore) continue;
     const auto output = static_cast<std::size_t>(node.output);
-    StoreBlock(graph_.outputs[output].dtype, evaluation.ValueOf(node.input), block, tensors.outputs[output]);
+    const bool column = columns_[static_cast<std::size_t>(node.input)];  // stored as one line
+    StoreBlock(graph_.outputs[output].dtype, evaluation.ValueOf(node.input),
+               column ? Block{0, block.row, 1, block.rows} : block, tensors.outputs[output]);
   }
   return evaluation.ValueOf(result_);
 }

@@ -17,6 +17,7 @@ namespace {
 // small enough that a K block of both stays in the L2 and L3 caches.
 constexpr std::int64_t kTileRows = 256;
 constexpr std::int64_t kTileColumns = 128;
+constexpr std::int64_t kTileElements = 1 << 20;  // of whole rows, where the chain goes along them
 constexpr std::int64_t kBlockK = 1024;
 constexpr std::int64_t kChainElements = 4096;  // of a chain's scratch arrays: they stay in the L1 and L2 caches
 constexpr double kWorkWorthAThread = 1 << 20;  // multiply-adds: fewer cost less than starting a thread
@@ -54,15 +55,19 @@ class Interpreter {
         columns_(gated_ ? shape.n / 2 : shape.n),
         epilogue_(graph, gated_ ? gated_->after : graph.epilogue) {
     if (gated_) before_gate_.emplace(graph, gated_->before, gated_->result);
-    tile_rows_ = (shape.m + kTileRows - 1) / kTileRows;
-    tile_columns_ = (columns_ + kTileColumns - 1) / kTileColumns;
+    if (GoesAlongRows(graph.epilogue)) {
+      tile_rows_ = std::clamp<std::int64_t>(kTileElements / std::max<std::int64_t>(columns_, 1), 1, kTileRows);
+      tile_columns_ = columns_;
+    }
+    rows_of_tiles_ = (shape.m + tile_rows_ - 1) / tile_rows_;
+    columns_of_tiles_ = tile_columns_ == columns_ ? 1 : (columns_ + tile_columns_ - 1) / tile_columns_;
   }
 
   absl::Status Run(int threads) {
     const double work =
         static_cast<double>(shape_.m) * static_cast<double>(shape_.n) * static_cast<double>(shape_.k + 1);
     const auto worth = static_cast<std::int64_t>(std::min(work / kWorkWorthAThread, 1e6)) + 1;
-    const std::int64_t useful = std::min({std::int64_t{threads}, tile_rows_ * tile_columns_, worth});
+    const std::int64_t useful = std::min({std::int64_t{threads}, rows_of_tiles_ * columns_of_tiles_, worth});
     std::vector<std::thread> others;
     for (std::int64_t i = 1; i < useful; ++i) others.emplace_back([this] { RunTiles(); });
     RunTiles();
@@ -76,12 +81,12 @@ class Interpreter {
     Scratch scratch;
     for (;;) {
       const std::int64_t tile = next_tile_.fetch_add(1);
-      if (tile >= tile_rows_ * tile_columns_) return;
+      if (tile >= rows_of_tiles_ * columns_of_tiles_) return;
       Block block;
-      block.row = tile % tile_rows_ * kTileRows;
-      block.column = tile / tile_rows_ * kTileColumns;
-      block.rows = std::min(kTileRows, shape_.m - block.row);
-      block.columns = std::min(kTileColumns, columns_ - block.column);
+      block.row = tile % rows_of_tiles_ * tile_rows_;
+      block.column = tile / rows_of_tiles_ * tile_columns_;
+      block.rows = std::min(tile_rows_, shape_.m - block.row);
+      block.columns = std::min(tile_columns_, columns_ - block.column);
       if (!Multiply(block, &scratch, &scratch.accumulator)) return;
       if (gated_) {
         Block other = block;
@@ -96,24 +101,28 @@ class Interpreter {
   // Fills `sums` with the block of A * B; false past the deadline.
   bool Multiply(const Block& block, Scratch* scratch, std::vector<float>* sums) {
     sums->assign(static_cast<std::size_t>(block.rows * block.columns), 0.0f);
-    for (std::int64_t k = 0; k < shape_.k; k += kBlockK) {
-      if (expired_ || absl::Now() >= deadline_) {
-        expired_ = true;
-        return false;
+    for (std::int64_t column = 0; column < block.columns; column += kTileColumns) {
+      const Block part{block.row, block.column + column, block.rows, std::min(kTileColumns, block.columns - column)};
+      for (std::int64_t k = 0; k < shape_.k; k += kBlockK) {
+        if (expired_ || absl::Now() >= deadline_) {
+          expired_ = true;
+          return false;
+        }
+        Eigen::Map<RowMajor, Eigen::Unaligned, Eigen::OuterStride<>> sum(sums->data() + column, part.rows, part.columns,
+                                                                         Eigen::OuterStride<>(block.columns));
+        Accumulate(part, k, std::min(kBlockK, shape_.k - k), scratch, sum);
       }
-      Accumulate(block, k, std::min(kBlockK, shape_.k - k), scratch, sums);
     }
     return true;
   }
 
-  // sums += A[block rows, k .. k + depth] * B[k .. k + depth, block columns]
-  void Accumulate(const Block& block, std::int64_t k, std::int64_t depth, Scratch* scratch,
-                  std::vector<float>* sums) const {
+  // sum += A[block rows, k .. k + depth] * B[k .. k + depth, block columns]
+  template <typename Sum>
+  void Accumulate(const Block& block, std::int64_t k, std::int64_t depth, Scratch* scratch, Sum& sum) const {
     const Layout a = LoadFactor(graph_.a, graph_.prologue_a.empty() ? nullptr : &prologue_a_,
                                 {block.row, k, block.rows, depth}, &scratch->a, &scratch->chain);
     const Layout b = LoadFactor(graph_.b, graph_.prologue_b.empty() ? nullptr : &prologue_b_,
                                 {k, block.column, depth, block.columns}, &scratch->b, &scratch->chain);
-    Eigen::Map<RowMajor> sum(sums->data(), block.rows, block.columns);
     WithMatrix(a, scratch->a, block.rows, depth, [&](const auto& left) {
       WithMatrix(b, scratch->b, depth, block.columns, [&](const auto& right) { sum.noalias() += left * right; });
     });
@@ -140,7 +149,7 @@ class Interpreter {
   // Calls `apply` with a few rows of the row-major block at a time.
   template <typename Function>
   static void ByRows(const Block& block, std::span<float> values, Function apply) {
-    const std::int64_t step = std::max<std::int64_t>(1, kChainElements / block.columns);
+    const std::int64_t step = std::max<std::int64_t>(1, kChainElements / std::max<std::int64_t>(block.columns, 1));
     for (std::int64_t row = 0; row < block.rows; row += step) {
       const Block rows{block.row + row, block.column, std::min(step, block.rows - row), block.columns};
       apply(rows, values.subspan(static_cast<std::size_t>(row * block.columns),
@@ -174,7 +183,8 @@ class Interpreter {
   const std::int64_t columns_;            // of the result: half of N where there is a gate
   std::optional<HostChain> before_gate_;  // over either half
   const HostChain epilogue_;              // after the gate where there is one
-  std::int64_t tile_rows_ = 0, tile_columns_ = 0;
+  std::int64_t tile_rows_ = kTileRows, tile_columns_ = kTileColumns;
+  std::int64_t rows_of_tiles_ = 0, columns_of_tiles_ = 0;
   std::atomic<std::int64_t> next_tile_{0};
   std::atomic<bool> expired_{false};
 };
@@ -183,7 +193,8 @@ class Interpreter {
 
 absl::Status Interpret(const Graph& graph, const GemmShape& shape, const HostTensors& tensors, int threads,
                        absl::Time deadline) {
-  if (shape.m == 0 || shape.n == 0) return absl::OkStatus();
+  // Rows without columns have statistics too.
+  if (shape.m == 0 || (shape.n == 0 && !GoesAlongRows(graph.epilogue))) return absl::OkStatus();
   return Interpreter(graph, shape, tensors, deadline).Run(threads);
 }
 

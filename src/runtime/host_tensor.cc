@@ -49,10 +49,11 @@ void StoreElements(DType dtype, std::span<const float> values, std::byte* target
       return Store<Eigen::half>(values, target);
     case DType::kBf16:
       return Store<Eigen::bfloat16>(values, target);
+    case DType::kI32:
+      return Store<std::int32_t>(values, target);
     case DType::kF8E4M3:
     case DType::kF8E5M2:
     case DType::kI8:
-    case DType::kI32:
       return;
   }
 }

@@ -24,7 +24,7 @@ struct Block {
 
 // Converts out.size() contiguous elements. Requires f32, f16 or bf16.
 void LoadElements(DType dtype, const std::byte* source, std::span<float> out);
-// Rounds to nearest even.
+// Rounds to nearest even; to i32 takes whole numbers, of at most 2^24.
 void StoreElements(DType dtype, std::span<const float> values, std::byte* target);
 
 // The block's elements, in the matrix's own layout: `lines` of contiguous elements, packed.

@@ -95,6 +95,7 @@ def collect_outputs(responses):
         outputs[chunk.name] += chunk.data
     arrays = {}
     for output in summary.outputs:
-        dtype = {kernel_spec_pb.F32: np.float32, kernel_spec_pb.F16: np.float16}[output.dtype]
+        dtype = {kernel_spec_pb.F32: np.float32, kernel_spec_pb.F16: np.float16,
+                 kernel_spec_pb.I32: np.int32}[output.dtype]
         arrays[output.name] = np.frombuffer(outputs[output.name], dtype).reshape(list(output.shape))
     return summary, arrays

@@ -57,10 +57,27 @@ absl::Status FaultyDevice::FlipBytes(const TensorBinding& binding, std::int64_t 
   return absl::OkStatus();
 }
 
+namespace {
+
+// The lines of an output, and the elements of each.
+std::pair<std::int64_t, std::int64_t> LineExtentsOf(const ManifestTensor& output, const GemmShape& shape) {
+  if (output.extents == "M") return {1, shape.m};
+  return {shape.m, output.extents == "M,N/2" ? shape.n / 2 : shape.n};
+}
+
+}  // namespace
+
 absl::StatusOr<LaunchResult> FaultyDevice::Launch(const LaunchRequest& request, absl::Time deadline) {
   const std::lock_guard lock(mutex_);
   const Manifest& manifest = manifests_.at(request.kernel);
-  const bool empty = request.shape.m == 0 || request.shape.n == 0;
+  const auto extents_of = [&](const TensorBinding& output) {
+    return LineExtentsOf(manifest.outputs[static_cast<std::size_t>(&output - request.outputs.data())], request.shape);
+  };
+  const auto has_elements = [&](const TensorBinding& output) {
+    return extents_of(output).first > 0 && extents_of(output).second > 0;
+  };
+  const auto written = std::find_if(request.outputs.begin(), request.outputs.end(), has_elements);
+  const bool empty = written == request.outputs.end();
   if (fault_ == Fault::kNothingComputed && !empty) {
     ++done_;
     return LaunchResult{};
@@ -72,12 +89,13 @@ absl::StatusOr<LaunchResult> FaultyDevice::Launch(const LaunchRequest& request, 
   };
   const auto in_place = std::find_if(request.outputs.begin(), request.outputs.end(), lies_on_input);
   const bool wants_in_place = fault_ == Fault::kWrongWhereInPlace && in_place != request.outputs.end();
-  const TensorBinding& output = wants_in_place ? *in_place : request.outputs.front();
+  const TensorBinding& output = wants_in_place ? *in_place : empty ? request.outputs.front() : *written;
   const ManifestTensor& stored = manifest.outputs[static_cast<std::size_t>(&output - request.outputs.data())];
   const std::int64_t element_bytes = SizeBytes(stored.dtype);
-  const std::int64_t line_bytes = (stored.extents == "M,N/2" ? request.shape.n / 2 : request.shape.n) * element_bytes;
+  const auto [lines, line_elements] = extents_of(output);
+  const std::int64_t line_bytes = line_elements * element_bytes;
   const std::int64_t pitch_bytes = std::max(output.leading_dimension * element_bytes, line_bytes);
-  const std::int64_t end = (request.shape.m - 1) * pitch_bytes + line_bytes;
+  const std::int64_t end = (lines - 1) * pitch_bytes + line_bytes;
   std::array<std::byte, 4> before{};
   const std::span<std::byte> element = std::span(before).first(static_cast<std::size_t>(element_bytes));
   if (!empty) {

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "spec/validate.h"
 
 namespace gemmd {
 namespace {
 
 std::string OperationFeature(const OpTraits& traits) {
+  if (traits.op_class == OpClass::kReduce) return fmt::format("op {} of rows", traits.name);
   return traits.form.empty() ? fmt::format("op {}", traits.name) : fmt::format("op {} {}", traits.name, traits.form);
 }
 
@@ -35,6 +38,26 @@ void AddChain(const CanonicalSpec& canonical, const std::vector<Node>& chain, st
     AddReference(canonical, "operand", node.Operand(), features);
     AddReference(canonical, "condition", node.condition, features);
     if (node.scale != 1.0f) features.insert("operand scaled");
+  }
+}
+
+void AddRows(const Graph& graph, std::set<std::string>& features) {
+  const std::vector<bool> columns = ColumnValues(graph.epilogue);
+  int row_wise = 0;
+  for (std::size_t i = 0; i < graph.epilogue.size(); ++i) {
+    const Node& node = graph.epilogue[i];
+    const bool per_row = columns[static_cast<std::size_t>(node.input)];
+    const auto takes_statistic = [&](const Reference& reference) {
+      return reference.value >= 0 && columns[static_cast<std::size_t>(reference.value)];
+    };
+    if (IsRowWise(node.kind) && ++row_wise == 2) features.insert("several along rows");
+    if (IsRowWise(node.kind) && i > 0) features.insert("operation before rows");
+    if (per_row && node.kind == OpKind::kStore) features.insert("statistic stored");
+    if (per_row && node.kind != OpKind::kStore) features.insert("operation on a statistic");
+    if (per_row && node.operand >= 0) features.insert("operand of a statistic");
+    if (!per_row && std::ranges::any_of(node.References(), takes_statistic)) features.insert("statistic spread");
+    if (!per_row && row_wise > 0 && node.kind == OpKind::kStore) features.insert("matrix stored after rows");
+    if (graph.IsGated() && IsRowWise(node.kind)) features.insert("rows after a gate");
   }
 }
 
@@ -75,6 +98,7 @@ std::set<std::string> FeaturesOf(const DeviceProblem& problem, const CanonicalSp
   for (const GraphOutput& output : graph.outputs) features.insert(fmt::format("output {}", Name(output.dtype)));
   if (graph.outputs.size() > 1) features.insert("several outputs");
   if (graph.IsGated()) AddGate(graph, features);
+  AddRows(graph, features);
   for (const auto& [name, placement] : problem.placements) {
     if (placement.leading_dimension != 0) features.insert("leading dimension");
     if (placement.offset_elements != 0) features.insert("unaligned");
@@ -87,9 +111,7 @@ std::set<std::string> FeaturesOf(const DeviceProblem& problem, const CanonicalSp
 
 std::set<std::string> OperationFeatures() {
   std::set<std::string> features;
-  for (const OpTraits& traits : OpTable()) {
-    if (!IsRowWise(traits.kind)) features.insert(OperationFeature(traits));
-  }
+  for (const OpTraits& traits : OpTable()) features.insert(OperationFeature(traits));
   return features;
 }
 

@@ -45,7 +45,7 @@ class ChainDrawing {
  public:
   // `prologue`: where the chain goes; null for an epilogue. Its matrix is [rows, columns].
   ChainDrawing(RandomSource& random, TwinProblem& twin, std::vector<Operation>* prologue, Axis rows, Axis columns)
-      : random_(random), twin_(twin), prologue_(prologue), rows_(rows), spreads_(SpreadsOver(rows, columns)) {}
+      : random_(random), twin_(twin), prologue_(prologue), rows_(rows), columns_(columns) {}
 
   absl::Status DrawPrologue() {
     const auto wanted = static_cast<std::size_t>(random_.Between(1, kMaxPrologue));
@@ -56,9 +56,11 @@ class ChainDrawing {
   }
 
   absl::Status DrawEpilogue() {
+    row_reductions_ = random_.Chance(0.4);
     const auto wanted = static_cast<std::size_t>(random_.Between(1, kMaxOperations));
     for (int turns = 0; chain_.size() + 1 < wanted && turns < 64; ++turns) {
-      GEMMD_RETURN_IF_ERROR(random_.Chance(0.15) ? Branch(wanted) : Continue(wanted));
+      // From a statistic the chain likes to go back to a matrix.
+      GEMMD_RETURN_IF_ERROR(random_.Chance(OverRows() ? 0.35 : 0.15) ? Branch(wanted) : Continue(wanted));
     }
     if (!EndsStored()) GEMMD_RETURN_IF_ERROR(Store());
     DropUnusedIds();
@@ -67,20 +69,33 @@ class ChainDrawing {
   }
 
  private:
-  // Of operands over a matrix; half of them matrices.
-  static std::vector<Axes> SpreadsOver(Axis rows, Axis columns) {
-    return {{}, {columns}, {rows}, {rows, columns}, {rows, columns}};
+  // Of operands over what the next operation takes: a matrix, half of them matrices, or one element a row.
+  std::vector<Axes> Spreads() const {
+    if (OverRows()) return {{}, {rows_}};
+    return {{}, {columns_}, {rows_}, {rows_, columns_}, {rows_, columns_}};
   }
 
-  // Whether there is an earlier value to take, and one.
-  bool HasValue() const { return chain_.size() > seen_; }
-  std::string PickValue() { return random_.Pick(std::span<const Operation>(chain_).subspan(seen_)).id; }
+  // Whether the next operation takes a value of one element a row.
+  bool OverRows() const {
+    if (next_input_.empty()) return !chain_.empty() && per_row_.back();
+    return per_row_[static_cast<std::size_t>(std::ranges::find(chain_, next_input_, &Operation::id) - chain_.begin())];
+  }
+
+  // The earlier values that may be taken beside that of the next operation; `statistics`: those of one element a row.
+  std::vector<std::string> Values(bool statistics = false) const {
+    std::vector<std::string> ids;
+    for (std::size_t i = seen_; i < chain_.size(); ++i) {
+      if (per_row_[i] || !(statistics || OverRows())) ids.push_back(chain_[i].id);
+    }
+    return ids;
+  }
 
   bool EndsStored() const { return !chain_.empty() && chain_.back().kind == OpKind::kStore; }
 
   // One more operation on the last value, after a preparation where it needs one.
   absl::Status Continue(std::size_t wanted) {
     if (prologue_ == nullptr && random_.Chance(0.12) && !EndsStored()) return Store();
+    if (row_reductions_ && !OverRows() && random_.Chance(0.25)) return GoAlongRows(wanted);
     const OpKind kind = random_.Pick(PointwiseKinds());
     if (kind == OpKind::kStore) return absl::OkStatus();
     if (Traits(kind).op_class == OpClass::kGate) return Gate(kind);
@@ -93,14 +108,34 @@ class ChainDrawing {
     return prepared ? TryAppend(kind).status() : absl::OkStatus();
   }
 
+  bool HasValue() const { return !Values().empty(); }
+
+  // A norm or a reduction of the last value.
+  absl::Status GoAlongRows(std::size_t wanted) {
+    std::vector<OpKind> kinds;
+    for (const OpTraits& row : OpTable()) {
+      const bool picks = row.kind == OpKind::kRowMax || row.kind == OpKind::kRowMin || row.kind == OpKind::kRowArgmax;
+      if (IsRowWise(row.kind) && (!picks || twin_.HasColumns())) kinds.push_back(row.kind);
+    }
+    const bool reduces = random_.Chance(0.5);
+    std::erase_if(kinds, [&](OpKind kind) { return (Traits(kind).op_class == OpClass::kReduce) != reduces; });
+    // What is lost by a reduction may be stored before.
+    if (reduces && next_input_.empty() && HasValue() && !EndsStored() && chain_.size() + 3 <= wanted &&
+        random_.Chance(0.4)) {
+      GEMMD_RETURN_IF_ERROR(Store());
+    }
+    return TryAppend(random_.Pick(kinds)).status();
+  }
+
   // Takes the halves of the last value, where that has them. What follows sees nothing from before.
   absl::Status Gate(OpKind kind) {
-    if (prologue_ != nullptr || gated_ || !twin_.HasHalves()) return absl::OkStatus();
+    const bool by_rows = std::ranges::any_of(chain_, [](const Operation& before) { return IsRowWise(before.kind); });
+    if (prologue_ != nullptr || gated_ || by_rows || !twin_.HasHalves()) return absl::OkStatus();
     GEMMD_ASSIGN_OR_RETURN(const bool fits, TryAppend(kind));
     if (!fits) return absl::OkStatus();
     seen_ = chain_.size() - 1;
     gated_ = true;
-    spreads_ = SpreadsOver(rows_, Axis::kHalfN);
+    columns_ = Axis::kHalfN;
     return absl::OkStatus();
   }
 
@@ -135,6 +170,8 @@ class ChainDrawing {
     const DType wanted = random_.Pick(kDTypes);
     GEMMD_ASSIGN_OR_RETURN(const ProbedValue value, ValueOf(store));
     if (IsTelling(value, wanted)) store.dtype = wanted;
+    const bool of_index = !chain_.empty() && next_input_.empty() && chain_.back().kind == OpKind::kRowArgmax;
+    if (of_index && random_.Chance(0.6)) store.dtype = DType::kI32;
     Append(std::move(store));
     return absl::OkStatus();
   }
@@ -147,6 +184,10 @@ class ChainDrawing {
       DrawNumbers(random_, operation);
       if (TakesArgument(kind) && random_.Chance(0.65)) GEMMD_RETURN_IF_ERROR(DrawOperand(operation));
       if (Traits(kind).op_class == OpClass::kSelect) GEMMD_RETURN_IF_ERROR(DrawCondition(operation));
+      for (const VectorField& field : Traits(kind).vectors) {
+        if (!random_.Chance(0.6)) continue;
+        GEMMD_ASSIGN_OR_RETURN(operation.*field.member, DrawVector());
+      }
       GEMMD_ASSIGN_OR_RETURN(const ProbedValue value, ValueOf(operation));
       if (IsTelling(value) && (prologue_ == nullptr || MeanMagnitude(value) <= kLargestProduct)) {
         Append(std::move(operation));
@@ -170,6 +211,8 @@ class ChainDrawing {
   }
 
   void Append(Operation operation) {
+    const bool reduces = Traits(operation.kind).op_class == OpClass::kReduce;
+    per_row_.push_back(reduces || (OverRows() && !IsRowWise(operation.kind)));
     operation.input = std::exchange(next_input_, "");
     operation.id = fmt::format("v{}", chain_.size());
     chain_.push_back(std::move(operation));
@@ -181,13 +224,19 @@ class ChainDrawing {
     if (random_.Chance(0.4)) {
       operation.scale = RoundedTo(0.125, random_.Uniform(0.25, 3) * (random_.Chance(0.3) ? -1 : 1));
     }
-    if (HasValue() && random_.Chance(0.25)) {
-      operation.operand = PickValue();
+    const std::vector<std::string> statistics = Values(/*statistics=*/true);
+    if (!statistics.empty() && !OverRows() && random_.Chance(0.5)) {
+      operation.operand = random_.Pick(statistics);
       return absl::OkStatus();
     }
+    if (HasValue() && random_.Chance(0.25)) {
+      operation.operand = random_.Pick(Values());
+      return absl::OkStatus();
+    }
+    const std::vector<Axes> spreads = Spreads();
     std::vector<std::string> declared;  // by whatever chain
     for (const auto& [name, axes] : twin_.inputs()) {
-      if (std::ranges::find(spreads_, axes) != spreads_.end()) declared.push_back(name);
+      if (std::ranges::find(spreads, axes) != spreads.end()) declared.push_back(name);
     }
     if (!declared.empty() && random_.Chance(0.3)) {
       operation.operand = random_.Pick(declared);
@@ -202,7 +251,7 @@ class ChainDrawing {
     operation.condition = condition_;
     if (!condition_.empty()) return absl::OkStatus();
     if (HasValue() && random_.Chance(0.3)) {
-      operation.condition = PickValue();
+      operation.condition = random_.Pick(Values());
       return absl::OkStatus();
     }
     GEMMD_ASSIGN_OR_RETURN(operation.condition, DrawInput(/*mask=*/true));
@@ -211,11 +260,19 @@ class ChainDrawing {
 
   // A new input that spreads over the chain's matrix; its name.
   absl::StatusOr<std::string> DrawInput(bool mask) {
-    const Axes axes = random_.Pick(spreads_);
+    const Axes axes = random_.Pick(Spreads());
     const bool by_column = axes.size() == 2 && random_.Chance(0.3);
     operands_.push_back(fmt::format("in{}", twin_.inputs().size()));
     GEMMD_RETURN_IF_ERROR(twin_.AddInput(operands_.back(), random_.Pick(kDTypes), axes,
                                          by_column ? Layout::kColumnMajor : Layout::kRowMajor, mask));
+    return operands_.back();
+  }
+
+  // A new input along the columns; its name.
+  absl::StatusOr<std::string> DrawVector() {
+    operands_.push_back(fmt::format("in{}", twin_.inputs().size()));
+    GEMMD_RETURN_IF_ERROR(
+        twin_.AddInput(operands_.back(), random_.Pick(kDTypes), {columns_}, Layout::kRowMajor, /*mask=*/false));
     return operands_.back();
   }
 
@@ -237,9 +294,11 @@ class ChainDrawing {
   TwinProblem& twin_;
   std::vector<Operation>* prologue_;
   const Axis rows_;
-  std::vector<Axes> spreads_;  // of operands over the chain's matrix
+  Axis columns_;
+  bool row_reductions_ = false;
   std::vector<Operation> chain_;
-  std::size_t seen_ = 0;  // the first operation whose value may be taken: a gate, or the chain's first
+  std::vector<bool> per_row_;  // by operation of the chain: whether its value has one element a row
+  std::size_t seen_ = 0;       // the first operation whose value may be taken: a gate, or the chain's first
   bool gated_ = false;
   std::string condition_;   // what the next selection goes by; empty: anything
   std::string next_input_;  // what the next operation takes, where that is not the last value
@@ -255,7 +314,8 @@ void DrawNumbers(RandomSource& random, Operation& operation) {
   if (TakesArgument(operation.kind)) operation.value = RoundedTo(0.125, random.Uniform(kFloor, kCeiling));
   for (const OpParam& param : traits.params) {
     if (param.fallback && random.Chance(0.3)) continue;
-    const double least = std::isinf(param.above) ? kFloor : param.above + 0.125;
+    const double above = std::isinf(param.above) ? kFloor : param.above + 0.125;
+    const double least = std::max(above, param.least);
     operation.*param.field.member = RoundedTo(0.125, random.Uniform(least, kCeiling));
   }
   if (operation.kind != OpKind::kClamp) return;

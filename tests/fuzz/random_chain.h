@@ -10,8 +10,8 @@ namespace gemmd {
 
 enum class DrawnFactor { kA, kB };
 
-// Draws an epilogue of 1 to 16 operations from the whole operation table, with the operands that it takes. Requires the
-// twin's A and B. Errors: TwinProblem's.
+// Draws an epilogue of 1 to 16 operations from the whole operation table, with the operands that it takes; two in five
+// go along rows. Requires the twin's A and B. Errors: TwinProblem's.
 absl::Status DrawEpilogue(RandomSource& random, TwinProblem& twin);
 
 // Draws up to 4 operations on A or B, after which the product's values are still of order 1. Requires the twin's A and

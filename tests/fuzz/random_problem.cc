@@ -78,8 +78,8 @@ void DrawInPlace(const CanonicalSpec& canonical, RandomSource& random, DevicePro
                                    canonical.bindings.inputs.begin());
       const GraphInput& input = canonical.graph.inputs[index];
       const bool factor = name == problem.spec.matmul_a || name == problem.spec.matmul_b;
-      return !factor && input.axes == canonical.graph.outputs[o].axes && input.layout == Layout::kRowMajor &&
-             input.dtype == canonical.graph.outputs[o].dtype;
+      return !factor && input.axes.size() == 2 && input.axes == canonical.graph.outputs[o].axes &&
+             input.layout == Layout::kRowMajor && input.dtype == canonical.graph.outputs[o].dtype;
     };
     const auto operand = std::find_if(free.begin(), free.end(), fits);
     if (operand == free.end() || random.Chance(0.4)) continue;

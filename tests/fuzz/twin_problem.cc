@@ -9,6 +9,7 @@
 #include "client/tensor/number_format.h"
 #include "client/tensor/random_tensor.h"
 #include "client/verify/verify.h"
+#include "spec/validate.h"
 
 namespace gemmd {
 namespace {
@@ -188,14 +189,13 @@ absl::StatusOr<ProbedValue> TwinProblem::Probe(const std::vector<Operation>& epi
   for (const auto& [name, tensor] : small_.inputs) subject.inputs[name] = tensor.view();
   std::vector<Tensor> outputs;  // of zeros: what they are compared with is all that counts
   outputs.reserve(spec.epilogue.size());
-  std::int64_t columns = small.n;
-  for (const Operation& operation : spec.epilogue) {
-    if (Traits(operation.kind).op_class == OpClass::kGate) columns /= 2;
-    if (operation.kind != OpKind::kStore) continue;
-    outputs.push_back(MakeTensor(operation.dtype.value_or(DType::kF32), {small.m, columns}));
-    subject.outputs[operation.output] = outputs.back().view();
+  std::int64_t elements = 0;  // of the last value
+  for (OutputTensor& output : ResolveOutputs(spec, small)) {
+    elements = ElementCount(output.shape);
+    outputs.push_back(MakeTensor(output.dtype, std::move(output.shape)));
+    subject.outputs[output.name] = outputs.back().view();
   }
-  ProbedValue value{.elements = {}, .may_be_constant = small.k == 0 || small.m * columns < 16};
+  ProbedValue value{.elements = {}, .may_be_constant = small.k == 0 || elements < 16};
   const auto keep = [&](const std::string& output, const Bounded& reference) {
     if (output == kProbe) value.elements.push_back(reference);
   };

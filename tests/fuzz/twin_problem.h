@@ -41,6 +41,7 @@ class TwinProblem {
   void RemoveInput(const std::string& name);
   // Whether the epilogue may have a gate: N is literal and even.
   bool HasHalves() const;
+  bool HasColumns() const { return shape_.extents.n > 0; }
   // Gives the inputs of half of N's extent a dim of their own for it, where they had the number.
   void NameHalf();
   // The axes of the inputs that were added, by name.

@@ -21,10 +21,11 @@ std::uint32_t PoisonBits(DType dtype) {
       return 0xfda5;
     case DType::kBf16:
       return 0xffa5;
+    case DType::kI32:
+      return 0xffa5a5a5;  // no index
     case DType::kF8E4M3:
     case DType::kF8E5M2:
     case DType::kI8:
-    case DType::kI32:
       break;  // no spec with them is valid
   }
   return 0;
