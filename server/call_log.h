@@ -10,6 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/call_journal.h"
+#include "server/request_identity.h"
 
 namespace spdlog {
 class logger;
@@ -17,10 +19,19 @@ class logger;
 
 namespace gemmd {
 
+// Where calls are recorded; all outlive the calls.
+struct CallSinks {
+  std::shared_ptr<spdlog::logger> logger;
+  CallJournal* journal = nullptr;
+};
+
 // What one call did. Lives on the stack of its method.
 class CallRecord {
  public:
-  CallRecord(std::shared_ptr<spdlog::logger> logger, std::string_view method);
+  // Takes the call's identity from the client's metadata, and answers with its request id in the trailing metadata.
+  // Both arguments outlive the record.
+  CallRecord(const CallSinks& sinks, std::string_view method, grpc::ServerContext& context);
+  CallRecord(const CallSinks& sinks, std::string_view method, RequestIdentity identity);
 
   // Each appears in the line once it is known.
   std::string spec_id, tier, device;
@@ -30,8 +41,9 @@ class CallRecord {
   absl::Duration elapsed() const { return absl::Now() - started_; }
 
  private:
-  std::shared_ptr<spdlog::logger> logger_;
+  const CallSinks& sinks_;
   std::string_view method_;
+  RequestIdentity identity_;
   absl::Time started_ = absl::Now();
 };
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 #include <string_view>
 
 #include "base/status.h"
@@ -70,6 +69,16 @@ std::optional<ListenAddress> ReadAddress(const std::string& text) {
     return std::nullopt;
   }
   return ListenAddress{.text = text, .socket = {}};
+}
+
+// "9464" and ":9464" are for this machine alone.
+std::optional<MetricsAddress> ReadMetricsAddress(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const auto port = NumberUpTo(colon == std::string_view::npos ? text : text.substr(colon + 1), 65535);
+  if (!port) return std::nullopt;
+  std::string_view host = colon == std::string_view::npos ? std::string_view() : text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return MetricsAddress{.host = std::string(host.empty() ? "127.0.0.1" : host), .port = *port};
 }
 
 // False for what is no device.
@@ -141,6 +150,10 @@ absl::StatusOr<DaemonConfig> MakeConfig(const DaemonOptions& options) {
   for (std::size_t i = 0; i < options.devices.size(); ++i) {
     const std::string& id = options.devices[i];
     if (!AddDevice(id, config.devices)) complaints.Add("device", id, "auto, host or cuda:N", i);
+  }
+  if (!options.metrics_address.empty()) {
+    config.metrics = ReadMetricsAddress(options.metrics_address);
+    if (!config.metrics) complaints.Add("metrics_address", options.metrics_address, "host:port or a port");
   }
   if (const auto level = LogLevelFromName(options.log_level)) {
     config.log_level = *level;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,12 @@ namespace gemmd {
 struct ListenAddress {
   std::string text;              // as gRPC takes it
   std::filesystem::path socket;  // of a unix address; empty for TCP
+};
+
+// Where metrics and the status page are served.
+struct MetricsAddress {
+  std::string host;  // without the brackets of IPv6
+  int port = 0;
 };
 
 // Which devices the daemon opens.
@@ -40,6 +47,7 @@ struct DaemonConfig {
   std::int64_t staging_bytes = 0;
   int call_threads = 0;
   absl::Duration drain;
+  std::optional<MetricsAddress> metrics;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
 };

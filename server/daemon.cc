@@ -15,6 +15,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "base/status.h"
+#include "server/metrics.h"
+#include "server/status_page.h"
 #include "server/unix_socket.h"
 
 namespace gemmd {
@@ -51,6 +53,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   GEMMD_RETURN_IF_ERROR(daemon->OpenCache());
   GEMMD_RETURN_IF_ERROR(daemon->OpenDevices());
   GEMMD_RETURN_IF_ERROR(daemon->Listen());
+  GEMMD_RETURN_IF_ERROR(daemon->ListenForMetrics());
   daemon->AnnounceReady();
   return daemon;
 }
@@ -89,8 +92,13 @@ absl::Status Daemon::Listen() {
   grpc::ResourceQuota quota("gemmd");
   quota.SetMaxThreads(config_.call_threads);
   builder.SetResourceQuota(quota);
-  service_ = std::make_unique<GemmdService>(kernels_.get(), devices_.get(), inventory_.get(), compiler_.get(),
-                                            config_.default_limits.arch, logger_);
+  service_ = std::make_unique<GemmdService>(GemmdService::Parts{.kernels = kernels_.get(),
+                                                                .devices = devices_.get(),
+                                                                .buffers = &buffers_,
+                                                                .inventory = inventory_.get(),
+                                                                .compiler = compiler_.get(),
+                                                                .default_arch = config_.default_limits.arch,
+                                                                .sinks = {.logger = logger_, .journal = &journal_}});
   builder.RegisterService(service_.get());
   server_ = builder.BuildAndStart();
   for (std::size_t i = 0; i < ports.size(); ++i) {
@@ -101,7 +109,35 @@ absl::Status Daemon::Listen() {
     bound_.push_back(is_unix ? text : fmt::format("{}:{}", text.substr(0, text.rfind(':')), ports[i]));
   }
   server_->GetHealthCheckService()->SetServingStatus(kServiceName, true);
+  serving_ = true;
   return absl::OkStatus();
+}
+
+absl::Status Daemon::ListenForMetrics() {
+  observer_ = std::make_unique<DaemonObserver>(DaemonObserver::Parts{.version = GEMMD_VERSION,
+                                                                     .compiler = compiler_.get(),
+                                                                     .devices = devices_.get(),
+                                                                     .kernels = kernels_.get(),
+                                                                     .buffers = &buffers_,
+                                                                     .inventory = inventory_.get(),
+                                                                     .journal = &journal_});
+  if (!config_.metrics) return absl::OkStatus();
+  GEMMD_ASSIGN_OR_RETURN(http_, HttpServer::Listen(config_.metrics->host, config_.metrics->port,
+                                                   [this](std::string_view path) { return AnswerOperator(path); }));
+  logger_->info("metrics listen={}:{}", config_.metrics->host, http_->port());
+  return absl::OkStatus();
+}
+
+HttpAnswer Daemon::AnswerOperator(std::string_view path) const {
+  if (path == "/healthz") {
+    if (serving_) return {.body = "serving\n"};
+    return {.status = 503, .body = "draining\n"};
+  }
+  if (path == "/metrics") {
+    return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = MetricsText(observer_->Take(serving_))};
+  }
+  if (path == "/") return {.content_type = "text/html; charset=utf-8", .body = StatusPage(observer_->Take(serving_))};
+  return {.status = 404, .body = "there are /, /metrics and /healthz\n"};
 }
 
 void Daemon::AnnounceReady() const {
@@ -119,6 +155,7 @@ void Daemon::Reconfigure(const DaemonConfig& config) {
 
 bool Daemon::Shutdown() {
   if (server_ == nullptr) return true;
+  serving_ = false;
   server_->GetHealthCheckService()->SetServingStatus(false);
   logger_->info("draining for at most {}", absl::FormatDuration(drain_));
   const absl::Time deadline = absl::Now() + drain_;

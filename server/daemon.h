@@ -3,18 +3,24 @@
 
 #include <grpcpp/server.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "cache/disk_store.h"
 #include "compile/subprocess_compiler.h"
 #include "engine/cache_inventory.h"
+#include "engine/device_buffers.h"
 #include "engine/engine.h"
 #include "engine/kernel_service.h"
 #include "runtime/device_pool.h"
+#include "server/call_journal.h"
 #include "server/config.h"
+#include "server/daemon_view.h"
+#include "server/http_server.h"
 #include "server/service.h"
 
 namespace gemmd {
@@ -40,6 +46,8 @@ class Daemon {
   absl::Status OpenCache();
   absl::Status OpenDevices();
   absl::Status Listen();
+  absl::Status ListenForMetrics();
+  HttpAnswer AnswerOperator(std::string_view path) const;
   void AnnounceReady() const;
   void RemoveSockets() const;
 
@@ -47,14 +55,19 @@ class Daemon {
   const DaemonConfig config_;
   absl::Duration drain_;
   std::shared_ptr<spdlog::logger> logger_;
+  CallJournal journal_;
+  std::atomic<bool> serving_{false};
   std::unique_ptr<SubprocessCompiler> compiler_;
   std::unique_ptr<DiskStore> disk_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<DevicePool> devices_;
   std::unique_ptr<KernelService> kernels_;
+  DeviceBuffers buffers_;
   std::unique_ptr<CacheInventory> inventory_;
   std::unique_ptr<GemmdService> service_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<DaemonObserver> observer_;
+  std::unique_ptr<HttpServer> http_;
   std::vector<std::string> bound_;  // the addresses, with the ports that were chosen for port 0
 };
 

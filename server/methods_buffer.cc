@@ -72,25 +72,25 @@ absl::Status ReadChunks(const DeviceBuffers& buffers, const v1::ReadBufferReques
 
 grpc::Status GemmdService::CreateBuffer(grpc::ServerContext* context, const v1::CreateBufferRequest* request,
                                         v1::CreateBufferResponse* response) {
-  CallRecord record(logger_, "CreateBuffer");
+  CallRecord record(sinks_, "CreateBuffer", *context);
   return record.Finish(CreateInto(*kernels_, buffers_, *request, DeadlineOf(*context), record, *response));
 }
 
 grpc::Status GemmdService::WriteBuffer(grpc::ServerContext* context, grpc::ServerReader<v1::WriteBufferRequest>* reader,
                                        v1::WriteBufferResponse* response) {
-  CallRecord record(logger_, "WriteBuffer");
+  CallRecord record(sinks_, "WriteBuffer", *context);
   return record.Finish(WriteChunks(buffers_, *reader, *context, record, *response));
 }
 
 grpc::Status GemmdService::ReadBuffer(grpc::ServerContext* context, const v1::ReadBufferRequest* request,
                                       grpc::ServerWriter<v1::ReadBufferResponse>* writer) {
-  CallRecord record(logger_, "ReadBuffer");
+  CallRecord record(sinks_, "ReadBuffer", *context);
   return record.Finish(ReadChunks(buffers_, *request, *context, record, *writer));
 }
 
-grpc::Status GemmdService::FreeBuffer(grpc::ServerContext*, const v1::FreeBufferRequest* request,
+grpc::Status GemmdService::FreeBuffer(grpc::ServerContext* context, const v1::FreeBufferRequest* request,
                                       v1::FreeBufferResponse*) {
-  CallRecord record(logger_, "FreeBuffer");
+  CallRecord record(sinks_, "FreeBuffer", *context);
   return record.Finish(buffers_.Free(request->buffer()));
 }
 

@@ -30,37 +30,37 @@ absl::Status PurgeInto(CacheInventory& inventory, const v1::PurgeCacheRequest& r
 
 }  // namespace
 
-grpc::Status GemmdService::ListKernels(grpc::ServerContext*, const v1::ListKernelsRequest* request,
+grpc::Status GemmdService::ListKernels(grpc::ServerContext* context, const v1::ListKernelsRequest* request,
                                        v1::ListKernelsResponse* response) {
-  CallRecord record(logger_, "ListKernels");
+  CallRecord record(sinks_, "ListKernels", *context);
   return record.Finish(ListKernelsInto(*inventory_, *request, *response));
 }
 
-grpc::Status GemmdService::ListCache(grpc::ServerContext*, const v1::ListCacheRequest* request,
+grpc::Status GemmdService::ListCache(grpc::ServerContext* context, const v1::ListCacheRequest* request,
                                      v1::ListCacheResponse* response) {
-  CallRecord record(logger_, "ListCache");
+  CallRecord record(sinks_, "ListCache", *context);
   return record.Finish(ListCacheInto(*inventory_, *request, *response));
 }
 
-grpc::Status GemmdService::PurgeCache(grpc::ServerContext*, const v1::PurgeCacheRequest* request,
+grpc::Status GemmdService::PurgeCache(grpc::ServerContext* context, const v1::PurgeCacheRequest* request,
                                       v1::PurgeCacheResponse* response) {
-  CallRecord record(logger_, "PurgeCache");
+  CallRecord record(sinks_, "PurgeCache", *context);
   return record.Finish(PurgeInto(*inventory_, *request, *response));
 }
 
-grpc::Status GemmdService::GetStats(grpc::ServerContext*, const v1::GetStatsRequest*, v1::Stats* response) {
-  CallRecord record(logger_, "GetStats");
+grpc::Status GemmdService::GetStats(grpc::ServerContext* context, const v1::GetStatsRequest*, v1::Stats* response) {
+  CallRecord record(sinks_, "GetStats", *context);
   *response = ToProto(inventory_->Stats());
   response->set_uptime_ms(absl::ToInt64Milliseconds(absl::Now() - started_));
   std::map<std::string, std::int64_t> loaded;
   for (const auto& [plan_id, devices] : kernels_->LoadedOn()) {
     for (const std::string& device : devices) ++loaded[device];
   }
-  const std::map<std::string, std::int64_t> launches = kernels_->Launches();
+  const std::map<std::string, LaunchCounts> launches = kernels_->Launches();
   for (const DeviceInfo& info : devices_->List()) {
     v1::DeviceCounters& device = *response->add_devices();
     device.set_id(info.id);
-    device.set_launches(launches.contains(info.id) ? launches.at(info.id) : 0);
+    device.set_launches(launches.contains(info.id) ? launches.at(info.id).done : 0);
     device.set_loaded_kernels(loaded[info.id]);
   }
   return record.Finish(absl::OkStatus());

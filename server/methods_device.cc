@@ -5,9 +5,9 @@
 
 namespace gemmd {
 
-grpc::Status GemmdService::ListDevices(grpc::ServerContext*, const v1::ListDevicesRequest*,
+grpc::Status GemmdService::ListDevices(grpc::ServerContext* context, const v1::ListDevicesRequest*,
                                        v1::ListDevicesResponse* response) {
-  CallRecord record(logger_, "ListDevices");
+  CallRecord record(sinks_, "ListDevices", *context);
   for (const DeviceInfo& info : devices_->List()) *response->add_devices() = ToProto(info);
   const absl::StatusOr<std::string> identity = compiler_->Identity();
   response->set_nvrtc(identity.ok() ? *identity : std::string(MessageOf(identity.status())));

@@ -11,7 +11,7 @@ namespace {
 
 absl::Status CompileInto(KernelService& kernels, const v1::CompileRequest& request, absl::Time deadline,
                          CallRecord& record, v1::CompileResponse& response) {
-  GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec()));
+  GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec(), kernels.stages()));
   GEMMD_ASSIGN_OR_RETURN(const CompileOutcome outcome, kernels.Compile(spec, FromProto(request.target()), deadline));
   Describe(outcome, record);
   response = ToProto(outcome, record.elapsed());
@@ -19,9 +19,10 @@ absl::Status CompileInto(KernelService& kernels, const v1::CompileRequest& reque
 }
 
 // The manifest, with the names of the request's spec if it has one.
-absl::StatusOr<Manifest> ManifestFor(const CompiledSpec& compiled, const v1::GetKernelRequest& request) {
+absl::StatusOr<Manifest> ManifestFor(const KernelService& kernels, const CompiledSpec& compiled,
+                                     const v1::GetKernelRequest& request) {
   if (!request.has_spec()) return compiled.manifest;
-  GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec()));
+  GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec(), kernels.stages()));
   const CanonicalSpec canonical = Canonicalize(spec);
   if (canonical.graph != compiled.planned.canonical.graph) {
     return InvalidArgument("spec: not the spec of plan {}; its spec_id is {}, the plan's {}", request.plan_id(),
@@ -43,7 +44,7 @@ absl::Status KernelInto(const KernelService& kernels, const v1::GetKernelRequest
     return request.fields().paths().empty() || FieldMaskUtil::IsPathInFieldMask(field, request.fields());
   };
   if (wants("manifest")) {
-    GEMMD_ASSIGN_OR_RETURN(const Manifest manifest, ManifestFor(*compiled, request));
+    GEMMD_ASSIGN_OR_RETURN(const Manifest manifest, ManifestFor(kernels, *compiled, request));
     response.set_manifest(ManifestToJson(manifest));
   }
   for (const PlannedModule& module : compiled->planned.modules) {
@@ -59,12 +60,13 @@ absl::Status KernelInto(const KernelService& kernels, const v1::GetKernelRequest
 
 grpc::Status GemmdService::Compile(grpc::ServerContext* context, const v1::CompileRequest* request,
                                    v1::CompileResponse* response) {
-  CallRecord record(logger_, "Compile");
+  CallRecord record(sinks_, "Compile", *context);
   return record.Finish(CompileInto(*kernels_, *request, DeadlineOf(*context), record, *response));
 }
 
-grpc::Status GemmdService::GetKernel(grpc::ServerContext*, const v1::GetKernelRequest* request, v1::Kernel* response) {
-  CallRecord record(logger_, "GetKernel");
+grpc::Status GemmdService::GetKernel(grpc::ServerContext* context, const v1::GetKernelRequest* request,
+                                     v1::Kernel* response) {
+  CallRecord record(sinks_, "GetKernel", *context);
   return record.Finish(KernelInto(*kernels_, *request, record, *response));
 }
 

@@ -27,7 +27,7 @@ absl::StatusOr<StreamedRun> StartRun(KernelService& kernels, RunStream& stream, 
   v1::RunRequest message;
   if (!stream.Read(&message) || !message.has_header()) return InvalidArgument("the first message is not a header");
   const v1::RunHeader& header = message.header();
-  GEMMD_ASSIGN_OR_RETURN(KernelSpec spec, ReadValidSpec(header.spec()));
+  GEMMD_ASSIGN_OR_RETURN(KernelSpec spec, ReadValidSpec(header.spec(), kernels.stages()));
   return StreamedRun::Start(&kernels,
                             {.spec = std::move(spec),
                              .device = header.device(),
@@ -103,7 +103,7 @@ absl::Status LaunchInto(KernelService& kernels, const DeviceBuffers& buffers, co
                       .dims = ToMap(request.dims()),
                       .scalars = ToMap(request.scalars()),
                       .tensors = {}};
-  GEMMD_ASSIGN_OR_RETURN(launch.spec, ReadValidSpec(request.spec()));
+  GEMMD_ASSIGN_OR_RETURN(launch.spec, ReadValidSpec(request.spec(), kernels.stages()));
   for (const auto& [name, tensor] : request.tensors()) {
     launch.tensors[name] = {.handle = tensor.buffer(),
                             .offset_bytes = tensor.offset_bytes(),
@@ -120,13 +120,13 @@ absl::Status LaunchInto(KernelService& kernels, const DeviceBuffers& buffers, co
 }  // namespace
 
 grpc::Status GemmdService::Run(grpc::ServerContext* context, RunStream* stream) {
-  CallRecord record(logger_, "Run");
+  CallRecord record(sinks_, "Run", *context);
   return record.Finish(RunStreamed(*kernels_, *stream, *context, record));
 }
 
 grpc::Status GemmdService::Launch(grpc::ServerContext* context, const v1::LaunchRequest* request,
                                   v1::LaunchResponse* response) {
-  CallRecord record(logger_, "Launch");
+  CallRecord record(sinks_, "Launch", *context);
   return record.Finish(LaunchInto(*kernels_, buffers_, *request, DeadlineOf(*context), record, *response));
 }
 

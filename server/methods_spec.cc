@@ -8,7 +8,7 @@ namespace {
 
 absl::Status PlanInto(const KernelService& kernels, const v1::PlanRequest& request, CallRecord& record,
                       v1::PlanResponse& response) {
-  GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec()));
+  GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec(), kernels.stages()));
   GEMMD_ASSIGN_OR_RETURN(const PlannedSpec planned, kernels.Plan(spec, FromProto(request.target())));
   record.spec_id = planned.spec_id;
   response.set_spec_id(planned.spec_id);
@@ -27,10 +27,10 @@ absl::Status PlanInto(const KernelService& kernels, const v1::PlanRequest& reque
 
 }  // namespace
 
-grpc::Status GemmdService::Validate(grpc::ServerContext*, const v1::ValidateRequest* request,
+grpc::Status GemmdService::Validate(grpc::ServerContext* context, const v1::ValidateRequest* request,
                                     v1::ValidateResponse* response) {
-  CallRecord record(logger_, "Validate");
-  const ParsedSpec parsed = ReadSpec(request->spec());
+  CallRecord record(sinks_, "Validate", *context);
+  const ParsedSpec parsed = ReadSpec(request->spec(), kernels_->stages());
   for (const Diagnostic& diagnostic : parsed.diagnostics) *response->add_errors() = ToProto(diagnostic);
   if (parsed.diagnostics.empty()) {
     record.spec_id = SpecId(Canonicalize(parsed.spec).graph);
@@ -39,8 +39,9 @@ grpc::Status GemmdService::Validate(grpc::ServerContext*, const v1::ValidateRequ
   return record.Finish(absl::OkStatus());
 }
 
-grpc::Status GemmdService::Plan(grpc::ServerContext*, const v1::PlanRequest* request, v1::PlanResponse* response) {
-  CallRecord record(logger_, "Plan");
+grpc::Status GemmdService::Plan(grpc::ServerContext* context, const v1::PlanRequest* request,
+                                v1::PlanResponse* response) {
+  CallRecord record(sinks_, "Plan", *context);
   return record.Finish(PlanInto(*kernels_, *request, record, *response));
 }
 

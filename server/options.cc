@@ -21,6 +21,8 @@ constexpr std::array kOptions = {
     DaemonOption{"staging_bytes", &Options::staging_bytes, false, "Shared memory for one device's copies"},
     DaemonOption{"call_threads", &Options::call_threads, false, "Calls served at once"},
     DaemonOption{"drain_ms", &Options::drain_ms, true, "How long calls may take after SIGTERM"},
+    DaemonOption{"metrics_address", &Options::metrics_address, false,
+                 "host:port of metrics and status page; of a port alone the host is 127.0.0.1"},
     DaemonOption{"log_level", &Options::log_level, true, "debug, info, warning or error"},
     DaemonOption{"log_format", &Options::log_format, false, "text or json"},
 };

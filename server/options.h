@@ -32,6 +32,7 @@ struct DaemonOptions {
   std::int64_t staging_bytes = std::int64_t{64} << 20;  // of one device's copies
   std::int64_t call_threads = 256;                      // at most so many calls are served at once
   std::int64_t drain_ms = 10'000;                       // how long calls in flight may take after SIGTERM
+  std::string metrics_address;                          // "host:port" or "port"; empty: none
   std::string log_level = "info";
   std::string log_format = "text";
 

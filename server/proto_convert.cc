@@ -167,7 +167,8 @@ class SpecReader {
 
 ParsedSpec ReadSpecProto(const v1::KernelSpec& message) { return SpecReader().Read(message); }
 
-ParsedSpec ReadSpec(const v1::SpecSource& source) {
+ParsedSpec ReadSpec(const v1::SpecSource& source, StageTimes& times) {
+  const ScopeTimer timer(times.of(Stage::kValidate));
   ParsedSpec parsed;
   switch (source.kind_case()) {
     case v1::SpecSource::kSpec:
@@ -185,8 +186,8 @@ ParsedSpec ReadSpec(const v1::SpecSource& source) {
   return parsed;
 }
 
-absl::StatusOr<KernelSpec> ReadValidSpec(const v1::SpecSource& source) {
-  ParsedSpec parsed = ReadSpec(source);
+absl::StatusOr<KernelSpec> ReadValidSpec(const v1::SpecSource& source, StageTimes& times) {
+  ParsedSpec parsed = ReadSpec(source, times);
   GEMMD_RETURN_IF_ERROR(ToStatus(parsed.diagnostics));
   return std::move(parsed.spec);
 }

@@ -17,11 +17,11 @@ namespace gemmd {
 // Like ReadSpecJson: whatever can't be read becomes a diagnostic; the spec may still be illegal.
 ParsedSpec ReadSpecProto(const v1::KernelSpec& message);
 
-// Every error of a spec in either spelling, semantics included; empty when it is legal.
-ParsedSpec ReadSpec(const v1::SpecSource& source);
+// Every error of a spec in either spelling, semantics included; empty when it is legal. Recorded as validation.
+ParsedSpec ReadSpec(const v1::SpecSource& source, StageTimes& times);
 
 // A legal spec. Errors: InvalidArgument or Unimplemented with every diagnostic, a line each.
-absl::StatusOr<KernelSpec> ReadValidSpec(const v1::SpecSource& source);
+absl::StatusOr<KernelSpec> ReadValidSpec(const v1::SpecSource& source, StageTimes& times);
 
 v1::SpecError ToProto(const Diagnostic& diagnostic);
 v1::DeviceDescription ToProto(const DeviceInfo& info);

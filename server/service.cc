@@ -4,13 +4,13 @@
 
 namespace gemmd {
 
-GemmdService::GemmdService(KernelService* kernels, DevicePool* devices, CacheInventory* inventory,
-                           const Compiler* compiler, Arch default_arch, std::shared_ptr<spdlog::logger> logger)
-    : kernels_(kernels),
-      devices_(devices),
-      inventory_(inventory),
-      compiler_(compiler),
-      default_arch_(default_arch),
-      logger_(std::move(logger)) {}
+GemmdService::GemmdService(Parts parts)
+    : kernels_(parts.kernels),
+      devices_(parts.devices),
+      inventory_(parts.inventory),
+      buffers_(*parts.buffers),
+      compiler_(parts.compiler),
+      default_arch_(parts.default_arch),
+      sinks_(std::move(parts.sinks)) {}
 
 }  // namespace gemmd

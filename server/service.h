@@ -8,18 +8,23 @@
 #include "engine/device_buffers.h"
 #include "engine/kernel_service.h"
 #include "gemmd/v1/service.grpc.pb.h"
-
-namespace spdlog {
-class logger;
-}
+#include "server/call_log.h"
 
 namespace gemmd {
 
 class GemmdService final : public v1::Gemmd::Service {
  public:
-  // `kernels`, `devices`, `inventory` and `compiler` outlive the service.
-  GemmdService(KernelService* kernels, DevicePool* devices, CacheInventory* inventory, const Compiler* compiler,
-               Arch default_arch, std::shared_ptr<spdlog::logger> logger);
+  // All outlive the service.
+  struct Parts {
+    KernelService* kernels;
+    DevicePool* devices;
+    DeviceBuffers* buffers;
+    CacheInventory* inventory;
+    const Compiler* compiler;
+    Arch default_arch;
+    CallSinks sinks;
+  };
+  explicit GemmdService(Parts parts);
 
   // methods_spec.cc
   grpc::Status Validate(grpc::ServerContext* context, const v1::ValidateRequest* request,
@@ -65,10 +70,10 @@ class GemmdService final : public v1::Gemmd::Service {
   KernelService* kernels_;
   DevicePool* devices_;
   CacheInventory* inventory_;
-  DeviceBuffers buffers_;
+  DeviceBuffers& buffers_;
   const Compiler* compiler_;
   const Arch default_arch_;
-  std::shared_ptr<spdlog::logger> logger_;
+  const CallSinks sinks_;
   const absl::Time started_ = absl::Now();
 };
 

@@ -22,7 +22,7 @@ install(FILES "${PROJECT_BINARY_DIR}/client/libgemmd/libgemmd.pc" DESTINATION li
 install(FILES "${PROJECT_SOURCE_DIR}/client/python/gemmd.py" DESTINATION share/gemmd/python)
 install(FILES "${PROJECT_SOURCE_DIR}/client/kernel_spec.schema.json" DESTINATION share/gemmd)
 install(FILES "${PROJECT_SOURCE_DIR}/deploy/gemmd.toml" "${PROJECT_SOURCE_DIR}/deploy/systemd/gemmd.service"
-  DESTINATION share/gemmd)
+  "${PROJECT_SOURCE_DIR}/deploy/grafana/gemmd.json" DESTINATION share/gemmd)
 install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION .)
 
 set(CPACK_GENERATOR TGZ)

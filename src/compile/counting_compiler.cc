@@ -3,6 +3,7 @@
 namespace gemmd {
 
 absl::StatusOr<Cubin> CountingCompiler::Compile(const CompileRequest& request, absl::Time deadline) const {
+  const ScopeTimer timer(*times_);
   absl::StatusOr<Cubin> cubin = inner_->Compile(request, deadline);
   ++compiles_;
   if (cubin.ok()) {

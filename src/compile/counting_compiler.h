@@ -1,9 +1,10 @@
-// Counts what another compiler does.
+// Counts and times what another compiler does.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
+#include "base/duration_histogram.h"
 #include "compile/compiler.h"
 
 namespace gemmd {
@@ -16,8 +17,8 @@ struct CompilerStats {
 
 class CountingCompiler final : public Compiler {
  public:
-  // `inner` outlives this.
-  explicit CountingCompiler(const Compiler* inner) : inner_(inner) {}
+  // Both outlive this.
+  CountingCompiler(const Compiler* inner, DurationHistogram* times) : inner_(inner), times_(times) {}
 
   absl::StatusOr<Cubin> Compile(const CompileRequest& request, absl::Time deadline) const override;
   absl::StatusOr<std::string> Identity() const override { return inner_->Identity(); }
@@ -25,6 +26,7 @@ class CountingCompiler final : public Compiler {
 
  private:
   const Compiler* const inner_;
+  DurationHistogram* const times_;
   mutable std::atomic<std::int64_t> compiles_{0}, failures_{0}, compile_us_{0};
 };
 

@@ -86,6 +86,9 @@ struct SubprocessCompiler::State {
 SubprocessCompiler::SubprocessCompiler(Options options) : state_(std::make_unique<State>(std::move(options))) {}
 SubprocessCompiler::~SubprocessCompiler() = default;
 
+std::string SubprocessCompiler::KnownIdentity() const { return state_->KnownIdentity(); }
+WorkerPoolStats SubprocessCompiler::stats() const { return state_->pool.stats(); }
+
 absl::Status SubprocessCompiler::Prewarm(absl::Time deadline) const {
   std::vector<WorkerPool::Lease> leases;  // held together, so that each is another worker
   for (int i = 0; i < state_->options.workers; ++i) {

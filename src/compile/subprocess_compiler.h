@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compile/compiler.h"
+#include "compile/worker_pool.h"
 
 namespace gemmd {
 
@@ -28,6 +29,9 @@ class SubprocessCompiler final : public Compiler {
   // worker died, or its NVRTC is another build than the first one's).
   absl::StatusOr<Cubin> Compile(const CompileRequest& request, absl::Time deadline) const override;
   absl::StatusOr<std::string> Identity() const override;
+  // What Identity gives where that is known by now, else nothing. Waits for no worker.
+  std::string KnownIdentity() const;
+  WorkerPoolStats stats() const;
 
  private:
   struct State;

@@ -1,6 +1,7 @@
 // A bounded set of compile workers, lent to one call at a time.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,6 +21,14 @@ struct CompileWorker {
   std::string identity;  // of its compiler
 };
 
+struct WorkerPoolStats {
+  int workers = 0;           // at most
+  int busy = 0, idle = 0;    // busy: lent, also while one starts
+  int waiting = 0;           // calls, for a worker to come free
+  std::int64_t started = 0;  // well
+  std::int64_t ended = 0;    // died, or were discarded
+};
+
 // Thread-safe. Must outlive its leases.
 class WorkerPool {
  public:
@@ -35,7 +44,7 @@ class WorkerPool {
     }
     CompileWorker& worker() { return *worker_; }
     // Takes the worker out of the pool: it is killed when the result goes.
-    std::unique_ptr<CompileWorker> Discard() { return std::move(worker_); }
+    std::unique_ptr<CompileWorker> Discard();
 
    private:
     friend class WorkerPool;
@@ -50,6 +59,8 @@ class WorkerPool {
   // An idle worker, or a new one while there are fewer than `workers`, or the next to come free.
   // Errors: DeadlineExceeded (all are busy), the starter's.
   absl::StatusOr<Lease> Acquire(absl::Time deadline);
+
+  WorkerPoolStats stats() const;
 
  private:
   struct State;

@@ -1,26 +1,14 @@
 #include "engine/device_buffers.h"
 
-#include <sys/random.h>
-
-#include <array>
 #include <utility>
 
+#include "base/random_id.h"
 #include "base/status.h"
 
 namespace gemmd {
 namespace {
 
 constexpr std::size_t kHandleBytes = 16;
-
-absl::StatusOr<std::string> RandomHandle() {
-  std::array<unsigned char, kHandleBytes> bytes;
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    return Internal("getrandom gave fewer than {} bytes", bytes.size());
-  }
-  std::string handle;
-  for (const unsigned char byte : bytes) handle += fmt::format("{:02x}", byte);
-  return handle;
-}
 
 absl::Status NoSuchBuffer() { return NotFound("buffer: no buffer has this handle"); }
 
@@ -29,7 +17,7 @@ absl::Status NoSuchBuffer() { return NotFound("buffer: no buffer has this handle
 absl::StatusOr<std::string> DeviceBuffers::Create(const std::shared_ptr<Device>& device, std::int64_t bytes,
                                                   absl::Time deadline) {
   if (bytes < 1) return InvalidArgument("bytes: {}, expected at least 1", bytes);
-  GEMMD_ASSIGN_OR_RETURN(std::string handle, RandomHandle());
+  GEMMD_ASSIGN_OR_RETURN(std::string handle, RandomHex(kHandleBytes));
   GEMMD_ASSIGN_OR_RETURN(ScopedBuffer memory, ScopedBuffer::Allocate(device, bytes, deadline));
   auto buffer = std::make_shared<const ClientBuffer>(ClientBuffer{.device = device, .memory = std::move(memory)});
   const std::lock_guard lock(mutex_);
@@ -52,6 +40,17 @@ absl::Status DeviceBuffers::Free(std::string_view handle) {
   freed = std::move(found->second);
   buffers_.erase(found);
   return absl::OkStatus();
+}
+
+std::map<std::string, BufferTotals> DeviceBuffers::Totals() const {
+  std::map<std::string, BufferTotals> totals;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [handle, buffer] : buffers_) {
+    BufferTotals& total = totals[buffer->device->info().id];
+    ++total.buffers;
+    total.bytes += buffer->memory.bytes();
+  }
+  return totals;
 }
 
 }  // namespace gemmd

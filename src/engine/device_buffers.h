@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,6 +23,10 @@ struct ClientBuffer {
   ScopedBuffer memory;
 };
 
+struct BufferTotals {
+  std::int64_t buffers = 0, bytes = 0;
+};
+
 // Thread-safe.
 class DeviceBuffers {
  public:
@@ -32,6 +37,8 @@ class DeviceBuffers {
   absl::StatusOr<std::shared_ptr<const ClientBuffer>> Find(std::string_view handle) const;
   // Errors: NotFound.
   absl::Status Free(std::string_view handle);
+  // Of each device that has any, by its id.
+  std::map<std::string, BufferTotals> Totals() const;
 
  private:
   mutable std::mutex mutex_;

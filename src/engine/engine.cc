@@ -63,13 +63,24 @@ std::string_view Name(CacheTier tier) {
 
 struct Engine::State {
   State(const Compiler* compiler_in, CubinStore* disk_in, std::int64_t memory_bytes)
-      : compiler(compiler_in), disk(disk_in), memory(memory_bytes) {}
+      : compiler(compiler_in, &stages.of(Stage::kCompile)), disk(disk_in), memory(memory_bytes) {}
 
   absl::StatusOr<Built> Build(const Question& question, const RangeConfigs& range, absl::Time deadline);
   absl::StatusOr<Built> BuildOnce(const Question& question, const RangeConfigs& range, absl::Time deadline);
   absl::StatusOr<Built> BuildAll(const Question& question, const std::vector<RangeConfigs>& ranges,
                                  absl::Time deadline);
 
+  absl::StatusOr<std::vector<RangeConfigs>> Rank(const CanonicalSpec& canonical, const DeviceLimits& limits,
+                                                 const ConfigPin& pin, const Assumptions& assumptions) {
+    const ScopeTimer timer(stages.of(Stage::kPlan));
+    return RankRanges(canonical.graph, limits, pin, assumptions);
+  }
+  absl::StatusOr<PlannedSpec> Generate(const CanonicalSpec& canonical, gemmd::Plan plan, std::string_view identity) {
+    const ScopeTimer timer(stages.of(Stage::kGenerate));
+    return PlanCandidate(canonical, std::move(plan), identity);
+  }
+
+  StageTimes stages;
   const CountingCompiler compiler;
   CubinStore* const disk;
   KernelMemory memory;
@@ -88,7 +99,7 @@ absl::StatusOr<Built> Engine::State::Build(const Question& question, const Range
     if (absl::Now() >= deadline) return DeadlineExceeded("no candidate was built in time");
     gemmd::Plan plan = PlanWith(question.canonical.graph, config, question.limits, question.assumptions, range.m);
     plan.reasons.insert(plan.reasons.end(), rejections.begin(), rejections.end());
-    GEMMD_ASSIGN_OR_RETURN(PlannedSpec planned, PlanCandidate(question.canonical, std::move(plan), identity));
+    GEMMD_ASSIGN_OR_RETURN(PlannedSpec planned, Generate(question.canonical, std::move(plan), identity));
     absl::StatusOr<BuiltCandidate> built = BuildCandidate(std::move(planned), compiler, disk, deadline);
     if (built.ok()) {
       memory.Insert(question.lookup_key, built->compiled);
@@ -144,13 +155,13 @@ absl::StatusOr<PlannedSpec> Engine::Plan(const KernelSpec& spec, const DeviceLim
                                          const Assumptions& assumptions) const {
   GEMMD_ASSIGN_OR_RETURN(const CanonicalSpec canonical, CanonicalizeValid(spec));
   GEMMD_ASSIGN_OR_RETURN(const std::vector<RangeConfigs> ranges,
-                         RankRanges(canonical.graph, limits, spec.config, assumptions));
+                         state_->Rank(canonical, limits, spec.config, assumptions));
   std::vector<gemmd::Plan> plans;
   for (const RangeConfigs& range : ranges) {
     plans.push_back(PlanWith(canonical.graph, range.configs.front(), limits, assumptions, range.m));
   }
   const absl::StatusOr<std::string> identity = state_->compiler.Identity();
-  return PlanCandidate(canonical, Joined(canonical.graph, plans), identity.ok() ? *identity : std::string());
+  return state_->Generate(canonical, Joined(canonical.graph, plans), identity.ok() ? *identity : std::string());
 }
 
 absl::StatusOr<CompileOutcome> Engine::Compile(const KernelSpec& spec, const DeviceLimits& limits,
@@ -166,7 +177,7 @@ absl::StatusOr<CompileOutcome> Engine::Compile(const KernelSpec& spec, const Dev
                           .tier = CacheTier::kMemory,
                           .uncompiled = {}};
   }
-  GEMMD_ASSIGN_OR_RETURN(std::vector<RangeConfigs> ranges, RankRanges(canonical.graph, limits, spec.config, completed));
+  GEMMD_ASSIGN_OR_RETURN(std::vector<RangeConfigs> ranges, state_->Rank(canonical, limits, spec.config, completed));
   if (m) std::erase_if(ranges, [&](const RangeConfigs& range) { return !range.m.Contains(*m); });
   const Question question{.canonical = canonical, .lookup_key = key, .limits = limits, .assumptions = completed};
   GEMMD_ASSIGN_OR_RETURN(Built built, state_->BuildAll(question, ranges, deadline));
@@ -184,6 +195,8 @@ std::vector<KernelUse> Engine::KernelsInMemory() const { return state_->memory.L
 std::int64_t Engine::DropFromMemory(const std::function<bool(const KernelUse&)>& forget) {
   return state_->memory.RemoveIf(forget);
 }
+
+StageTimes& Engine::stages() const { return state_->stages; }
 
 EngineStats Engine::stats() const {
   return {.compiler = state_->compiler.stats(),

@@ -16,6 +16,7 @@
 #include "compile/counting_compiler.h"
 #include "engine/compiled_spec.h"
 #include "engine/kernel_memory.h"
+#include "engine/stage_times.h"
 #include "spec/kernel_spec.h"
 
 namespace gemmd {
@@ -73,6 +74,8 @@ class Engine {
   std::int64_t DropFromMemory(const std::function<bool(const KernelUse&)>& forget);
 
   EngineStats stats() const;
+  // Of the stages here; whoever does the others records them here too.
+  StageTimes& stages() const;
 
  private:
   struct State;

@@ -21,7 +21,10 @@ std::shared_ptr<const CompiledSpec> WithoutCubins(PlannedSpec planned) {
 }  // namespace
 
 KernelService::KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits)
-    : engine_(engine), devices_(devices), default_limits_(default_limits), loaded_(kLoadedKernels) {}
+    : engine_(engine),
+      devices_(devices),
+      default_limits_(default_limits),
+      loaded_(kLoadedKernels, &engine->stages().of(Stage::kLoad)) {}
 
 const DeviceLimits& KernelService::LimitsOfDevice(const DeviceInfo& device) const {
   switch (device.kind) {
@@ -82,13 +85,23 @@ absl::StatusOr<LaunchOutcome> KernelService::LaunchPrepared(const CompileOutcome
   GEMMD_RETURN_IF_ERROR(CheckLaunch(prepared.compiled->manifest, prepared.canonical, request, arguments));
   GEMMD_ASSIGN_OR_RETURN(const auto loaded, loaded_.Get(device, *prepared.compiled, deadline));
   request.kernel = loaded->id();
-  GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, device->Launch(request, deadline));
-  const std::lock_guard lock(launches_mutex_);
-  ++launches_[device->info().id];
+  GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, LaunchOn(*device, request, deadline));
   return LaunchOutcome{.compile = prepared, .result = result};
 }
 
-std::map<std::string, std::int64_t> KernelService::Launches() const {
+absl::StatusOr<LaunchResult> KernelService::LaunchOn(Device& device, const LaunchRequest& request,
+                                                     absl::Time deadline) {
+  absl::StatusOr<LaunchResult> result = [&] {
+    const ScopeTimer timer(stages().of(Stage::kLaunch));
+    return device.Launch(request, deadline);
+  }();
+  const std::lock_guard lock(launches_mutex_);
+  LaunchCounts& counts = launches_[device.info().id];
+  ++(result.ok() ? counts.done : counts.failed);
+  return result;
+}
+
+std::map<std::string, LaunchCounts> KernelService::Launches() const {
   const std::lock_guard lock(launches_mutex_);
   return launches_;
 }

@@ -31,6 +31,11 @@ struct LaunchOutcome {
   LaunchResult result;
 };
 
+struct LaunchCounts {
+  std::int64_t done = 0;
+  std::int64_t failed = 0;  // on the device: not those refused before they reached it
+};
+
 // Thread-safe. Calls block until done or until the deadline; a launch of a compiled kernel waits for no compile.
 class KernelService {
  public:
@@ -61,12 +66,16 @@ class KernelService {
                                                const LaunchSignature& signature, const TensorArguments& arguments,
                                                absl::Time deadline);
 
+  // Where the stages' times are recorded.
+  StageTimes& stages() const { return engine_->stages(); }
+
   // The ids of the devices that have a kernel loaded, by its plan_id.
   std::map<std::string, std::vector<std::string>> LoadedOn() const { return loaded_.Devices(); }
-  // How many launches each device has done, by its id.
-  std::map<std::string, std::int64_t> Launches() const;
+  // What each device has launched, by its id.
+  std::map<std::string, LaunchCounts> Launches() const;
 
  private:
+  absl::StatusOr<LaunchResult> LaunchOn(Device& device, const LaunchRequest& request, absl::Time deadline);
   absl::StatusOr<DeviceLimits> LimitsFor(const KernelTarget& target) const;
   const DeviceLimits& LimitsOfDevice(const DeviceInfo& device) const;
 
@@ -75,7 +84,7 @@ class KernelService {
   DeviceLimits default_limits_;
   LoadedKernels loaded_;
   mutable std::mutex launches_mutex_;
-  std::map<std::string, std::int64_t> launches_;
+  std::map<std::string, LaunchCounts> launches_;
 };
 
 }  // namespace gemmd

@@ -34,6 +34,7 @@ absl::StatusOr<std::shared_ptr<const LoadedKernel>> LoadedKernels::Get(const std
       .Do(key, deadline,
           [&]() -> Result {
             if (auto loaded = Find(key)) return loaded;
+            const ScopeTimer timer(*times_);
             GEMMD_ASSIGN_OR_RETURN(const LoadedKernelId id, device->Load(ImageFor(device->info(), compiled), deadline));
             auto loaded = std::make_shared<const LoadedKernel>(device, id);
             Insert({.key = key, .plan_id = compiled.planned.plan.plan_id, .kernel = loaded});

@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/duration_histogram.h"
 #include "cache/single_flight.h"
 #include "engine/compiled_spec.h"
 #include "runtime/device.h"
@@ -39,7 +40,8 @@ class LoadedKernel {
 // another Device object; what was loaded on the old one is dropped at the first load on the new one.
 class LoadedKernels {
  public:
-  explicit LoadedKernels(std::size_t capacity) : capacity_(capacity) {}
+  // Records how long loads take in `times`, which outlives this.
+  LoadedKernels(std::size_t capacity, DurationHistogram* times) : capacity_(capacity), times_(times) {}
 
   // Loads it unless it is there; once however many ask. Errors: Device::Load's.
   absl::StatusOr<std::shared_ptr<const LoadedKernel>> Get(const std::shared_ptr<Device>& device,
@@ -59,6 +61,7 @@ class LoadedKernels {
   std::list<Entry> TakeStale(const Device& device);  // requires the mutex
 
   const std::size_t capacity_;
+  DurationHistogram* const times_;
   SingleFlight<std::shared_ptr<const LoadedKernel>> flights_;
   mutable std::mutex mutex_;
   std::list<Entry> entries_;  // most recently used first

@@ -19,6 +19,20 @@ struct DevicePool::Entry {
   std::mutex mutex;
   std::shared_ptr<WorkerDevice> device;
   std::optional<DeviceInfo> info;  // of the last worker that started
+  std::int64_t starts = 0, faults = 0;
+  std::string last_fault;
+  absl::Time last_fault_at;
+  const WorkerDevice* faulty = nullptr;  // the device whose fault has been counted
+
+  // Counts a fault of the present device, once. Requires the mutex.
+  void NoteFault() {
+    if (device == nullptr || device->healthy() || device.get() == faulty) return;
+    faulty = device.get();
+    ++faults;
+    last_fault = device->Fault();
+    last_fault_at = absl::Now();
+    spdlog::error("{}", last_fault);
+  }
 };
 
 DevicePool::DevicePool(WorkerOptions worker) : worker_(std::move(worker)) {}
@@ -54,6 +68,7 @@ absl::StatusOr<std::unique_ptr<DevicePool>> DevicePool::Create(const Options& op
 absl::StatusOr<std::shared_ptr<Device>> DevicePool::Start(Entry& entry) {
   const auto current = [&entry]() -> std::shared_ptr<WorkerDevice> {
     const std::lock_guard lock(entry.mutex);
+    entry.NoteFault();
     return entry.device != nullptr && entry.device->healthy() ? entry.device : nullptr;
   };
   if (std::shared_ptr<WorkerDevice> device = current()) return device;
@@ -69,6 +84,8 @@ absl::StatusOr<std::shared_ptr<Device>> DevicePool::Start(Entry& entry) {
   std::shared_ptr<WorkerDevice> dead;  // destroyed without the lock
   const std::lock_guard lock(entry.mutex);
   dead = std::exchange(entry.device, fresh);
+  entry.faulty = nullptr;
+  ++entry.starts;
   entry.info = fresh->info();
   return fresh;
 }
@@ -91,6 +108,22 @@ std::vector<DeviceInfo> DevicePool::List() const {
     if (entry->info.has_value()) infos.push_back(*entry->info);
   }
   return infos;
+}
+
+std::vector<DeviceState> DevicePool::States() const {
+  std::vector<DeviceState> states;
+  for (const std::unique_ptr<Entry>& entry : entries_) {
+    const std::lock_guard lock(entry->mutex);
+    entry->NoteFault();
+    states.push_back({.id = entry->id,
+                      .info = entry->info,
+                      .serving = entry->device != nullptr && entry->device->healthy(),
+                      .starts = entry->starts,
+                      .faults = entry->faults,
+                      .last_fault = entry->last_fault,
+                      .last_fault_at = entry->last_fault_at});
+  }
+  return states;
 }
 
 }  // namespace gemmd

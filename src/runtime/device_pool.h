@@ -1,6 +1,7 @@
 // The devices of a daemon, each behind its worker.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,17 @@
 #include "runtime/worker_device.h"
 
 namespace gemmd {
+
+// One device, as an operator asks after it.
+struct DeviceState {
+  std::string id;
+  std::optional<DeviceInfo> info;  // absent: no worker of it ever started
+  bool serving = false;            // its worker lives; otherwise the next Find starts another
+  std::int64_t starts = 0;         // of workers
+  std::int64_t faults = 0;         // workers that died or lost their device, as far as that was seen
+  std::string last_fault;
+  absl::Time last_fault_at;
+};
 
 // Thread-safe. A device whose worker died gets a new one at the next Find: its buffers and loaded kernels are gone with
 // the old one, and their ids answer NotFound. Whoever still holds the old device gets Unavailable from it.
@@ -35,6 +47,8 @@ class DevicePool {
   absl::StatusOr<std::shared_ptr<Device>> Default();
   // Of every device that ever started, GPUs first.
   std::vector<DeviceInfo> List() const;
+  // Of every device, GPUs first. Learns of faults that no Find has met yet.
+  std::vector<DeviceState> States() const;
   // Why there is no GPU, or empty.
   const std::string& no_gpu_reason() const { return no_gpu_reason_; }
 

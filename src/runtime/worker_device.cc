@@ -46,6 +46,11 @@ WorkerDevice::~WorkerDevice() = default;
 
 bool WorkerDevice::healthy() const { return !device_lost_ && !channel_->broken(); }
 
+std::string WorkerDevice::Fault() {
+  if (channel_->broken()) return std::string(MessageOf(Gone()));
+  return fmt::format("the worker of {} lost its device", device_);
+}
+
 // The channel broke: says what became of the worker.
 absl::Status WorkerDevice::Gone() {
   const std::lock_guard lock(mutex_);

@@ -39,6 +39,8 @@ class WorkerDevice : public Device {
 
   // False once the worker is gone or its device lost: no later call can succeed.
   bool healthy() const;
+  // Why it is not healthy. Requires that it is not. May wait for the end of the worker.
+  std::string Fault();
   pid_t pid() const { return pid_; }
 
   const DeviceInfo& info() const override { return info_; }

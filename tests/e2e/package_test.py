@@ -58,7 +58,7 @@ class PackageTest(unittest.TestCase):
 
     def test_holds_the_documents_and_examples(self):
         for name in ("README.md", "LICENSE", "share/gemmd/examples/mlp_residual_gelu.json",
-                     "share/gemmd/gemmd.toml", "share/gemmd/gemmd.service"):
+                     "share/gemmd/gemmd.toml", "share/gemmd/gemmd.service", "share/gemmd/gemmd.json"):
             self.assertTrue((self.root / name).is_file(), name)
 
     def test_programs_load_nothing_else_of_the_system_than_glibc(self):

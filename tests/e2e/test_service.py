@@ -91,6 +91,34 @@ class ServiceTest(DaemonTest):
                       lines[-1])
 
 
+    def test_a_request_id_comes_back_and_is_in_the_log(self):
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        metadata = (("x-request-id", "job-17/step:3"), ("traceparent", f"00-{trace}-b7ad6b7169203331-01"))
+        _, call = self.stub.ListDevices.with_call(pb.ListDevicesRequest(), metadata=metadata)
+        self.assertEqual(dict(call.trailing_metadata())["x-request-id"], "job-17/step:3")
+        line = [line for line in self.daemon.log().splitlines() if "request_id=job-17/step:3" in line][-1]
+        self.assertIn("method=ListDevices status=OK", line)
+        self.assertIn(f"trace_id={trace} parent_id=b7ad6b7169203331", line)
+
+    def test_a_call_without_a_good_id_gets_one_also_where_it_fails(self):
+        request = pb.FreeBufferRequest(buffer="none")
+        ids = set()
+        for metadata in ((), (("x-request-id", "two words"),), (("x-request-id", "x" * 129),)):
+            with self.assertRaises(grpc.RpcError) as caught:
+                self.stub.FreeBuffer(request, metadata=metadata)
+            made = dict(caught.exception.trailing_metadata())["x-request-id"]
+            self.assertRegex(made, r"^[0-9a-f]{32}$")
+            self.assertIn("status=NOT_FOUND", [line for line in self.daemon.log().splitlines() if made in line][-1])
+            ids.add(made)
+        self.assertEqual(len(ids), 3)
+
+    def test_a_stream_carries_its_request_id_too(self):
+        responses = self.stub.Run(specs.run_requests(specs.linear_spec(), INPUTS, {"M": 2}, {"alpha": 1}),
+                                  metadata=(("x-request-id", "stream-1"),))
+        specs.collect_outputs(responses)
+        self.assertEqual(dict(responses.trailing_metadata())["x-request-id"], "stream-1")
+
+
 class LifecycleTest(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="gemmd_")

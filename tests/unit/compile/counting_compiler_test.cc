@@ -19,7 +19,8 @@ class Refusing final : public Compiler {
 
 TEST(CountingCompilerTest, CountsWhatEndsWellAndWhatFails) {
   const Refusing inner;
-  const CountingCompiler compiler(&inner);
+  DurationHistogram times;
+  const CountingCompiler compiler(&inner, &times);
   EXPECT_EQ(compiler.Identity().value(), "refusing");
   for (const char* source : {"a", "", "b"}) {
     const auto cubin = compiler.Compile({.source = source, .arch = {}, .options = {}}, absl::InfiniteFuture());

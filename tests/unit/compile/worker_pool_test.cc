@@ -73,5 +73,34 @@ TEST_F(WorkerPoolTest, AFailedStartCostsNoPlace) {
   EXPECT_TRUE(pool_.Acquire(In(absl::Seconds(20))).ok());
 }
 
+TEST_F(WorkerPoolTest, CountsWhatItsWorkersDo) {
+  EXPECT_EQ(pool_.stats().workers, 1);
+  {
+    auto lease = pool_.Acquire(In(absl::Seconds(20)));
+    ASSERT_TRUE(lease.ok());
+    EXPECT_EQ(pool_.stats().busy, 1);
+    EXPECT_EQ(pool_.stats().idle, 0);
+    auto waiting = std::async(std::launch::async, [&] { return pool_.Acquire(In(absl::Seconds(20))).ok(); });
+    while (pool_.stats().waiting == 0) absl::SleepFor(absl::Milliseconds(1));
+    lease->Discard();
+    { const auto gone = *std::move(lease); }
+    EXPECT_TRUE(waiting.get());
+  }
+  const WorkerPoolStats stats = pool_.stats();
+  EXPECT_EQ(stats.busy, 0);
+  EXPECT_EQ(stats.idle, 1);
+  EXPECT_EQ(stats.waiting, 0);
+  EXPECT_EQ(stats.started, 2);
+  EXPECT_EQ(stats.ended, 1);
+}
+
+TEST_F(WorkerPoolTest, AWorkerThatDoesNotStartIsNoneThatStarted) {
+  start_ = absl::UnavailableError("no");
+  EXPECT_FALSE(pool_.Acquire(In(absl::Seconds(20))).ok());
+  EXPECT_EQ(pool_.stats().started, 0);
+  EXPECT_EQ(pool_.stats().ended, 0);
+  EXPECT_EQ(pool_.stats().busy, 0);
+}
+
 }  // namespace
 }  // namespace gemmd

@@ -183,5 +183,31 @@ TEST_F(DeviceWorkTest, AScopedBufferIsFreedWithItsScope) {
   EXPECT_EQ(device->Free(id, Soon()).code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(DeviceWorkTest, CountsBuffersLaunchesAndTheTimesOfTheStages) {
+  const BufferLaunch launch = SmallLaunch();
+  EXPECT_EQ(buffers_.Totals().at("host").buffers, 4);
+  EXPECT_EQ(buffers_.Totals().at("host").bytes, 16 + 16 + 8 + 16);
+  ASSERT_TRUE(LaunchOnBuffers(*kernels_, buffers_, launch, Soon()).ok());
+  ASSERT_TRUE(LaunchOnBuffers(*kernels_, buffers_, launch, Soon()).ok());
+  EXPECT_EQ(kernels_->Launches().at("host").done, 2);
+  EXPECT_EQ(kernels_->Launches().at("host").failed, 0);
+  EXPECT_EQ(kernels_->stages().of(Stage::kLaunch).Take().total(), 2);
+  EXPECT_EQ(kernels_->stages().of(Stage::kLoad).Take().total(), 1);
+  EXPECT_GE(kernels_->stages().of(Stage::kPlan).Take().total(), 1);
+  EXPECT_GE(kernels_->stages().of(Stage::kGenerate).Take().total(), 1);
+  for (const auto& [name, tensor] : launch.tensors) EXPECT_TRUE(buffers_.Free(tensor.handle).ok());
+  EXPECT_TRUE(buffers_.Totals().empty());
+}
+
+TEST_F(DeviceWorkTest, ALaunchThatTheDeviceLosesCountsAsFailed) {
+  const BufferLaunch launch = SmallLaunch();
+  ASSERT_TRUE(LaunchOnBuffers(*kernels_, buffers_, launch, Soon()).ok());
+  kill(static_cast<WorkerDevice&>(**kernels_->FindDevice("host")).pid(), SIGKILL);
+  absl::Status status;
+  while (status.ok()) status = LaunchOnBuffers(*kernels_, buffers_, launch, Soon()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(kernels_->Launches().at("host").failed, 1);
+}
+
 }  // namespace
 }  // namespace gemmd

@@ -134,5 +134,27 @@ TEST(DiscoverGpusTest, CountsThemOrSaysWhyThereAreNone) {
   EXPECT_NE(gpus->count == 0, gpus->reason.empty());
 }
 
+TEST_F(DevicePoolTest, TellsOfAFaultBeforeAndAfterTheNewWorker) {
+  ASSERT_EQ(pool_->States().size(), 1u);
+  EXPECT_TRUE(pool_->States()[0].serving);
+  EXPECT_EQ(pool_->States()[0].faults, 0);
+  KillHost();
+  const DeviceState dead = pool_->States()[0];
+  EXPECT_FALSE(dead.serving);
+  EXPECT_EQ(dead.faults, 1);
+  EXPECT_EQ(dead.starts, 1);
+  EXPECT_THAT(dead.last_fault, HasSubstr("host was killed by SIGKILL"));
+  EXPECT_LE(absl::Now() - dead.last_fault_at, absl::Minutes(1));
+  ASSERT_TRUE(pool_->Find("host").ok());
+  const DeviceState again = pool_->States()[0];
+  EXPECT_TRUE(again.serving);
+  EXPECT_EQ(again.faults, 1);
+  EXPECT_EQ(again.starts, 2);
+  KillHost();
+  ASSERT_TRUE(pool_->Find("host").ok());  // met by a Find alone
+  EXPECT_EQ(pool_->States()[0].faults, 2);
+  EXPECT_EQ(pool_->States()[0].starts, 3);
+}
+
 }  // namespace
 }  // namespace gemmd

@@ -12,26 +12,56 @@
 namespace gemmd {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-TEST(CallRecordTest, WritesWhatIsKnownOfTheCall) {
-  std::ostringstream log;
-  CallRecord record(MakeLoggerTo(log, "test", LogLevel::kInfo, LogFormat::kText), "Compile");
+class CallRecordTest : public testing::Test {
+ protected:
+  CallRecord Record(const char* method, RequestIdentity identity = {"req-1", "", ""}) {
+    return CallRecord(sinks_, method, std::move(identity));
+  }
+
+  std::ostringstream log_;
+  CallJournal journal_;
+  CallSinks sinks_ = {MakeLoggerTo(log_, "test", LogLevel::kInfo, LogFormat::kText), &journal_};
+};
+
+TEST_F(CallRecordTest, WritesWhatIsKnownOfTheCall) {
+  CallRecord record = Record("Compile");
   record.tier = "disk";
   EXPECT_TRUE(record.Finish(absl::OkStatus()).ok());
-  EXPECT_THAT(log.str(), HasSubstr("call method=Compile tier=disk status=OK us="));
-  EXPECT_THAT(log.str(), Not(HasSubstr("device=")));
+  EXPECT_THAT(log_.str(), ContainsRegex("call method=Compile tier=disk status=OK us=[0-9]+ request_id=req-1\n$"));
+  EXPECT_THAT(log_.str(), Not(HasSubstr("device=")));
 }
 
-TEST(CallRecordTest, StaysOneLineWhateverTheError) {
-  std::ostringstream log;
-  const CallRecord record(MakeLoggerTo(log, "test", LogLevel::kInfo, LogFormat::kText), "Plan");
+TEST_F(CallRecordTest, CarriesATraceIntoTheLog) {
+  EXPECT_TRUE(Record("Plan", {"req-2", "trace", "span"}).Finish(absl::OkStatus()).ok());
+  EXPECT_THAT(log_.str(), HasSubstr(" request_id=req-2 trace_id=trace parent_id=span\n"));
+}
+
+TEST_F(CallRecordTest, StaysOneLineWhateverTheError) {
+  const CallRecord record = Record("Plan");
   const grpc::Status status = record.Finish(InvalidArgument("first\nsecond"));
   EXPECT_EQ(status.error_message(), "first\nsecond");
-  const std::string text = log.str();
+  const std::string text = log_.str();
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
   EXPECT_THAT(text, HasSubstr("status=INVALID_ARGUMENT"));
+}
+
+TEST_F(CallRecordTest, IsInTheJournalFromItsBeginningToItsEnd) {
+  CallRecord record = Record("Run");
+  record.device = "host";
+  EXPECT_EQ(journal_.Methods().at("Run").in_flight, 1);
+  EXPECT_FALSE(record.Finish(Unavailable("gone\nfor good")).ok());
+  const MethodCounts counts = journal_.Methods().at("Run");
+  EXPECT_EQ(counts.in_flight, 0);
+  EXPECT_EQ(counts.ended.at(absl::StatusCode::kUnavailable), 1);
+  ASSERT_EQ(journal_.Failures().size(), 1u);
+  const EndedCall failure = journal_.Failures().front();
+  EXPECT_EQ(failure.request_id, "req-1");
+  EXPECT_EQ(failure.device, "host");
+  EXPECT_EQ(failure.message, "gone");
 }
 
 TEST(GrpcStatusTest, KeepsTheMeaningOfEveryCode) {

@@ -43,6 +43,20 @@ TEST(ConfigTest, KnowsTheLimitsOfTheDefaultArch) {
   EXPECT_GT(config->default_limits.sm_count, 0);
 }
 
+TEST(ConfigTest, MetricsAreForThisMachineUnlessAHostIsNamed) {
+  EXPECT_FALSE(MakeConfig(Options())->metrics.has_value());
+  const std::pair<const char*, const char*> hosts[] = {
+      {"9464", "127.0.0.1"}, {":9464", "127.0.0.1"}, {"0.0.0.0:9464", "0.0.0.0"}, {"[::1]:9464", "::1"}};
+  for (const auto& [text, host] : hosts) {
+    DaemonOptions options = Options();
+    options.metrics_address = text;
+    const auto config = MakeConfig(options);
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->metrics->host, host);
+    EXPECT_EQ(config->metrics->port, 9464);
+  }
+}
+
 struct BadOption {
   const char* flag;
   void (*apply)(DaemonOptions&);
@@ -80,6 +94,8 @@ INSTANTIATE_TEST_SUITE_P(
                     BadOption{"--call-threads", [](DaemonOptions& o) { o.call_threads = 1; }},
                     BadOption{"--slots", [](DaemonOptions& o) { o.slots = std::int64_t{1} << 32; }},
                     BadOption{"--drain-ms", [](DaemonOptions& o) { o.drain_ms = -1; }},
+                    BadOption{"--metrics-address", [](DaemonOptions& o) { o.metrics_address = "here"; }},
+                    BadOption{"--metrics-address", [](DaemonOptions& o) { o.metrics_address = "a:65536"; }},
                     BadOption{"--log-level", [](DaemonOptions& o) { o.log_level = "loud"; }},
                     BadOption{"--log-format", [](DaemonOptions& o) { o.log_format = "xml"; }}));
 

@@ -104,13 +104,15 @@ TEST(ProtoConvertTest, KeepsThePlacesAfterAnUnknownOperation) {
   *source.mutable_spec() = Message(kSample);
   source.mutable_spec()->mutable_epilogue(0)->set_op("mull");
   source.mutable_spec()->mutable_epilogue(2)->set_operand("bais");
-  const std::vector<std::string> lines = RenderAll(ReadSpec(source).diagnostics);
+  StageTimes times;
+  const std::vector<std::string> lines = RenderAll(ReadSpec(source, times).diagnostics);
   EXPECT_THAT(lines, Contains(HasSubstr("epilogue[0].op")));
   EXPECT_THAT(lines, Contains(HasSubstr("epilogue[2].operand")));
 }
 
 TEST(ProtoConvertTest, NoSpecIsAMistakeToo) {
-  EXPECT_EQ(ReadValidSpec({}).status().code(), absl::StatusCode::kInvalidArgument);
+  StageTimes times;
+  EXPECT_EQ(ReadValidSpec({}, times).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ProtoConvertTest, DTypesKeepTheirNames) {
