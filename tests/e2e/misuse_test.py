@@ -95,7 +95,7 @@ class MisuseTest(unittest.TestCase):
     def test_wrong_flags_of_the_daemon_end_with_two(self):
         listen = f"--listen=unix:{self.scratch}/socket"
         for arguments, pattern in {
-                (): "--listen is required",
+                (): "--listen: found nothing",
                 (listen, "--frobnicate"): "--frobnicate",
                 (listen, "--slots", "99999999999"): "--slots",
                 (listen, "--memory-cache-bytes", "4GiB"): "--memory-cache-bytes",
