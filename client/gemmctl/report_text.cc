@@ -29,6 +29,9 @@ std::string_view MicroOwner(std::string_view family) {
 }
 
 std::string KernelText(const KernelShape& kernel) {
+  if (kernel.family == "rows" && !kernel.micro.empty()) {
+    return fmt::format("rows, {} threads for each, {} threads", kernel.micro.back(), kernel.threads);
+  }
   return fmt::format("{} tile {}, {} {}, {} stages, {} threads, {:.1f} KiB shared memory", kernel.family,
                      fmt::join(kernel.tile, "x"), MicroOwner(kernel.family), fmt::join(kernel.micro, "x"),
                      kernel.stages, kernel.threads, static_cast<double>(kernel.shared_bytes) / 1024);

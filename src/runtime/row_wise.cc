@@ -74,9 +74,8 @@ Exponentials ExponentialsOf(std::span<const float> row) {
 }
 
 float LogsumexpOf(std::span<const float> row) {
-  const float max = LargestOf(row);
-  if (std::isinf(max)) return max;  // x - max would be NaN
   const Exponentials exponentials = ExponentialsOf(row);
+  if (std::isinf(exponentials.max)) return exponentials.max;  // x - max was NaN
   return static_cast<float>(exponentials.max + std::log(exponentials.sum));
 }
 

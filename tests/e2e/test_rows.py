@@ -200,6 +200,7 @@ class RowsTest(DaemonTest):
             ended = subprocess.run(run, cwd=files, capture_output=True, text=True, timeout=120)
             self.assertEqual(ended.returncode, 0, ended.stderr)
             self.assertIn("verified", ended.stdout)
+            self.assertNotRegex(ended.stdout, "plan: .*[0-9]{6}")  # nothing of a tile without end
             softmax = NORMS["softmax"](self.product)
             at = np.load(files / "at.npy")
             self.assertEqual(at.dtype, np.int32)
