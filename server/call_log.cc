@@ -6,12 +6,15 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/retry_after.h"
 #include "server/grpc_status.h"
 
 namespace gemmd {
 namespace {
 
 constexpr char kRequestIdKey[] = "x-request-id";
+// The second is what gRPC's own retries heed (gRFC A6).
+constexpr const char* kRetryKeys[] = {"retry-after-ms", "grpc-retry-pushback-ms"};
 
 std::string Field(std::string_view name, std::string_view value) {
   return value.empty() ? std::string() : fmt::format(" {}={}", name, value);
@@ -34,6 +37,7 @@ RequestIdentity IdentityOf(const grpc::ServerContext& context) {
 
 CallRecord::CallRecord(const CallSinks& sinks, std::string_view method, grpc::ServerContext& context)
     : CallRecord(sinks, method, IdentityOf(context)) {
+  context_ = &context;
   context.AddTrailingMetadata(kRequestIdKey, identity_.request_id);
 }
 
@@ -57,6 +61,10 @@ grpc::Status CallRecord::Finish(const absl::Status& status) const {
                        .code = status.code(),
                        .message = error},
                       took);
+  if (const auto retry = RetryAfterOf(status); retry && context_ != nullptr) {
+    const std::string milliseconds = std::to_string(absl::ToInt64Milliseconds(*retry));
+    for (const char* key : kRetryKeys) context_->AddTrailingMetadata(key, milliseconds);
+  }
   return ToGrpcStatus(status);
 }
 

@@ -36,12 +36,14 @@ class CallRecord {
   // Each appears in the line once it is known.
   std::string spec_id, tier, device;
 
-  // Writes the line and makes the status that goes out. Call once, last.
+  // Writes the line and makes the status that goes out; its retry hint goes into the trailing metadata. Call once,
+  // last.
   grpc::Status Finish(const absl::Status& status) const;
   absl::Duration elapsed() const { return absl::Now() - started_; }
 
  private:
   const CallSinks& sinks_;
+  grpc::ServerContext* context_ = nullptr;
   std::string_view method_;
   RequestIdentity identity_;
   absl::Time started_ = absl::Now();

@@ -107,6 +107,8 @@ DaemonConfig PlainFields(const DaemonOptions& options) {
   config.worker_directory = options.worker_directory;
   config.slots = static_cast<int>(options.slots);
   config.compile_workers = static_cast<int>(options.compile_workers);
+  config.launch_queue = static_cast<int>(options.launch_queue);
+  config.compile_queue = static_cast<int>(options.compile_queue);
   config.staging_bytes = options.staging_bytes;
   config.call_threads = static_cast<int>(options.call_threads);
   config.drain = absl::Milliseconds(options.drain_ms);
@@ -118,6 +120,8 @@ void CheckNumbers(const DaemonOptions& options, Complaints& complaints) {
   complaints.CheckBetween("memory_cache_bytes", options.memory_cache_bytes, 0, kMostBytes);
   complaints.CheckBetween("slots", options.slots, 1, 1024);
   complaints.CheckBetween("compile_workers", options.compile_workers, 1, 1024);
+  complaints.CheckBetween("launch_queue", options.launch_queue, 0, 1 << 20);
+  complaints.CheckBetween("compile_queue", options.compile_queue, 0, 1 << 20);
   complaints.CheckBetween("staging_bytes", options.staging_bytes, kMinCacheBytes, kMostBytes);
   complaints.CheckBetween("call_threads", options.call_threads, 8, 65536);
   complaints.CheckBetween("drain_ms", options.drain_ms, 0, kLongestDrainMs);

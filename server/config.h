@@ -44,6 +44,8 @@ struct DaemonConfig {
   DeviceChoice devices;
   int slots = 0;
   int compile_workers = 0;
+  int launch_queue = 0;
+  int compile_queue = 0;
   std::int64_t staging_bytes = 0;
   int call_threads = 0;
   absl::Duration drain;

@@ -62,7 +62,8 @@ absl::Status Daemon::OpenCache() {
   compiler_ = std::make_unique<SubprocessCompiler>(
       SubprocessCompiler::Options{.worker_executable = (config_.worker_directory / "gemmd_compile_worker").string(),
                                   .nvrtc_directories = config_.nvrtc_directories,
-                                  .workers = config_.compile_workers});
+                                  .workers = config_.compile_workers,
+                                  .max_waiting = config_.compile_queue});
   GEMMD_ASSIGN_OR_RETURN(disk_, DiskStore::Open(config_.cache_directory, config_.cache_bytes));
   engine_ = std::make_unique<Engine>(compiler_.get(), disk_.get(), config_.memory_cache_bytes);
   const absl::Status warm = compiler_->Prewarm(absl::Now() + kPrewarmTimeout);
@@ -73,7 +74,8 @@ absl::Status Daemon::OpenCache() {
 absl::Status Daemon::OpenDevices() {
   GEMMD_ASSIGN_OR_RETURN(devices_, DevicePool::Create(PoolOptions(config_)));
   if (!devices_->no_gpu_reason().empty()) logger_->info("no GPU: {}", devices_->no_gpu_reason());
-  kernels_ = std::make_unique<KernelService>(engine_.get(), devices_.get(), config_.default_limits);
+  kernels_ =
+      std::make_unique<KernelService>(engine_.get(), devices_.get(), config_.default_limits, config_.launch_queue);
   inventory_ = std::make_unique<CacheInventory>(engine_.get(), disk_.get(), kernels_.get());
   return absl::OkStatus();
 }

@@ -65,6 +65,7 @@ DaemonView DaemonObserver::Take(bool serving) const {
     view.stages[static_cast<std::size_t>(stage)] = parts_.kernels->stages().of(stage).Take();
   }
   const std::map<std::string, LaunchCounts> launches = parts_.kernels->Launches();
+  const std::map<std::string, FairQueueStats> queues = parts_.kernels->LaunchQueues();
   const std::map<std::string, BufferTotals> buffers = parts_.buffers->Totals();
   std::map<std::string, std::int64_t> loaded;
   for (const auto& [plan_id, devices] : parts_.kernels->LoadedOn()) {
@@ -74,6 +75,7 @@ DaemonView DaemonObserver::Take(bool serving) const {
     const std::string id = state.id;
     view.devices.push_back({.state = std::move(state),
                             .launches = ValueOr0(launches, id),
+                            .queue = ValueOr0(queues, id),
                             .buffers = ValueOr0(buffers, id),
                             .loaded_kernels = ValueOr0(loaded, id)});
   }

@@ -29,6 +29,7 @@ struct ProcessUsage {
 struct DeviceView {
   DeviceState state;
   LaunchCounts launches;
+  FairQueueStats queue;  // of launches; empty before the first
   BufferTotals buffers;  // of clients
   std::int64_t loaded_kernels = 0;
 };

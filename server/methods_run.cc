@@ -23,7 +23,7 @@ std::map<std::string, Value> ToMap(const google::protobuf::Map<std::string, Valu
   return {map.begin(), map.end()};
 }
 
-absl::StatusOr<StreamedRun> StartRun(KernelService& kernels, RunStream& stream, absl::Time deadline) {
+absl::StatusOr<StreamedRun> StartRun(KernelService& kernels, RunStream& stream, const grpc::ServerContext& context) {
   v1::RunRequest message;
   if (!stream.Read(&message) || !message.has_header()) return InvalidArgument("the first message is not a header");
   const v1::RunHeader& header = message.header();
@@ -32,8 +32,9 @@ absl::StatusOr<StreamedRun> StartRun(KernelService& kernels, RunStream& stream, 
                             {.spec = std::move(spec),
                              .device = header.device(),
                              .dims = ToMap(header.dims()),
-                             .scalars = ToMap(header.scalars())},
-                            deadline);
+                             .scalars = ToMap(header.scalars()),
+                             .client = context.peer()},
+                            DeadlineOf(context));
 }
 
 absl::Status TakeInputs(RunStream& stream, const grpc::ServerContext& context, StreamedRun& run) {
@@ -81,7 +82,7 @@ absl::Status SendOutput(RunStream& stream, const grpc::ServerContext& context, S
 
 absl::Status RunStreamed(KernelService& kernels, RunStream& stream, const grpc::ServerContext& context,
                          CallRecord& record) {
-  GEMMD_ASSIGN_OR_RETURN(StreamedRun run, StartRun(kernels, stream, DeadlineOf(context)));
+  GEMMD_ASSIGN_OR_RETURN(StreamedRun run, StartRun(kernels, stream, context));
   const absl::Duration compile_elapsed = record.elapsed();
   Describe(run.compile(), record);
   record.device = run.device().id;
@@ -97,19 +98,21 @@ absl::Status RunStreamed(KernelService& kernels, RunStream& stream, const grpc::
 }
 
 absl::Status LaunchInto(KernelService& kernels, const DeviceBuffers& buffers, const v1::LaunchRequest& request,
-                        absl::Time deadline, CallRecord& record, v1::LaunchResponse& response) {
+                        const grpc::ServerContext& context, CallRecord& record, v1::LaunchResponse& response) {
   BufferLaunch launch{.spec = {},
                       .device = request.device(),
                       .dims = ToMap(request.dims()),
                       .scalars = ToMap(request.scalars()),
-                      .tensors = {}};
+                      .tensors = {},
+                      .client = context.peer()};
   GEMMD_ASSIGN_OR_RETURN(launch.spec, ReadValidSpec(request.spec(), kernels.stages()));
   for (const auto& [name, tensor] : request.tensors()) {
     launch.tensors[name] = {.handle = tensor.buffer(),
                             .offset_bytes = tensor.offset_bytes(),
                             .leading_dimension = tensor.leading_dimension()};
   }
-  GEMMD_ASSIGN_OR_RETURN(const BufferLaunchOutcome outcome, LaunchOnBuffers(kernels, buffers, launch, deadline));
+  GEMMD_ASSIGN_OR_RETURN(const BufferLaunchOutcome outcome,
+                         LaunchOnBuffers(kernels, buffers, launch, DeadlineOf(context)));
   Describe(outcome.launch.compile, record);
   record.device = outcome.device;
   *response.mutable_compile() = ToProto(outcome.launch.compile, record.elapsed());
@@ -127,7 +130,7 @@ grpc::Status GemmdService::Run(grpc::ServerContext* context, RunStream* stream) 
 grpc::Status GemmdService::Launch(grpc::ServerContext* context, const v1::LaunchRequest* request,
                                   v1::LaunchResponse* response) {
   CallRecord record(sinks_, "Launch", *context);
-  return record.Finish(LaunchInto(*kernels_, buffers_, *request, DeadlineOf(*context), record, *response));
+  return record.Finish(LaunchInto(*kernels_, buffers_, *request, *context, record, *response));
 }
 
 }  // namespace gemmd

@@ -52,10 +52,13 @@ void AddCompiler(const DaemonView& view, PrometheusText& text) {
               view.cache.engine.rejected_candidates);
   const WorkerPoolStats& workers = view.compile_workers;
   text.Family("gemmd_compile_workers", kGauge, "Compile workers, by what they do.");
-  text.Sample({{"state", "busy"}}, std::int64_t{workers.busy});
+  text.Sample({{"state", "busy"}}, std::int64_t{workers.queue.taken});
   text.Sample({{"state", "idle"}}, std::int64_t{workers.idle});
-  text.Single("gemmd_compile_workers_limit", kGauge, "How many compile at once.", workers.workers);
-  text.Single("gemmd_compile_queue_depth", kGauge, "Compiles that wait for a worker.", workers.waiting);
+  text.Single("gemmd_compile_workers_limit", kGauge, "How many compile at once.", workers.queue.places);
+  text.Single("gemmd_compile_queue_depth", kGauge, "Compiles that wait for a worker.", workers.queue.waiting);
+  text.Single("gemmd_compile_queue_limit", kGauge, "Compiles that may wait.", workers.queue.max_waiting);
+  text.Single("gemmd_compile_queue_refusals_total", kCounter, "Compiles that found the queue full.",
+              workers.queue.refused);
   text.Single("gemmd_compile_worker_starts_total", kCounter, "Compile workers that started.", workers.started);
   text.Single("gemmd_compile_worker_ends_total", kCounter,
               "Compile workers that died or were killed for missing a deadline or their memory limit.", workers.ended);
@@ -103,6 +106,12 @@ void AddDevices(const DaemonView& view, PrometheusText& text) {
     text.Sample({{"device", device.state.id}, {"result", "done"}}, device.launches.done);
     text.Sample({{"device", device.state.id}, {"result", "failed"}}, device.launches.failed);
   }
+  each("gemmd_launches_running", kGauge, "Launches that run on the device.",
+       [](const DeviceView& device) { return device.queue.taken; });
+  each("gemmd_launch_queue_depth", kGauge, "Launches that wait for the device.",
+       [](const DeviceView& device) { return device.queue.waiting; });
+  each("gemmd_launch_queue_refusals_total", kCounter, "Launches that found the queue full.",
+       [](const DeviceView& device) { return device.queue.refused; });
   each("gemmd_device_slots", kGauge, "Launches that the device takes at once.",
        [](const DeviceView& device) { return device.state.info ? device.state.info->slots : 0; });
   each("gemmd_device_memory_bytes", kGauge, "Memory of the device.",

@@ -18,6 +18,8 @@ constexpr std::array kOptions = {
     DaemonOption{"device", &Options::devices, false, "auto, host or cuda:N, repeatable"},
     DaemonOption{"slots", &Options::slots, false, "Launches in flight on one device"},
     DaemonOption{"compile_workers", &Options::compile_workers, false, "Compiles at once"},
+    DaemonOption{"launch_queue", &Options::launch_queue, false, "Launches that may wait for one device"},
+    DaemonOption{"compile_queue", &Options::compile_queue, false, "Kernels that may wait for a compile worker"},
     DaemonOption{"staging_bytes", &Options::staging_bytes, false, "Shared memory for one device's copies"},
     DaemonOption{"call_threads", &Options::call_threads, false, "Calls served at once"},
     DaemonOption{"drain_ms", &Options::drain_ms, true, "How long calls may take after SIGTERM"},

@@ -131,9 +131,17 @@ std::string Devices(const DaemonView& view) {
 }
 
 std::string Queues(const DaemonView& view) {
-  Table table("Queues", {{"queue"}, {"running", true}, {"at most", true}, {"waiting", true}});
-  const WorkerPoolStats& workers = view.compile_workers;
-  table.Row({"compiles", Number(workers.busy), Number(workers.workers), Number(workers.waiting)});
+  Table table(
+      "Queues",
+      {{"queue"}, {"running", true}, {"at most", true}, {"waiting", true}, {"at most", true}, {"refused", true}});
+  const auto row = [&](const std::string& name, const FairQueueStats& queue) {
+    table.Row({name, Number(queue.taken), Number(queue.places), Number(queue.waiting), Number(queue.max_waiting),
+               Number(queue.refused)});
+  };
+  row("compiles", view.compile_workers.queue);
+  for (const DeviceView& device : view.devices) {
+    if (device.queue.places > 0) row("launches on " + device.state.id, device.queue);
+  }
   return table.Html();
 }
 

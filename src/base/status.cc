@@ -3,11 +3,15 @@
 #include <cerrno>
 #include <system_error>
 
+#include "absl/strings/cord.h"
+
 namespace gemmd {
 
 absl::Status WithContext(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
-  return MakeStatus(status.code(), "{}: {}", context, MessageOf(status));
+  absl::Status longer = MakeStatus(status.code(), "{}: {}", context, MessageOf(status));
+  status.ForEachPayload([&](auto type, const absl::Cord& payload) { longer.SetPayload(type, payload); });
+  return longer;
 }
 
 absl::Status FromErrno(int error_number, std::string_view context) {

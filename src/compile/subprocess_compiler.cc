@@ -48,7 +48,8 @@ absl::Status Bury(std::unique_ptr<CompileWorker> worker, const absl::Status& cal
 
 struct SubprocessCompiler::State {
   explicit State(Options given)
-      : options(std::move(given)), pool(options.workers, [this](absl::Time deadline) { return Start(deadline); }) {}
+      : options(std::move(given)),
+        pool(options.workers, options.max_waiting, [this](absl::Time deadline) { return Start(deadline); }) {}
 
   // One call on a leased worker. A worker that failed to answer does not come back.
   absl::StatusOr<std::string> Call(WorkerPool::Lease& lease, std::string call, absl::Time deadline) {

@@ -17,6 +17,7 @@ class SubprocessCompiler final : public Compiler {
     std::string worker_executable;  // gemmd_compile_worker, absolute
     std::vector<std::string> nvrtc_directories;
     int workers = 2;                                          // at most; each compiles one source at a time
+    int max_waiting = 256;                                    // compiles, for a worker
     std::int64_t memory_limit_bytes = std::int64_t{8} << 30;  // of address space a worker
   };
   explicit SubprocessCompiler(Options options);
@@ -26,7 +27,7 @@ class SubprocessCompiler final : public Compiler {
   absl::Status Prewarm(absl::Time deadline) const;
 
   // A worker that misses the deadline or dies is killed and replaced for the next call. Further errors: Unavailable (a
-  // worker died, or its NVRTC is another build than the first one's).
+  // worker died, or its NVRTC is another build than the first one's), ResourceExhausted (too many compiles wait).
   absl::StatusOr<Cubin> Compile(const CompileRequest& request, absl::Time deadline) const override;
   absl::StatusOr<std::string> Identity() const override;
   // What Identity gives where that is known by now, else nothing. Waits for no worker.

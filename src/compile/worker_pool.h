@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/call_channel.h"
+#include "base/fair_queue.h"
 #include "base/process.h"
 
 namespace gemmd {
@@ -22,9 +23,8 @@ struct CompileWorker {
 };
 
 struct WorkerPoolStats {
-  int workers = 0;           // at most
-  int busy = 0, idle = 0;    // busy: lent, also while one starts
-  int waiting = 0;           // calls, for a worker to come free
+  int idle = 0;
+  FairQueueStats queue;      // of calls, for a worker to come free
   std::int64_t started = 0;  // well
   std::int64_t ended = 0;    // died, or were discarded
 };
@@ -38,9 +38,9 @@ class WorkerPool {
   // A worker in exclusive use. Gives it back at the end, unless it was discarded.
   class Lease {
    public:
-    Lease(Lease&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), worker_(std::move(other.worker_)) {}
+    Lease(Lease&& other) noexcept = default;
     ~Lease() {
-      if (pool_ != nullptr) pool_->Release(std::move(worker_));
+      if (worker_ != nullptr) pool_->Release(std::move(worker_));
     }
     CompileWorker& worker() { return *worker_; }
     // Takes the worker out of the pool: it is killed when the result goes.
@@ -48,23 +48,26 @@ class WorkerPool {
 
    private:
     friend class WorkerPool;
-    Lease(WorkerPool* pool, std::unique_ptr<CompileWorker> worker) : pool_(pool), worker_(std::move(worker)) {}
+    Lease(WorkerPool* pool, FairQueue::Place place, std::unique_ptr<CompileWorker> worker)
+        : place_(std::move(place)), pool_(pool), worker_(std::move(worker)) {}
+    FairQueue::Place place_;
     WorkerPool* pool_;
-    std::unique_ptr<CompileWorker> worker_;
+    std::unique_ptr<CompileWorker> worker_;  // null: it was discarded, or did not start
   };
 
-  WorkerPool(int workers, Starter starter);
+  // At most `max_waiting` calls wait for one of `workers`.
+  WorkerPool(int workers, int max_waiting, Starter starter);
   ~WorkerPool();
 
   // An idle worker, or a new one while there are fewer than `workers`, or the next to come free.
-  // Errors: DeadlineExceeded (all are busy), the starter's.
+  // Errors: DeadlineExceeded (all are busy), ResourceExhausted (and too many wait), the starter's.
   absl::StatusOr<Lease> Acquire(absl::Time deadline);
 
   WorkerPoolStats stats() const;
 
  private:
   struct State;
-  void Release(std::unique_ptr<CompileWorker> worker);  // null: it was discarded
+  void Release(std::unique_ptr<CompileWorker> worker);
 
   std::unique_ptr<State> state_;
 };

@@ -57,8 +57,8 @@ absl::StatusOr<BufferLaunchOutcome> LaunchOnBuffers(KernelService& kernels, cons
   const Assumptions assumptions = AssumptionsOf(signature, held.arguments);
   GEMMD_ASSIGN_OR_RETURN(const CompileOutcome prepared,
                          kernels.Prepare(request.spec, device->info(), assumptions, signature.shape.m, deadline));
-  GEMMD_ASSIGN_OR_RETURN(LaunchOutcome launch,
-                         kernels.LaunchPrepared(prepared, device, signature, held.arguments, deadline));
+  GEMMD_ASSIGN_OR_RETURN(LaunchOutcome launch, kernels.LaunchPrepared(prepared, device, signature, held.arguments,
+                                                                      {request.client, deadline}));
   return BufferLaunchOutcome{.launch = std::move(launch), .device = device->info().id};
 }
 

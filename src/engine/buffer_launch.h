@@ -25,6 +25,7 @@ struct BufferLaunch {
   DimValues dims;
   ScalarValues scalars;
   std::map<std::string, BufferArgument> tensors;  // inputs and outputs, no scalars
+  std::string client = {};                        // whose turn it takes where launches wait
 };
 
 struct BufferLaunchOutcome {

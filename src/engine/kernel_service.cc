@@ -20,10 +20,11 @@ std::shared_ptr<const CompiledSpec> WithoutCubins(PlannedSpec planned) {
 
 }  // namespace
 
-KernelService::KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits)
+KernelService::KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits, int max_waiting)
     : engine_(engine),
       devices_(devices),
       default_limits_(default_limits),
+      max_waiting_(max_waiting),
       loaded_(kLoadedKernels, &engine->stages().of(Stage::kLoad)) {}
 
 const DeviceLimits& KernelService::LimitsOfDevice(const DeviceInfo& device) const {
@@ -80,12 +81,13 @@ absl::StatusOr<CompileOutcome> KernelService::Prepare(const KernelSpec& spec, co
 absl::StatusOr<LaunchOutcome> KernelService::LaunchPrepared(const CompileOutcome& prepared,
                                                             const std::shared_ptr<Device>& device,
                                                             const LaunchSignature& signature,
-                                                            const TensorArguments& arguments, absl::Time deadline) {
+                                                            const TensorArguments& arguments, const Caller& caller) {
   GEMMD_ASSIGN_OR_RETURN(LaunchRequest request, BindLaunch(signature, arguments));
   GEMMD_RETURN_IF_ERROR(CheckLaunch(prepared.compiled->manifest, prepared.canonical, request, arguments));
-  GEMMD_ASSIGN_OR_RETURN(const auto loaded, loaded_.Get(device, *prepared.compiled, deadline));
+  GEMMD_ASSIGN_OR_RETURN(const auto loaded, loaded_.Get(device, *prepared.compiled, caller.deadline));
   request.kernel = loaded->id();
-  GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, LaunchOn(*device, request, deadline));
+  GEMMD_ASSIGN_OR_RETURN(const FairQueue::Place place, QueueOf(device->info()).Enter(caller.client, caller.deadline));
+  GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, LaunchOn(*device, request, caller.deadline));
   return LaunchOutcome{.compile = prepared, .result = result};
 }
 
@@ -99,6 +101,20 @@ absl::StatusOr<LaunchResult> KernelService::LaunchOn(Device& device, const Launc
   LaunchCounts& counts = launches_[device.info().id];
   ++(result.ok() ? counts.done : counts.failed);
   return result;
+}
+
+FairQueue& KernelService::QueueOf(const DeviceInfo& device) {
+  const std::lock_guard lock(launches_mutex_);
+  std::unique_ptr<FairQueue>& queue = queues_[device.id];
+  if (queue == nullptr) queue = std::make_unique<FairQueue>("launches on " + device.id, device.slots, max_waiting_);
+  return *queue;
+}
+
+std::map<std::string, FairQueueStats> KernelService::LaunchQueues() const {
+  std::map<std::string, FairQueueStats> stats;
+  const std::lock_guard lock(launches_mutex_);
+  for (const auto& [device, queue] : queues_) stats[device] = queue->stats();
+  return stats;
 }
 
 std::map<std::string, LaunchCounts> KernelService::Launches() const {

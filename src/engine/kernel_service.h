@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/fair_queue.h"
 #include "engine/engine.h"
 #include "engine/launch_binding.h"
 #include "engine/launch_signature.h"
@@ -31,6 +32,12 @@ struct LaunchOutcome {
   LaunchResult result;
 };
 
+// Who waits for a launch, and until when. Clients take turns where launches wait for a device.
+struct Caller {
+  std::string client;
+  absl::Time deadline;
+};
+
 struct LaunchCounts {
   std::int64_t done = 0;
   std::int64_t failed = 0;  // on the device: not those refused before they reached it
@@ -40,8 +47,8 @@ struct LaunchCounts {
 class KernelService {
  public:
   // `engine` and `devices` outlive the service. `default_limits` are those of the arch that kernels are compiled for
-  // where there is no GPU.
-  KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits);
+  // where there is no GPU. On each device its slots of launches run, and at most `max_waiting` wait.
+  KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits, int max_waiting = 256);
 
   // Errors: Engine::Plan's; InvalidArgument (an unknown arch), NotFound (no such device).
   absl::StatusOr<PlannedSpec> Plan(const KernelSpec& spec, const KernelTarget& target) const;
@@ -61,10 +68,13 @@ class KernelService {
                                          const Assumptions& assumptions, std::int64_t m, absl::Time deadline);
 
   // Loads what Prepare made and runs it; for the same signature's spec and M, and arguments that keep its assumptions.
-  // Errors: BindLaunch's, CheckLaunch's, Device::Load's and Device::Launch's.
+  // Errors: BindLaunch's, CheckLaunch's, Device::Load's and Device::Launch's; ResourceExhausted (too many wait).
   absl::StatusOr<LaunchOutcome> LaunchPrepared(const CompileOutcome& prepared, const std::shared_ptr<Device>& device,
                                                const LaunchSignature& signature, const TensorArguments& arguments,
-                                               absl::Time deadline);
+                                               const Caller& caller);
+
+  // OK while a launch on the device would run or may wait. Errors: ResourceExhausted.
+  absl::Status CheckRoom(const DeviceInfo& device) { return QueueOf(device).CheckRoom(); }
 
   // Where the stages' times are recorded.
   StageTimes& stages() const { return engine_->stages(); }
@@ -73,8 +83,11 @@ class KernelService {
   std::map<std::string, std::vector<std::string>> LoadedOn() const { return loaded_.Devices(); }
   // What each device has launched, by its id.
   std::map<std::string, LaunchCounts> Launches() const;
+  // What runs and waits on each device that was launched on, by its id.
+  std::map<std::string, FairQueueStats> LaunchQueues() const;
 
  private:
+  FairQueue& QueueOf(const DeviceInfo& device);
   absl::StatusOr<LaunchResult> LaunchOn(Device& device, const LaunchRequest& request, absl::Time deadline);
   absl::StatusOr<DeviceLimits> LimitsFor(const KernelTarget& target) const;
   const DeviceLimits& LimitsOfDevice(const DeviceInfo& device) const;
@@ -82,8 +95,10 @@ class KernelService {
   Engine* engine_;
   DevicePool* devices_;
   DeviceLimits default_limits_;
+  const int max_waiting_;
   LoadedKernels loaded_;
   mutable std::mutex launches_mutex_;
+  std::map<std::string, std::unique_ptr<FairQueue>> queues_;  // by device id; never taken out
   std::map<std::string, LaunchCounts> launches_;
 };
 

@@ -31,7 +31,7 @@ TensorArguments WholeBuffers(const LaunchSignature& signature) {
 }  // namespace
 
 absl::StatusOr<StreamedRun> StreamedRun::Start(KernelService* service, const RunRequest& request, absl::Time deadline) {
-  StreamedRun run(service, deadline);
+  StreamedRun run(service, {request.client, deadline});
   GEMMD_ASSIGN_OR_RETURN(run.device_, service->FindDevice(request.device));
   GEMMD_RETURN_IF_ERROR(ToStatus(Validate(request.spec)));
   GEMMD_ASSIGN_OR_RETURN(run.signature_,
@@ -39,6 +39,7 @@ absl::StatusOr<StreamedRun> StreamedRun::Start(KernelService* service, const Run
   const Assumptions assumptions = AssumptionsOf(run.signature_, WholeBuffers(run.signature_));
   GEMMD_ASSIGN_OR_RETURN(
       run.compile_, service->Prepare(request.spec, run.device_->info(), assumptions, run.signature_.shape.m, deadline));
+  GEMMD_RETURN_IF_ERROR(service->CheckRoom(run.device_->info()));  // before the inputs come
   GEMMD_RETURN_IF_ERROR(run.AllocateTensors());
   return run;
 }
@@ -88,7 +89,7 @@ absl::StatusOr<LaunchOutcome> StreamedRun::Launch() {
     }
     arguments[name] = {.binding = {.buffer = tensor.buffer.id()}, .buffer_bytes = tensor.buffer.bytes()};
   }
-  return service_->LaunchPrepared(compile_, device_, signature_, arguments, deadline_);
+  return service_->LaunchPrepared(compile_, device_, signature_, arguments, caller_);
 }
 
 absl::Status StreamedRun::ReadOutput(std::size_t index, std::int64_t offset_bytes, std::span<std::byte> bytes) {

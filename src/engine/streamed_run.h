@@ -23,13 +23,14 @@ struct RunRequest {
   std::string device;  // empty: the default device
   DimValues dims;
   ScalarValues scalars;
+  std::string client = {};  // whose turn it takes where launches wait
 };
 
 // For one thread. Its device memory is freed with it.
 class StreamedRun {
  public:
   // Compiles, and allocates every tensor. `service` outlives the run. Errors: KernelService::Compile's,
-  // ResolveSignature's, Device::Allocate's.
+  // ResolveSignature's, Device::Allocate's; ResourceExhausted (so many launches wait that this one would be refused).
   static absl::StatusOr<StreamedRun> Start(KernelService* service, const RunRequest& request, absl::Time deadline);
 
   // The next bytes of an input; an input's chunks come in order. Errors: InvalidArgument naming the tensor (unknown, a
@@ -52,10 +53,12 @@ class StreamedRun {
     std::int64_t wanted_bytes = 0;  // 0 for an output
     std::int64_t received_bytes = 0;
   };
-  StreamedRun(KernelService* service, absl::Time deadline) : service_(service), deadline_(deadline) {}
+  StreamedRun(KernelService* service, Caller caller)
+      : service_(service), caller_(std::move(caller)), deadline_(caller_.deadline) {}
   absl::Status AllocateTensors();
 
   KernelService* service_;
+  Caller caller_;
   absl::Time deadline_;
   std::shared_ptr<Device> device_;
   CompileOutcome compile_;

@@ -4,6 +4,8 @@
 
 #include <cerrno>
 
+#include "base/retry_after.h"
+
 namespace gemmd {
 namespace {
 
@@ -40,6 +42,16 @@ absl::StatusOr<int> Doubled(absl::StatusOr<int> given) {
 TEST(AssignOrReturnTest, AssignsTheValue) { EXPECT_EQ(Doubled(21).value(), 42); }
 
 TEST(AssignOrReturnTest, ReturnsTheError) { EXPECT_TRUE(absl::IsDataLoss(Doubled(DataLoss("gone")).status())); }
+
+TEST(RetryAfterTest, IsKeptInMillisecondsAndByMoreContext) {
+  const absl::Status plain = ResourceExhausted("full");
+  EXPECT_FALSE(RetryAfterOf(plain).has_value());
+  EXPECT_FALSE(RetryAfterOf(absl::OkStatus()).has_value());
+  const absl::Status hinted = WithRetryAfter(plain, absl::Seconds(1.5));
+  EXPECT_EQ(RetryAfterOf(hinted), absl::Milliseconds(1500));
+  EXPECT_EQ(hinted.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(RetryAfterOf(WithContext(hinted, "queue")), absl::Milliseconds(1500));
+}
 
 }  // namespace
 }  // namespace gemmd

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/time/clock.h"
+#include "base/retry_after.h"
 #include "base/status.h"
 
 namespace gemmd {
@@ -26,7 +27,7 @@ class WorkerPoolTest : public testing::Test {
   }
   absl::Status start_;
   std::vector<UniqueFd> peers_;  // one for each start
-  WorkerPool pool_{1, [this](absl::Time) { return Start(); }};
+  WorkerPool pool_{1, 2, [this](absl::Time) { return Start(); }};
 };
 
 TEST_F(WorkerPoolTest, StartsNoneBeforeItsFirstUseAndThenKeepsIt) {
@@ -74,22 +75,22 @@ TEST_F(WorkerPoolTest, AFailedStartCostsNoPlace) {
 }
 
 TEST_F(WorkerPoolTest, CountsWhatItsWorkersDo) {
-  EXPECT_EQ(pool_.stats().workers, 1);
+  EXPECT_EQ(pool_.stats().queue.places, 1);
   {
     auto lease = pool_.Acquire(In(absl::Seconds(20)));
     ASSERT_TRUE(lease.ok());
-    EXPECT_EQ(pool_.stats().busy, 1);
+    EXPECT_EQ(pool_.stats().queue.taken, 1);
     EXPECT_EQ(pool_.stats().idle, 0);
     auto waiting = std::async(std::launch::async, [&] { return pool_.Acquire(In(absl::Seconds(20))).ok(); });
-    while (pool_.stats().waiting == 0) absl::SleepFor(absl::Milliseconds(1));
+    while (pool_.stats().queue.waiting == 0) absl::SleepFor(absl::Milliseconds(1));
     lease->Discard();
     { const auto gone = *std::move(lease); }
     EXPECT_TRUE(waiting.get());
   }
   const WorkerPoolStats stats = pool_.stats();
-  EXPECT_EQ(stats.busy, 0);
+  EXPECT_EQ(stats.queue.taken, 0);
   EXPECT_EQ(stats.idle, 1);
-  EXPECT_EQ(stats.waiting, 0);
+  EXPECT_EQ(stats.queue.waiting, 0);
   EXPECT_EQ(stats.started, 2);
   EXPECT_EQ(stats.ended, 1);
 }
@@ -99,7 +100,22 @@ TEST_F(WorkerPoolTest, AWorkerThatDoesNotStartIsNoneThatStarted) {
   EXPECT_FALSE(pool_.Acquire(In(absl::Seconds(20))).ok());
   EXPECT_EQ(pool_.stats().started, 0);
   EXPECT_EQ(pool_.stats().ended, 0);
-  EXPECT_EQ(pool_.stats().busy, 0);
+  EXPECT_EQ(pool_.stats().queue.taken, 0);
+}
+
+TEST_F(WorkerPoolTest, RefusesCallsWhenTooManyWait) {
+  auto lease = std::make_optional(*pool_.Acquire(In(absl::Seconds(20))));
+  std::vector<std::future<bool>> waiting;
+  for (int i = 0; i < 2; ++i) {
+    waiting.push_back(std::async(std::launch::async, [&] { return pool_.Acquire(In(absl::Seconds(20))).ok(); }));
+  }
+  while (pool_.stats().queue.waiting < 2) absl::SleepFor(absl::Milliseconds(1));
+  const absl::Status refused = pool_.Acquire(In(absl::Seconds(20))).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(RetryAfterOf(refused).has_value());
+  lease.reset();
+  for (std::future<bool>& call : waiting) EXPECT_TRUE(call.get());
+  EXPECT_EQ(pool_.stats().queue.refused, 1);
 }
 
 }  // namespace

@@ -90,6 +90,8 @@ INSTANTIATE_TEST_SUITE_P(
                     BadOption{"--device", [](DaemonOptions& o) { o.devices = {}; }},
                     BadOption{"--slots", [](DaemonOptions& o) { o.slots = 0; }},
                     BadOption{"--compile-workers", [](DaemonOptions& o) { o.compile_workers = 0; }},
+                    BadOption{"--launch-queue", [](DaemonOptions& o) { o.launch_queue = -1; }},
+                    BadOption{"--compile-queue", [](DaemonOptions& o) { o.compile_queue = 1 << 21; }},
                     BadOption{"--staging-bytes", [](DaemonOptions& o) { o.staging_bytes = 1; }},
                     BadOption{"--call-threads", [](DaemonOptions& o) { o.call_threads = 1; }},
                     BadOption{"--slots", [](DaemonOptions& o) { o.slots = std::int64_t{1} << 32; }},

@@ -13,7 +13,10 @@ inline DaemonView SampleView() {
   view.now = view.started + absl::Seconds(4000);
   view.process = {.resident_bytes = 3 << 20, .open_fds = 41, .max_fds = 1024, .cpu_seconds = 1.5};
   view.compiler = "nvrtc 13.0 <build>";
-  view.compile_workers = {.workers = 4, .busy = 3, .idle = 1, .waiting = 7, .started = 9, .ended = 5};
+  view.compile_workers = {.idle = 1,
+                          .queue = {.places = 4, .max_waiting = 60, .taken = 3, .waiting = 7, .refused = 61},
+                          .started = 9,
+                          .ended = 5};
   view.cache.engine.compiler = {.compiles = 21, .failures = 2, .compile_us = 900};
   view.cache.engine.memory_hits = 31;
   view.cache.engine.joined_flights = 32;
@@ -34,6 +37,7 @@ inline DaemonView SampleView() {
   device.state.last_fault = "the worker of cuda:0 was killed by SIGKILL";
   device.state.last_fault_at = view.now - absl::Seconds(90);
   device.launches = {.done = 1234, .failed = 56};
+  device.queue = {.places = 8, .max_waiting = 64, .taken = 8, .waiting = 62, .refused = 63};
   device.buffers = {.buffers = 4, .bytes = 5 << 20};
   device.loaded_kernels = 11;
   view.devices.push_back(device);
