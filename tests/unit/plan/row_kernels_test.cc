@@ -18,9 +18,8 @@ using ::testing::HasSubstr;
 // x [M, 512] * w [512, 256], all of it stored, normalised with a gain, stored, and summed by rows.
 Graph NormedGraph(bool gated = false) {
   KernelSpec spec = ChainSpec();
-  std::erase_if(spec.inputs, [](const auto& input) {
-    return input.first != "x" && input.first != "w" && input.first != "bias";
-  });
+  std::erase_if(spec.inputs,
+                [](const auto& input) { return input.first != "x" && input.first != "w" && input.first != "bias"; });
   spec.inputs["bias"].shape = {gated ? ShapeEntry{std::int64_t{128}} : ShapeEntry{"N"}};
   spec.epilogue = {Store("aux", DType::kF16)};
   if (gated) spec.epilogue.push_back({.kind = OpKind::kSwiglu});
