@@ -92,7 +92,7 @@ absl::StatusOr<GemmShape> Kernel::ShapeOf(const gemmd_shape& shape) const {
 
 absl::StatusOr<std::int64_t> Kernel::WorkspaceBytes(const gemmd_shape& shape) const {
   GEMMD_ASSIGN_OR_RETURN(const GemmShape resolved, ShapeOf(shape));
-  return IntermediateBytes(manifest_, resolved);
+  return ScratchBytes(manifest_, resolved);
 }
 
 absl::Status Kernel::Launch(const gemmd_launch_arguments& arguments, CUstream stream) const {
@@ -114,7 +114,7 @@ absl::Status Kernel::Launch(const gemmd_launch_arguments& arguments, CUstream st
   const auto workspace = reinterpret_cast<std::uint64_t>(arguments.workspace);
   GEMMD_ASSIGN_OR_RETURN(LaunchPlan plan, PlanLaunch(manifest_, request, input_memory, output_memory, workspace));
   if (plan.steps.empty()) return absl::OkStatus();
-  GEMMD_ASSIGN_OR_RETURN(const std::int64_t needed_bytes, IntermediateBytes(manifest_, request.shape));
+  GEMMD_ASSIGN_OR_RETURN(const std::int64_t needed_bytes, ScratchBytes(manifest_, request.shape));
   GEMMD_RETURN_IF_ERROR(CheckWorkspace(workspace, arguments.workspace_bytes, needed_bytes));
   GEMMD_ASSIGN_OR_RETURN(const BorrowedContext::Scope scope, loaded_->context.Enter());
   GEMMD_RETURN_IF_ERROR(loaded_->image.EncodeMaps(plan));

@@ -72,6 +72,32 @@ __device__ __forceinline__ float RoundToTf32(float x) {
   return __uint_as_float(bits & 0xFFFFE000u);
 }
 
+// Adds to a counter that every SM sees, after all that the CTA wrote and synchronised on before; the old value.
+__device__ __forceinline__ unsigned AddReleasing(unsigned* counter, unsigned value) {
+  unsigned before;
+  asm volatile("atom.add.acq_rel.gpu.global.u32 %0, [%1], %2;" : "=r"(before) : "l"(counter), "r"(value) : "memory");
+  return before;
+}
+
+// The same without the old value, and without waiting for it.
+__device__ __forceinline__ void NoteReleasing(unsigned* counter, unsigned value) {
+  asm volatile("red.release.gpu.global.add.u32 [%0], %1;" ::"l"(counter), "r"(value) : "memory");
+}
+
+// Reads such a counter; what was written before it was added to is seen after.
+__device__ __forceinline__ unsigned LoadAcquiring(const unsigned* counter) {
+  unsigned value;
+  asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(counter) : "memory");
+  return value;
+}
+
+// Reads what another SM wrote, past this one's L1.
+__device__ __forceinline__ float LoadFromL2(const float* source) {
+  float value;
+  asm volatile("ld.relaxed.gpu.global.f32 %0, [%1];" : "=f"(value) : "l"(source) : "memory");
+  return value;
+}
+
 // d += a * b on a 16 x 8 x 16 block, f32 accumulation.
 template <typename T>
 __device__ __forceinline__ void MultiplyAccumulate(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1);

@@ -34,7 +34,10 @@ struct Shape {
                                                         : kWarpStagingBytes<kHalves * Config::kSubtileN>;
   static constexpr int kStagingBytes = kConsumers * 4 * kWarpBytes;
   static constexpr int kBarrierBytes = 2 * Config::kStages * 8;
-  static_assert(Config::kSharedBytes == Config::kStages * kStageBytes + kStagingBytes + kBarrierBytes,
+  // Of each consumer, where the chain has row reductions: two words for each row of its tile, and one more.
+  static constexpr int kRowMemoryBytes = Config::kByRows ? kBlocksM * 64 * 8 + 16 : 0;
+  static_assert(Config::kSharedBytes ==
+                    Config::kStages * kStageBytes + kStagingBytes + kBarrierBytes + kConsumers * kRowMemoryBytes,
                 "planned and real shared memory differ");
 
   // What setmaxnreg leaves each side: 65536 registers among kThreads threads, in multiples of 8.

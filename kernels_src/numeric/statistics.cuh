@@ -22,6 +22,15 @@ __device__ __forceinline__ float Or(const Place& place, int i, float value, floa
   return Place::kWhole || place.Has(i) ? value : neutral;
 }
 
+// Many states at once, in a fixed order, with fewer operations that wait for each other than one Merge after the other.
+template <typename State, int kCount>
+__device__ __forceinline__ State MergedOneByOne(const State (&states)[kCount]) {
+  State merged = states[0];
+#pragma unroll
+  for (int i = 1; i < kCount; ++i) merged.Merge(states[i]);
+  return merged;
+}
+
 struct Sum {
   float sum = 0.0f;
 
@@ -31,6 +40,10 @@ struct Sum {
     for (int i = 0; i < V; ++i) sum += Or(place, i, x.at[i], 0.0f);
   }
   __device__ __forceinline__ void Merge(const Sum& other) { sum += other.sum; }
+  template <int kCount>
+  static __device__ __forceinline__ Sum Merged(const Sum (&states)[kCount]) {
+    return MergedOneByOne(states);
+  }
 };
 
 struct SumOfSquares {
@@ -45,6 +58,10 @@ struct SumOfSquares {
     }
   }
   __device__ __forceinline__ void Merge(const SumOfSquares& other) { sum += other.sum; }
+  template <int kCount>
+  static __device__ __forceinline__ SumOfSquares Merged(const SumOfSquares (&states)[kCount]) {
+    return MergedOneByOne(states);
+  }
 };
 
 // The count, the mean, and the sum of squared distances from it: sums of squares less a squared mean would lose what a
@@ -80,10 +97,33 @@ struct Moments {
     mean = count > 0.0f ? fmaf(apart, share, mean) : other.mean;
     count = both;
   }
+  template <int kCount>
+  static __device__ __forceinline__ Moments Merged(const Moments (&states)[kCount]) {
+    Moments merged;
+    float apart = 0.0f;  // of the means from the first one, each as often as its state has elements
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      merged.count += states[i].count;
+      apart = fmaf(states[i].count, states[i].count > 0.0f ? states[i].mean - states[0].mean : 0.0f, apart);
+    }
+    merged.mean = states[0].mean + apart / fmaxf(merged.count, 1.0f);
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      const float distance = states[i].count > 0.0f ? states[i].mean - merged.mean : 0.0f;
+      merged.distances += fmaf(states[i].count * distance, distance, states[i].distances);
+    }
+    return merged;
+  }
 };
 
 // exp(x) to |x| 2^-23.
 __device__ __forceinline__ float FastExp(float x) { return Exp2(1.44269504f * x); }
+
+// exp(x - shift), off by a factor that `shift` alone decides, of at most |shift| 2^-24, and by |x - shift| 2^-23.
+__device__ __forceinline__ float ShiftedExp(float x, float shift) {
+  constexpr float kLog2E = 1.44269504f;
+  return Exp2(fmaf(x, kLog2E, -(shift * kLog2E)));
+}
 
 // The largest element, and the sum of all their exponentials over its own. The exponentials of a row whose largest is
 // infinite are taken as they are, as PyTorch does.
@@ -99,7 +139,7 @@ struct MaxAndSum {
     for (int i = 0; i < V; ++i) added.max = Maximum::Apply(added.max, Or(place, i, x.at[i], -Infinity()));
     const float shift = Shift(added.max);
 #pragma unroll
-    for (int i = 0; i < V; ++i) added.sum += Or(place, i, FastExp(x.at[i] - shift), 0.0f);
+    for (int i = 0; i < V; ++i) added.sum += Or(place, i, ShiftedExp(x.at[i], shift), 0.0f);
     Merge(added);
   }
 
@@ -107,6 +147,16 @@ struct MaxAndSum {
     const float largest = Maximum::Apply(max, other.max);
     sum = sum * Factor(max, largest) + other.sum * Factor(other.max, largest);
     max = largest;
+  }
+
+  template <int kCount>
+  static __device__ __forceinline__ MaxAndSum Merged(const MaxAndSum (&states)[kCount]) {
+    MaxAndSum merged;
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) merged.max = Maximum::Apply(merged.max, states[i].max);
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) merged.sum += states[i].sum * Factor(states[i].max, merged.max);
+    return merged;
   }
 
  private:
@@ -124,6 +174,10 @@ struct Largest {
     for (int i = 0; i < V; ++i) value = Maximum::Apply(value, Or(place, i, x.at[i], -Infinity()));
   }
   __device__ __forceinline__ void Merge(const Largest& other) { value = Maximum::Apply(value, other.value); }
+  template <int kCount>
+  static __device__ __forceinline__ Largest Merged(const Largest (&states)[kCount]) {
+    return MergedOneByOne(states);
+  }
 };
 
 struct Smallest {
@@ -135,6 +189,10 @@ struct Smallest {
     for (int i = 0; i < V; ++i) value = Minimum::Apply(value, Or(place, i, x.at[i], Infinity()));
   }
   __device__ __forceinline__ void Merge(const Smallest& other) { value = Minimum::Apply(value, other.value); }
+  template <int kCount>
+  static __device__ __forceinline__ Smallest Merged(const Smallest (&states)[kCount]) {
+    return MergedOneByOne(states);
+  }
 };
 
 // The largest element and the first column that has it; NaN is larger than anything. Columns are whole numbers under
@@ -159,6 +217,10 @@ struct LargestAt {
     const bool better = tie ? other.column < column : !nan && (other_nan || other.value > value);
     value = better ? other.value : value;
     column = better ? other.column : column;
+  }
+  template <int kCount>
+  static __device__ __forceinline__ LargestAt Merged(const LargestAt (&states)[kCount]) {
+    return MergedOneByOne(states);
   }
 };
 
@@ -249,7 +311,7 @@ struct Softmax {
     float max, factor;
   };
   static __device__ __forceinline__ Row Finish(const State& state, float) { return {state.max, 1.0f / state.sum}; }
-  static __device__ __forceinline__ float Apply(float x, const Row& row) { return FastExp(x - row.max) * row.factor; }
+  static __device__ __forceinline__ float Apply(float x, const Row& row) { return ShiftedExp(x, row.max) * row.factor; }
 };
 
 struct LogSoftmax {

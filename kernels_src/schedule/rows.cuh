@@ -33,7 +33,7 @@ class RowWalk {
       : problem_(problem), row_(row), shared_(shared) {}
 
   // What Functor knows of the row when it has seen `visit` of every element.
-  template <typename Functor, typename Visit, typename... Parameters>
+  template <typename Functor, int, bool, typename Visit, typename... Parameters>
   __device__ __forceinline__ typename Functor::Row Reduce(const Visit& visit, Parameters... parameters) {
     typename Functor::State state;
     Walk([&](const Cell<kV>& cell, const Vec<kV>& value) {

@@ -8,6 +8,7 @@
 #include "arch/hopper.cuh"
 #include "epilogue/access.cuh"
 #include "epilogue/fragment_staging.cuh"
+#include "epilogue/row_fragments.cuh"
 #include "mainloop/prologue.cuh"
 #include "mainloop/wgmma_multiply.cuh"
 #include "numeric/ops.cuh"
@@ -23,6 +24,7 @@ struct MappedProblem {
   int m, n, k;
   const hopper::TensorMap* low_a = nullptr;
   const hopper::TensorMap* low_b = nullptr;
+  RowExchange exchange = {};  // where the chain has row reductions
 };
 
 constexpr int kTurn = 1;  // named barriers 1 and 2: whose turn it is to multiply
@@ -72,8 +74,8 @@ template <typename Config, typename Epilogue>
 class TileWriter {
  public:
   // Fetches the first operands, long before the accumulators are there.
-  __device__ __forceinline__ TileWriter(const MappedProblem& problem, int row0, int column0, unsigned char* staging,
-                                        const Epilogue& epilogue)
+  __device__ __forceinline__ TileWriter(const MappedProblem& problem, int row0, int column0, int,
+                                        unsigned char* staging, unsigned char*, const Epilogue& epilogue)
       : m_(problem.m), row0_(row0), column0_(column0), staging_(staging, problem.m, problem.n, epilogue) {
     staging_.Start(SliceAt(0));
   }
@@ -108,10 +110,49 @@ class TileWriter {
   Staging staging_;
 };
 
+// The same where the chain has row reductions: it goes by rows of the whole tile.
+template <typename Config, typename Epilogue>
+class RowTileWriter {
+ public:
+  __device__ __forceinline__ RowTileWriter(const MappedProblem& problem, int row0, int column0, int warpgroup,
+                                           unsigned char* staging, unsigned char* row_memory, const Epilogue& epilogue)
+      : problem_(problem),
+        row0_(row0),
+        column0_(column0),
+        warpgroup_(warpgroup),
+        staging_(staging),
+        row_memory_(row_memory),
+        epilogue_(epilogue) {}
+
+  __device__ __forceinline__ void Write(Accumulators<Config>& acc) const {
+    RowFragments<Config, Epilogue> rows(acc, problem_.m, problem_.n, row0_, column0_, warpgroup_, problem_.exchange,
+                                        staging_, row_memory_, epilogue_);
+    epilogue_(rows);
+  }
+
+ private:
+  const MappedProblem& problem_;
+  const int row0_, column0_, warpgroup_;
+  unsigned char* const staging_;
+  unsigned char* const row_memory_;
+  const Epilogue& epilogue_;
+};
+
+template <typename Config, typename Epilogue, bool kByRows>
+struct TileEpilogueOf {
+  using Type = TileWriter<Config, Epilogue>;
+};
+template <typename Config, typename Epilogue>
+struct TileEpilogueOf<Config, Epilogue, true> {
+  using Type = RowTileWriter<Config, Epilogue>;
+};
+template <typename Config, typename Epilogue>
+using TileEpilogue = typename TileEpilogueOf<Config, Epilogue, Config::kByRows>::Type;
+
 template <typename Config, typename PrologueA, typename Epilogue>
 __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring<Config>& ring, unsigned char* staging,
-                                        int warpgroup, int tiles_m, int tiles_n, const PrologueA& prologue_a,
-                                        const Epilogue& epilogue) {
+                                        unsigned char* row_memory, int warpgroup, int tiles_m, int tiles_n,
+                                        const PrologueA& prologue_a, const Epilogue& epilogue) {
   using S = Shape<Config>;
   RingPosition<Config::kStages> at;
   const int blocks = CeilDiv(problem.k, Config::kTileK);
@@ -129,8 +170,8 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
   for (; index < tiles_m * tiles_n; index += step) {
     const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
     if (blocks == 0) acc = {};
-    const int row0 = tile.m * Config::kTileM + share * S::kBlocksM * 64;
-    TileWriter<Config, Epilogue> writer(problem, row0, tile.n * S::kResultN, staging, epilogue);
+    const int row0 = tile.m * Config::kTileM + share * S::kBlocksM * 64, column0 = tile.n * S::kResultN;
+    TileEpilogue<Config, Epilogue> tile_epilogue(problem, row0, column0, warpgroup, staging, row_memory, epilogue);
     if constexpr (Config::kPingPong) hopper::SyncNamed(kTurn + warpgroup, 256);
     if constexpr (Config::kParts == 2) {
       static_assert(PrologueA::kIdentity);
@@ -144,7 +185,7 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
       hopper::ArriveNamed(kTurn + (warpgroup ^ 1), 256);
       at.Skip(blocks);
     }
-    writer.Write(acc);
+    tile_epilogue.Write(acc);
   }
 }
 
@@ -182,7 +223,9 @@ __device__ __forceinline__ void Run(const MappedProblem& problem, const Prologue
   } else {
     hopper::GrowRegisters<S::kConsumerRegisters>();
     unsigned char* mine = staging + threadIdx.x / 32 * S::kWarpBytes;
-    Consume<Config>(problem, ring, mine, warpgroup, tiles_m, tiles_n, prologue_a, epilogue);
+    unsigned char* row_memory = reinterpret_cast<unsigned char*>(ring.empty + Config::kStages);
+    row_memory += warpgroup * S::kRowMemoryBytes;
+    Consume<Config>(problem, ring, mine, row_memory, warpgroup, tiles_m, tiles_n, prologue_a, epilogue);
   }
 }
 

@@ -31,6 +31,8 @@ std::vector<OperandLoad> OperandLoads(const Graph& graph, const AccessWidths& wi
 // What an epilogue on fragments has beside (epilogue/fragment_staging.cuh): how many outputs there are, how each
 // leaves, and how fetched operands become fragments. Members of the struct Epilogue.
 std::vector<std::string> FragmentLines(const Graph& graph, const AccessWidths& widths);
+// The first and the second of these alone.
+std::vector<std::string> FlushLines(const Graph& graph, const AccessWidths& widths);
 
 // One statement per node that is used: values are v0 (what the chain is given), v1, …; parameters are members of `p`,
 // loaded operands of `o`. Where there is a gate, only what comes after it: v0 is what it makes of both halves. Each
@@ -39,7 +41,8 @@ std::vector<std::string> EpilogueStatements(const Graph& graph, const AccessWidt
 // For an epilogue with row reductions (epilogue/row_values.cuh, `rows` being the rows that a thread works on): a walk
 // for each reduction, which makes the elements anew up to there, what is computed of one element a row, and a walk that
 // stores matrices.
-std::vector<std::string> RowStatements(const Graph& graph, const AccessWidths& widths);
+// `keeps`: elements can be kept on the way, so that what comes before a reduction need not be made anew after it.
+std::vector<std::string> RowStatements(const Graph& graph, const AccessWidths& widths, bool keeps);
 // What either half goes through before a gate, up to the return of what the gate takes; none where there is no gate.
 std::vector<std::string> BeforeGateStatements(const Graph& graph, const AccessWidths& widths);
 // The same for one of the graph's prologues, which ends with the return of its last value.

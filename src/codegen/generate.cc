@@ -68,6 +68,12 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
     lines.push_back(fmt::format("static constexpr bool kWholeCells = {};", whole));
     lines.push_back(fmt::format("static constexpr int kOutputSlices = {};", OutputSlices(graph)));
     lines.push_back(fmt::format("static constexpr int kCellN = {};", config.cell_n));
+    const bool by_rows = config.rows == RowSchedule::kBarrier;
+    lines.push_back(fmt::format("static constexpr bool kByRows = {};", by_rows));
+    if (by_rows) {
+      lines.push_back(fmt::format("static constexpr bool kWholeTiles = {};", *columns % config.tile_n == 0));
+      lines.push_back(fmt::format("static constexpr int kTilesN = {};", TilesAcross(graph, config)));
+    }
   } else {
     lines.push_back(fmt::format("static constexpr int kMicroM = {}, kMicroN = {};", config.micro_m, config.micro_n));
   }
@@ -87,6 +93,10 @@ std::string ParamLine(const Graph& graph, const ParamField& field) {
     case ParamKind::kIntermediatePointer:
     case ParamKind::kIntermediateLd:
       break;  // a kernel knows its inputs and outputs
+    case ParamKind::kWorkspaceCounters:
+      return "unsigned* counters;";
+    case ParamKind::kWorkspaceParts:
+      return "float* parts;";
     case ParamKind::kScalar:
       return fmt::format("float {};", InputName(field.index));
     case ParamKind::kM:
@@ -119,7 +129,10 @@ std::string PrologueText(const Graph& graph, const AccessWidths& widths, const s
 }
 
 // The initialisers of a schedule's problem, from the parameters. Of factors in two parts there are four maps.
-std::string ProductProblem(const Graph& graph, std::size_t maps) {
+std::string ProductProblem(const Graph& graph, const KernelConfig& config, std::size_t maps) {
+  if (config.rows == RowSchedule::kBarrier) {
+    return "&p.map0, &p.map1, p.m, p.n, p.k, nullptr, nullptr, {p.counters, p.parts}";
+  }
   if (maps == 2) return "&p.map0, &p.map1, p.m, p.n, p.k";
   if (maps == 4) return "&p.map0, &p.map2, p.m, p.n, p.k, &p.map1, &p.map3";
   const std::string a = InputName(graph.a), b = InputName(graph.b);
@@ -221,9 +234,11 @@ std::string CellEpilogueText(const Graph& graph, const KernelPlan& kernel) {
 
 // The struct Epilogue of a chain that goes by rows.
 std::string RowEpilogueText(const Graph& graph, const KernelPlan& kernel) {
-  return Joined({"struct Epilogue {", "  const Params& p;", "", "  template <typename Rows>",
+  const bool on_fragments = kernel.config.family == Family::kWgmma;
+  const std::string fragments = on_fragments ? Lines(FlushLines(graph, kernel.widths), 2) + "\n\n" : "";
+  return Joined({"struct Epilogue {", "  const Params& p;", "", fragments + "  template <typename Rows>",
                  "  __device__ __forceinline__ void operator()(Rows& rows) const {",
-                 Lines(RowStatements(graph, kernel.widths), 4), "  }", "};"});
+                 Lines(RowStatements(graph, kernel.widths, on_fragments), 4), "  }", "};"});
 }
 
 // The graph that a kernel of the plan computes.
@@ -252,7 +267,7 @@ std::string ProblemText(const Graph& whole, const Graph& graph, const KernelConf
     case Family::kWgmma:
       break;
   }
-  return ProductProblem(graph, maps);
+  return ProductProblem(graph, config, maps);
 }
 
 }  // namespace
@@ -260,15 +275,14 @@ std::string ProblemText(const Graph& whole, const Graph& graph, const KernelConf
 absl::StatusOr<GeneratedKernel> Generate(const Graph& whole, const KernelPlan& kernel) {
   const Graph graph = GraphOf(whole, kernel.config);
   const std::vector<TensorMapRecipe> maps = TensorMapsOf(graph, kernel.config);
-  const std::vector<ParamField> fields = ParamLayout(graph, maps);
+  const std::vector<ParamField> fields = ParamLayout(graph, maps, kernel.config.rows);
   std::vector<std::string> params;
   for (const ParamField& field : fields) params.push_back(ParamLine(graph, field));
   constexpr std::string_view kPrologueA = "PrologueA", kPrologueB = "PrologueB";
   const std::string prologues = PrologueText(graph, kernel.widths, graph.prologue_a, kPrologueA) +
                                 PrologueText(graph, kernel.widths, graph.prologue_b, kPrologueB);
 
-  const std::string chain =
-      kernel.config.family == Family::kRows ? RowEpilogueText(graph, kernel) : CellEpilogueText(graph, kernel);
+  const std::string chain = ReducesRows(graph) ? RowEpilogueText(graph, kernel) : CellEpilogueText(graph, kernel);
   GeneratedKernel result;
   result.entry = std::string(kKernelEntry);
   GEMMD_ASSIGN_OR_RETURN(

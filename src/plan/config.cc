@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "plan/packing.h"
 #include "plan/plan.h"
+#include "plan/row_kernels.h"
 
 namespace gemmd {
 namespace {
@@ -66,12 +67,17 @@ std::int64_t WgmmaStagingBytes(const KernelConfig& config, const Graph& graph) {
   return std::int64_t{OutputSlices(graph)} * 16 * config.subtile_n * 2;
 }
 
-// The ring of stages, the epilogue's staging memory, two barriers a stage.
+// What two consumers know of the rows of their tiles: two words for each, and one more.
+std::int64_t RowMemoryBytes(const KernelConfig& config) {
+  return config.rows == RowSchedule::kBarrier ? 2 * (config.micro_m * 8 + 16) : 0;
+}
+
+// The ring of stages, the epilogue's staging memory, two barriers a stage, what is known of rows.
 std::int64_t WgmmaSharedBytes(const KernelConfig& config, const Graph& graph) {
   constexpr std::int64_t kConsumerWarps = 8, kBarrierBytes = 8;
   const std::int64_t element_bytes = PartsOf(graph) * SizeBytes(graph.inputs[graph.a].dtype);
   return std::int64_t{config.stages} * (config.tile_m + config.tile_n) * config.tile_k * element_bytes +
-         kConsumerWarps * WgmmaStagingBytes(config, graph) + 2 * config.stages * kBarrierBytes;
+         kConsumerWarps * WgmmaStagingBytes(config, graph) + 2 * config.stages * kBarrierBytes + RowMemoryBytes(config);
 }
 
 bool ReadsAMatrix(const Node& node) {
@@ -184,7 +190,9 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
   GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 8, "stages", config.stages, "between 2 and 8"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.subtile_n, {32, 64}), "subtile_n", config.subtile_n, "32 or 64"));
   // By rows of 8 a short chain would only be slower; of 4 it has registers that its fragments may not leave it.
-  const int widest = ChainOnFragments(graph) ? kFragmentCell : 8;
+  const bool by_rows = config.rows == RowSchedule::kBarrier;
+  if (by_rows) GEMMD_RETURN_IF_ERROR(CheckRowBarrier(config, graph, limits.sm_count));
+  const int widest = by_rows || ChainOnFragments(graph) ? kFragmentCell : 8;
   GEMMD_RETURN_IF_ERROR(Require(config.cell_n == widest || config.cell_n == 4, "cell_n", config.cell_n,
                                 "4, or 2 for a short chain and 8 for a long one"));
   if (graph.IsGated()) {
@@ -269,9 +277,11 @@ bool ChainOnFragments(const Graph& graph) {
 }
 
 int OutputSlices(const Graph& graph) {
+  const auto matrices =
+      std::ranges::count_if(graph.outputs, [](const GraphOutput& output) { return output.axes.size() == 2; });
   const auto both =
       std::ranges::count_if(graph.outputs, [&](const GraphOutput& output) { return graph.HasBothHalves(output); });
-  return static_cast<int>(graph.outputs.size() + both);
+  return static_cast<int>(std::max<std::ptrdiff_t>(1, matrices + both));
 }
 
 std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph) {

@@ -48,7 +48,8 @@ LaunchStep StepOfKernel(const KernelConfig& config, int module, const Graph& ker
   step.block = {config.threads, 1, 1};
   step.shared_bytes = config.shared_bytes;
   step.tensor_maps = TensorMapsOf(kernel_graph, config);
-  step.params = ParamLayout(kernel_graph, step.tensor_maps);
+  step.params = ParamLayout(kernel_graph, step.tensor_maps, config.rows);
+  step.cooperative = config.rows == RowSchedule::kBarrier;
   step.param_bytes = ParamBytes(step.params);
   return step;
 }
@@ -132,6 +133,9 @@ Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::str
   intermediates.rows = static_cast<int>(manifest.intermediates.size());
   if (std::ranges::any_of(plan.kernels, [](const KernelPlan& k) { return k.config.family == Family::kRows; })) {
     manifest.intermediates.push_back({"", DType::kF32, Layout::kRowMajor, Name(RowAxes(graph))});
+  }
+  for (const KernelPlan& kernel : plan.kernels) {
+    if (kernel.config.rows == RowSchedule::kBarrier) manifest.workspace = RowWorkspace(graph, kernel.config);
   }
   for (const PlanVariant& planned : plan.variants) {
     Variant variant{planned.m.min, planned.m.max, {}};

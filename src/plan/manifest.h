@@ -12,7 +12,7 @@
 
 namespace gemmd {
 
-inline constexpr int kManifestVersion = 1;
+inline constexpr int kManifestVersion = 2;
 inline constexpr std::string_view kKernelEntry = "gemmd_kernel";  // the symbol of every generated kernel
 
 // One field of a kernel's by-value parameter struct.
@@ -23,6 +23,8 @@ enum class ParamKind {
   kOutputLd,             // 8 bytes
   kIntermediatePointer,  // 8 bytes, index into intermediates
   kIntermediateLd,       // 8 bytes
+  kWorkspaceCounters,    // 8 bytes: the workspace's zeroed part
+  kWorkspaceParts,       // 8 bytes: its other part
   kScalar,               // 4 bytes, f32 value of the scalar input `index`
   kM,
   kN,
@@ -96,6 +98,14 @@ struct ManifestTensor {
   friend bool operator==(const ManifestTensor&, const ManifestTensor&) = default;
 };
 
+// Memory that is private to a launch beside its intermediates, for each started `rows` of M; none where `bytes` is 0.
+struct Workspace {
+  int rows = 1;
+  std::int64_t zeroed_bytes = 0;  // that start as zeros
+  std::int64_t bytes = 0;
+  friend bool operator==(const Workspace&, const Workspace&) = default;
+};
+
 struct Manifest {
   int version = kManifestVersion;
   std::string spec_id, plan_id;
@@ -106,7 +116,7 @@ struct Manifest {
   // Between kernels, the launcher's to allocate, private to a launch: every line starts on 16 bytes, so a leading
   // dimension is its extent rounded up. None in a plan of one kernel.
   std::vector<ManifestTensor> intermediates;
-  std::int64_t workspace_bytes = 0;  // private to a launch; starts zeroed
+  Workspace workspace;
   std::vector<Variant> variants;
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
@@ -122,9 +132,10 @@ absl::StatusOr<Manifest> ManifestFromJson(std::string_view text);
 std::vector<TensorMapRecipe> TensorMapsOf(const Graph& graph, const KernelConfig& config);
 
 // The fields of the generated kernel's parameter struct, in order, with their offsets; codegen prints the same list.
-// Order: tensor maps, input pointers (not scalars, nor what has a map), output pointers, input lds (of matrices among
-// them), output lds, m, n, k, scalars.
-std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<TensorMapRecipe>& tensor_maps);
+// Order: tensor maps, the workspace's pointers where row reductions share one, input pointers (not scalars, nor what
+// has a map), output pointers, input lds (of matrices among them), output lds, m, n, k, scalars.
+std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<TensorMapRecipe>& tensor_maps,
+                                    RowSchedule rows = RowSchedule::kNone);
 // Rounded up to 8, or to 64 where there are tensor maps: the size of the struct in C++.
 std::int64_t ParamBytes(const std::vector<ParamField>& fields);
 

@@ -67,8 +67,9 @@ json ToJson(const std::vector<ManifestTensor>& tensors) {
 
 std::optional<ParamKind> ParamKindFromName(std::string_view name) {
   for (ParamKind kind : {ParamKind::kInputPointer, ParamKind::kInputLd, ParamKind::kOutputPointer, ParamKind::kOutputLd,
-                         ParamKind::kIntermediatePointer, ParamKind::kIntermediateLd, ParamKind::kScalar, ParamKind::kM,
-                         ParamKind::kN, ParamKind::kK, ParamKind::kTensorMap}) {
+                         ParamKind::kIntermediatePointer, ParamKind::kIntermediateLd, ParamKind::kWorkspaceCounters,
+                         ParamKind::kWorkspaceParts, ParamKind::kScalar, ParamKind::kM, ParamKind::kN, ParamKind::kK,
+                         ParamKind::kTensorMap}) {
     if (Name(kind) == name) return kind;
   }
   return std::nullopt;
@@ -120,6 +121,10 @@ ParamField ReadParam(ArtifactReader& reader, const json& entry, const Manifest& 
     case ParamKind::kIntermediatePointer:
     case ParamKind::kIntermediateLd:
       bound = manifest.intermediates.size();
+      size_bytes = 8;
+      break;
+    case ParamKind::kWorkspaceCounters:
+    case ParamKind::kWorkspaceParts:
       size_bytes = 8;
       break;
     case ParamKind::kScalar:
@@ -191,7 +196,10 @@ std::string ManifestToJson(const Manifest& manifest) {
                      {"inputs", ToJson(manifest.inputs)},
                      {"outputs", ToJson(manifest.outputs)},
                      {"intermediates", ToJson(manifest.intermediates)},
-                     {"workspace_bytes", manifest.workspace_bytes},
+                     {"workspace",
+                      {{"rows", manifest.workspace.rows},
+                       {"zeroed_bytes", manifest.workspace.zeroed_bytes},
+                       {"bytes", manifest.workspace.bytes}}},
                      {"variants", std::move(variants)}};
   return root.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
@@ -214,7 +222,9 @@ absl::StatusOr<Manifest> ManifestFromJson(std::string_view text) {
   manifest.inputs = ReadTensors(reader, reader.List(root, "inputs"));
   manifest.outputs = ReadTensors(reader, reader.List(root, "outputs"));
   manifest.intermediates = ReadTensors(reader, reader.List(root, "intermediates"));
-  manifest.workspace_bytes = reader.Integer(root, "workspace_bytes", 0);
+  const json& workspace = reader.Object(root, "workspace");
+  manifest.workspace = {reader.Int(workspace, "rows", 1), reader.Integer(workspace, "zeroed_bytes", 0),
+                        reader.Integer(workspace, "bytes", 0)};
   for (const json& variant : reader.List(root, "variants")) {
     manifest.variants.push_back(ReadVariant(reader, variant, manifest));
   }

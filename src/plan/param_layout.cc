@@ -14,6 +14,8 @@ std::int64_t SizeBytes(ParamKind kind) {
     case ParamKind::kOutputLd:
     case ParamKind::kIntermediatePointer:
     case ParamKind::kIntermediateLd:
+    case ParamKind::kWorkspaceCounters:
+    case ParamKind::kWorkspaceParts:
       return 8;
     case ParamKind::kScalar:
     case ParamKind::kM:
@@ -51,6 +53,10 @@ std::string_view Name(ParamKind kind) {
       return "intermediate_pointer";
     case ParamKind::kIntermediateLd:
       return "intermediate_ld";
+    case ParamKind::kWorkspaceCounters:
+      return "workspace_counters";
+    case ParamKind::kWorkspaceParts:
+      return "workspace_parts";
     case ParamKind::kScalar:
       return "scalar";
     case ParamKind::kM:
@@ -82,9 +88,14 @@ std::vector<TensorMapRecipe> TensorMapsOf(const Graph& graph, const KernelConfig
   return maps;
 }
 
-std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<TensorMapRecipe>& tensor_maps) {
+std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<TensorMapRecipe>& tensor_maps,
+                                    RowSchedule rows) {
   std::vector<ParamField> fields;
   for (std::size_t i = 0; i < tensor_maps.size(); ++i) Append(fields, ParamKind::kTensorMap, i);
+  if (rows == RowSchedule::kBarrier) {
+    Append(fields, ParamKind::kWorkspaceCounters, 0);
+    Append(fields, ParamKind::kWorkspaceParts, 0);
+  }
   std::vector<bool> is_operand(graph.inputs.size(), false);
   for (const std::vector<Node>* chain : graph.Chains()) {
     for (const Node& node : *chain) {

@@ -111,12 +111,15 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
     return configs;
   };
   ranking.wgmma_ = legal(Family::kWgmma);
+  ranking.barrier_ = RowBarrierConfigs(whole, limits, promised);
+  std::erase_if(ranking.barrier_, [&](const KernelConfig& config) { return !Matches(config, pin); });
   ranking.mma_ = legal(Family::kMma);
   ranking.simt_ = legal(Family::kSimt);
   KernelConfig portable = PortableConfig(graph);
   portable.rows = rows;
   if (Matches(portable, pin)) ranking.portable_ = portable;
-  if (ranking.wgmma_.empty() && ranking.mma_.empty() && ranking.simt_.empty() && !ranking.portable_) {
+  if (ranking.barrier_.empty() && ranking.wgmma_.empty() && ranking.mma_.empty() && ranking.simt_.empty() &&
+      !ranking.portable_) {
     return InvalidArgument(
         "config: {} is not legal for {} on {}; simt takes tiles of multiples of 32 by 8, 16 or 32 "
         "along K and 1 or 2 stages, mma (f16 and bf16) tiles of powers of two from 32 to 256 by 32 "
@@ -136,7 +139,7 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   if (SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
   std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
   if (!SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
-  std::vector<KernelConfig> configs;
+  std::vector<KernelConfig> configs = barrier_;
   for (const Estimated& entry : ranked) configs.push_back(entry.config);
   if (portable_) {
     std::erase(configs, *portable_);
@@ -146,6 +149,7 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
 }
 
 KernelConfig Ranking::Best(std::int64_t m) const {
+  if (!barrier_.empty()) return barrier_.front();
   const Graph graph = At(m);
   std::vector<Estimated> estimated = Estimate(wgmma_, graph, limits_);
   for (const Estimated& entry : Estimate(mma_, graph, limits_)) estimated.push_back(entry);

@@ -29,6 +29,7 @@ class Ranking {
 
   Graph graph_;
   DeviceLimits limits_;
+  std::vector<KernelConfig> barrier_;             // before all others: row reductions in one kernel, the best first
   std::vector<KernelConfig> wgmma_, mma_, simt_;  // that the pin allows
   std::optional<KernelConfig> portable_;          // unless the pin rules it out
 };

@@ -3,8 +3,17 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/status.h"
+
 namespace gemmd {
 namespace {
+
+constexpr int kBarrierTile = 128;            // along M and N: the accumulators of a warpgroup that has a tile to itself
+constexpr std::int64_t kStateBytes = 3 * 4;  // of the largest state (kernels_src/numeric/statistics.cuh)
+
+std::int64_t ReductionsOf(const Graph& graph) {
+  return std::ranges::count_if(graph.epilogue, [](const Node& node) { return IsRowWise(node.kind); });
+}
 
 // How many nodes of the epilogue stay with the product: up to a gate.
 std::size_t NodesBeforeRows(const Graph& graph) {
@@ -89,6 +98,58 @@ KernelPlan RowKernel(const Graph& graph, const Assumptions& assumptions) {
   kernel.config.tile_n = std::numeric_limits<int>::max();  // whole rows
   kernel.widths = WidthsOf(RowsOf(graph), RowsOf(graph, assumptions));
   return kernel;
+}
+
+std::int64_t TilesAcross(const Graph& graph, const KernelConfig& config) {
+  return (graph.n.value_or(0) + config.tile_n - 1) / config.tile_n;
+}
+
+absl::Status CheckRowBarrier(const KernelConfig& config, const Graph& graph, int sm_count) {
+  const auto refuse = [](std::string_view what) { return InvalidArgument("config.rows: row_barrier is {}", what); };
+  if (config.family != Family::kWgmma) return refuse("wgmma's alone");
+  if (!ReducesRows(graph)) return refuse("for row reductions");
+  if (graph.IsGated()) return refuse("not for a gate");
+  if (graph.precision == Precision::kTf32x3) return refuse("not for tf32x3, whose sums take the registers");
+  if (!graph.n.has_value() || *graph.n == 0) return refuse("for an N that is known, and not 0");
+  if (config.tile_m != kBarrierTile || config.tile_n != kBarrierTile || config.micro_m != kBarrierTile) {
+    return refuse("for tiles of 128 by 128, one to a warpgroup");
+  }
+  if (config.group_m != 1) return refuse("for tiles that are taken row block by row block");
+  if (config.cell_n != 2) return refuse("for chains on fragments");
+  // Of a row block every tile waits for the others.
+  constexpr int kWarpgroups = 2;
+  if (TilesAcross(graph, config) > std::int64_t{kWarpgroups} * sm_count) {
+    return refuse("for rows whose tiles are resident together");
+  }
+  return absl::OkStatus();
+}
+
+Workspace RowWorkspace(const Graph& graph, const KernelConfig& config) {
+  constexpr std::int64_t kCounterBytes = 4;
+  if (TilesAcross(graph, config) == 1) return {};
+  return {config.tile_m, ReductionsOf(graph) * kCounterBytes,
+          ReductionsOf(graph) * TilesAcross(graph, config) * config.tile_m * kStateBytes};
+}
+
+std::vector<KernelConfig> RowBarrierConfigs(const Graph& graph, const DeviceLimits& limits,
+                                            const Assumptions& assumptions) {
+  if (!ReducesRows(graph)) return {};
+  std::vector<KernelConfig> configs;
+  KernelConfig config;
+  config.family = Family::kWgmma;
+  config.rows = RowSchedule::kBarrier;
+  config.tile_m = config.tile_n = config.micro_m = config.micro_n = kBarrierTile;
+  config.tile_k = kSwizzleBytes / static_cast<int>(SizeBytes(graph.inputs[graph.a].dtype));
+  config.group_m = 1;
+  config.subtile_n = 32;
+  config.cell_n = 2;
+  config.threads = 384;
+  for (const int stages : {5, 4, 3}) {
+    config.stages = stages;
+    config.shared_bytes = SharedBytes(config, graph);
+    if (CheckConfig(config, graph, limits, assumptions).ok()) configs.push_back(config);
+  }
+  return configs;
 }
 
 Graph ProductOf(const Graph& graph, RowSchedule rows) {

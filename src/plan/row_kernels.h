@@ -1,7 +1,11 @@
 // Row reductions: how the kernels of a plan share an epilogue that has some.
 #pragma once
 
+#include <vector>
+
+#include "absl/status/status.h"
 #include "plan/graph.h"
+#include "plan/manifest.h"
 #include "plan/plan.h"
 
 namespace gemmd {
@@ -25,6 +29,18 @@ Axes RowAxes(const Graph& graph);
 
 // The kernel of RowsOf.
 KernelPlan RowKernel(const Graph& graph, const Assumptions& assumptions);
+
+// One kernel for it: wgmma whose warpgroups, each with a tile, tell each other through the launch's workspace what they
+// know of their row block, and wait for it (kernels_src/epilogue/row_fragments.cuh).
+
+// OK if a wgmma config may be such a kernel's. Errors: InvalidArgument.
+absl::Status CheckRowBarrier(const KernelConfig& config, const Graph& graph, int sm_count);
+// Its tiles along N.
+std::int64_t TilesAcross(const Graph& graph, const KernelConfig& config);
+Workspace RowWorkspace(const Graph& graph, const KernelConfig& config);
+// The legal ones, none where there is none.
+std::vector<KernelConfig> RowBarrierConfigs(const Graph& graph, const DeviceLimits& limits,
+                                            const Assumptions& assumptions);
 
 // The graph of a plan's kernel that takes a product, before anything is packed for it.
 Graph ProductOf(const Graph& graph, RowSchedule rows);

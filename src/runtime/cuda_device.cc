@@ -166,7 +166,7 @@ absl::StatusOr<LaunchResult> CudaDevice::RunLaunch(const LaunchRequest& request,
   GEMMD_ASSIGN_OR_RETURN(const BoundTensors<Buffer> bound, BindTensors(buffers_, request, [](const Buffer& buffer) {
                            return MemoryRange{buffer.memory.get(), buffer.bytes};
                          }));
-  GEMMD_ASSIGN_OR_RETURN(const std::int64_t scratch_bytes, IntermediateBytes(kernel->manifest(), request.shape));
+  GEMMD_ASSIGN_OR_RETURN(const std::int64_t scratch_bytes, ScratchBytes(kernel->manifest(), request.shape));
   std::optional<StreamPool::Lease> held;
   CUdeviceptr scratch = 0;
   if (scratch_bytes > 0) {

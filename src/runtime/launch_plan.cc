@@ -89,6 +89,10 @@ class ParamWriter {
         return PutTensor(field, plan_.intermediates, &PlacedTensor::address);
       case ParamKind::kIntermediateLd:
         return PutTensor(field, plan_.intermediates, &PlacedTensor::leading_dimension);
+      case ParamKind::kWorkspaceCounters:
+        return Put(field, plan_.counters.address);
+      case ParamKind::kWorkspaceParts:
+        return Put(field, plan_.parts);
       case ParamKind::kScalar:
         if (!InRange(field, request_.scalars.size())) return;
         return Put(field, request_.scalars[static_cast<std::size_t>(field.index)]);
@@ -155,29 +159,44 @@ absl::Status PlaceTensors(const Manifest& manifest, const LaunchRequest& request
   return CheckOverlaps(checked_inputs, checked_outputs);
 }
 
-// The intermediates from `address` on; their bytes together.
-absl::StatusOr<std::int64_t> PlaceIntermediates(const Manifest& manifest, const GemmShape& shape, std::uint64_t address,
-                                                PlacedTensors& placed) {
+// Lays the intermediates and the workspace out from `address` on; their bytes together.
+absl::StatusOr<std::int64_t> PlaceScratch(const Manifest& manifest, const GemmShape& shape, std::uint64_t address,
+                                          LaunchPlan& plan) {
   constexpr std::int64_t kAlignmentBytes = 256;
   std::int64_t total = 0;
+  const auto add = [&](std::int64_t bytes) -> absl::Status {
+    const bool fits = bytes <= INT64_MAX - kAlignmentBytes &&
+                      !__builtin_add_overflow(total, CeilDiv(bytes, kAlignmentBytes) * kAlignmentBytes, &total);
+    return fits ? absl::OkStatus() : ResourceExhausted("the intermediates are larger than any memory");
+  };
+  const auto next = [&] { return address + static_cast<std::uint64_t>(total); };
   for (const ManifestTensor& tensor : manifest.intermediates) {
-    GEMMD_ASSIGN_OR_RETURN(const PlacedTensor next,
-                           PlaceIntermediate(tensor, shape, address + static_cast<std::uint64_t>(total)));
-    placed.push_back(next);
-    if (__builtin_add_overflow(total, CeilDiv(BytesOf(next, tensor.dtype), kAlignmentBytes) * kAlignmentBytes,
-                               &total)) {
-      return ResourceExhausted("the intermediates are larger than any memory");
-    }
+    GEMMD_ASSIGN_OR_RETURN(const PlacedTensor placed, PlaceIntermediate(tensor, shape, next()));
+    plan.intermediates.push_back(placed);
+    GEMMD_RETURN_IF_ERROR(add(BytesOf(placed, tensor.dtype)));
   }
+  const Workspace& workspace = manifest.workspace;
+  if (workspace.bytes == 0) return total;
+  if (workspace.rows <= 0) return Internal("the manifest has a workspace for every {} rows", workspace.rows);
+  const std::int64_t blocks = CeilDiv(shape.m, workspace.rows);
+  std::int64_t zeroed_bytes = 0, part_bytes = 0;
+  if (__builtin_mul_overflow(blocks, workspace.zeroed_bytes, &zeroed_bytes) ||
+      __builtin_mul_overflow(blocks, workspace.bytes, &part_bytes)) {
+    return ResourceExhausted("the workspace is larger than any memory");
+  }
+  plan.counters = {next(), zeroed_bytes};
+  GEMMD_RETURN_IF_ERROR(add(zeroed_bytes));
+  plan.parts = next();
+  GEMMD_RETURN_IF_ERROR(add(part_bytes));
   return total;
 }
 
 }  // namespace
 
-absl::StatusOr<std::int64_t> IntermediateBytes(const Manifest& manifest, const GemmShape& shape) {
+absl::StatusOr<std::int64_t> ScratchBytes(const Manifest& manifest, const GemmShape& shape) {
   GEMMD_RETURN_IF_ERROR(CheckExtents(manifest, shape));
-  PlacedTensors placed;
-  return PlaceIntermediates(manifest, shape, 0, placed);
+  LaunchPlan plan;
+  return PlaceScratch(manifest, shape, 0, plan);
 }
 
 absl::StatusOr<std::size_t> SelectVariant(const Manifest& manifest, std::int64_t m) {
@@ -194,7 +213,7 @@ bool CanRun(const Arch& image, const Arch& device) {
 
 absl::StatusOr<LaunchPlan> PlanLaunch(const Manifest& manifest, const LaunchRequest& request,
                                       std::span<const MemoryRange> inputs, std::span<const MemoryRange> outputs,
-                                      std::uint64_t intermediates) {
+                                      std::uint64_t scratch) {
   GEMMD_RETURN_IF_ERROR(CheckCounts(manifest, request));
   if (inputs.size() != request.inputs.size() || outputs.size() != request.outputs.size()) {
     return Internal("{} inputs and {} outputs were resolved", inputs.size(), outputs.size());
@@ -202,7 +221,7 @@ absl::StatusOr<LaunchPlan> PlanLaunch(const Manifest& manifest, const LaunchRequ
   GEMMD_RETURN_IF_ERROR(CheckExtents(manifest, request.shape));
   LaunchPlan plan;
   GEMMD_RETURN_IF_ERROR(PlaceTensors(manifest, request, inputs, outputs, &plan));
-  GEMMD_RETURN_IF_ERROR(PlaceIntermediates(manifest, request.shape, intermediates, plan.intermediates).status());
+  GEMMD_RETURN_IF_ERROR(PlaceScratch(manifest, request.shape, scratch, plan).status());
   if (request.shape.m == 0) return plan;
   GEMMD_ASSIGN_OR_RETURN(plan.variant, SelectVariant(manifest, request.shape.m));
   const std::vector<LaunchStep>& launches = manifest.variants[plan.variant].launches;

@@ -43,6 +43,8 @@ struct PlannedStep {
 struct LaunchPlan {
   PlacedTensors inputs, outputs;              // by graph index; a scalar has no lines
   PlacedTensors intermediates;                // by the manifest's index
+  MemoryRange counters;                       // of the workspace: zeros when the first step starts
+  std::uint64_t parts = 0;                    // of the workspace
   std::size_t variant = 0;                    // index into Manifest::variants
   absl::InlinedVector<PlannedStep, 3> steps;  // those that have something to compute
 };
@@ -54,17 +56,17 @@ absl::StatusOr<std::size_t> SelectVariant(const Manifest& manifest, std::int64_t
 // arch-specific one (CUDA C++ Programming Guide, binary compatibility).
 bool CanRun(const Arch& image, const Arch& device);
 
-// Of the memory that a launch's intermediates take, one behind the other. Errors: ResourceExhausted.
-absl::StatusOr<std::int64_t> IntermediateBytes(const Manifest& manifest, const GemmShape& shape);
+// Of the memory that a launch's intermediates and workspace take, one behind the other. Errors: ResourceExhausted.
+absl::StatusOr<std::int64_t> ScratchBytes(const Manifest& manifest, const GemmShape& shape);
 
-// `inputs` and `outputs` are the memory of the request's bindings, in the same order; at `intermediates`, aligned to
-// 256 bytes, IntermediateBytes of memory are the launch's own. A tensor without elements needs no buffer. An output may
+// `inputs` and `outputs` are the memory of the request's bindings, in the same order; at `scratch`, aligned to 256
+// bytes, ScratchBytes of memory are the launch's own. A tensor without elements needs no buffer. An output may
 // lie exactly on one full operand of its dtype (in place); two tensors whose lines interleave without touching (column
 // slices of one matrix) do not overlap. Errors: InvalidArgument (extents that contradict the manifest or exceed i32, a
 // leading dimension below its extent, a misaligned pointer, an overlap), OutOfRange (a tensor past its buffer); each
 // names the tensor. Internal (a malformed manifest).
 absl::StatusOr<LaunchPlan> PlanLaunch(const Manifest& manifest, const LaunchRequest& request,
                                       std::span<const MemoryRange> inputs, std::span<const MemoryRange> outputs,
-                                      std::uint64_t intermediates = 0);
+                                      std::uint64_t scratch = 0);
 
 }  // namespace gemmd

@@ -60,7 +60,6 @@ absl::StatusOr<LoadedImage> LoadedImage::Load(const Driver& driver, const Device
     return InvalidArgument("a kernel for {} does not run on a device that is {}", Name(manifest.arch),
                            Name(device.arch));
   }
-  if (manifest.workspace_bytes != 0) return Unimplemented("a kernel with a workspace");
   LoadedImage image(driver, device.sm_count, std::move(manifest));
   for (const std::shared_ptr<const std::string>& cubin : cubins) {
     GEMMD_ASSIGN_OR_RETURN(Module module, Module::Load(driver, *cubin));
@@ -89,6 +88,10 @@ absl::Status LoadedImage::EncodeMaps(LaunchPlan& plan) const {
 }
 
 absl::Status LoadedImage::Enqueue(const LaunchPlan& plan, CUstream stream) const {
+  if (plan.counters.bytes > 0 && !plan.steps.empty()) {
+    GEMMD_CUDA_RETURN_IF_ERROR(driver_, MemsetD8Async, plan.counters.address, 0,
+                               static_cast<std::size_t>(plan.counters.bytes), stream);
+  }
   for (const PlannedStep& step : plan.steps) {
     const LaunchStep& launch = manifest_.variants[plan.variant].launches[step.index];
     const LaunchGeometry geometry = GeometryOf(launch, step.grid_x, sm_count_);

@@ -10,6 +10,7 @@ FLUSH_BYTES = 256 << 20
 def capture(function):
     """A CUDA graph of function(stream), warmed up first. `stream` is torch's current stream."""
     side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())  # what the function reads may still be being written
     with torch.cuda.stream(side):
         for _ in range(2):
             function(side)

@@ -118,7 +118,7 @@ TEST(MakeManifestTest, CarriesTheIdsAndAlignmentsOfThePlan) {
 TEST(ManifestJsonTest, ReadsBackAsTheSameManifest) {
   Manifest manifest = SampleManifest();
   manifest.inputs[0].name = "x";
-  manifest.workspace_bytes = 4096;
+  manifest.workspace = {128, 4, 4096};
   manifest.intermediates = {{"", DType::kF32, Layout::kRowMajor, "M,N"}};
   manifest.variants[0].m_max = 64;
   manifest.variants.push_back(manifest.variants[0]);
@@ -148,7 +148,7 @@ TEST(ManifestJsonTest, RefusesDamage) {
   const std::string text = ManifestToJson(SampleManifest());
   for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
            {"{", ""},
-           {"\"version\": 1", "\"version\": 2"},
+           {"\"version\": 2", "\"version\": 3"},
            {"\"arch\": \"sm_90a\"", "\"arch\": \"sm_9\""},
            {"\"module\": 0", "\"module\": 1"},
            {"\"tile_m\": 64", "\"tile_m\": 0"},

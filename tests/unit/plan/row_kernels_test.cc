@@ -30,10 +30,18 @@ Graph NormedGraph(bool gated = false) {
   return Canonicalize(spec).graph;
 }
 
-Plan FirstPlan(const Graph& graph) {
+// The first choice that computes the reductions so.
+KernelConfig ChoiceOf(const Graph& graph, RowSchedule rows) {
   const auto configs = RankConfigs(graph, HopperLimits(), {});
   EXPECT_TRUE(configs.ok()) << configs.status();
-  return PlanWith(graph, configs->front(), HopperLimits(), Assumptions{});
+  const auto found = std::ranges::find(*configs, rows, &KernelConfig::rows);
+  if (found != configs->end()) return *found;
+  ADD_FAILURE() << "no choice is " << Name(rows);
+  return {};
+}
+
+Plan PlanOf(const Graph& graph, RowSchedule rows) {
+  return PlanWith(graph, ChoiceOf(graph, rows), HopperLimits(), Assumptions{});
 }
 
 std::vector<ParamKind> KindsOf(const LaunchStep& step) {
@@ -73,7 +81,7 @@ TEST(RowKernelsTest, AGateStaysWithTheProduct) {
 }
 
 TEST(RowKernelsTest, APlanHasBothKernelsAndSaysWhy) {
-  const Plan plan = FirstPlan(NormedGraph());
+  const Plan plan = PlanOf(NormedGraph(), RowSchedule::kTwoKernels);
   ASSERT_EQ(plan.kernels.size(), 2u);
   EXPECT_EQ(plan.kernels[0].config.rows, RowSchedule::kTwoKernels);
   EXPECT_EQ(plan.kernels[1].config.family, Family::kRows);
@@ -82,7 +90,7 @@ TEST(RowKernelsTest, APlanHasBothKernelsAndSaysWhy) {
 
 TEST(RowKernelsTest, WhatTheKernelsShareIsAnIntermediate) {
   const Graph graph = NormedGraph();
-  const Manifest manifest = MakeManifest(graph, FirstPlan(graph), {"product", "rows"});
+  const Manifest manifest = MakeManifest(graph, PlanOf(graph, RowSchedule::kTwoKernels), {"product", "rows"});
   ASSERT_EQ(manifest.intermediates.size(), 1u);
   EXPECT_EQ(manifest.intermediates[0].dtype, DType::kF32);
   EXPECT_EQ(manifest.intermediates[0].extents, "M,N");
@@ -106,12 +114,61 @@ TEST(RowKernelsTest, AWarpHasShortRowsAndACtaLongOnes) {
 }
 
 TEST(RowKernelsTest, EveryFamilyLeavesRows) {
-  const Graph graph = NormedGraph();
+  Graph graph = NormedGraph();
+  graph.n = std::nullopt;
   for (const char* schedule : {"simt", "mma", "wgmma"}) {
     const auto configs = RankConfigs(graph, HopperLimits(), {schedule, {}, {}});
     ASSERT_TRUE(configs.ok()) << configs.status();
     for (const KernelConfig& config : *configs) EXPECT_EQ(config.rows, RowSchedule::kTwoKernels);
   }
+}
+
+TEST(RowBarrierTest, IsTheFirstChoiceAndOneKernel) {
+  const Graph graph = NormedGraph();
+  EXPECT_EQ(RankConfigs(graph, HopperLimits(), {})->front().rows, RowSchedule::kBarrier);
+  const Plan plan = PlanOf(graph, RowSchedule::kBarrier);
+  EXPECT_EQ(plan.kernels.size(), 1u);
+  EXPECT_TRUE(plan.reasons.empty());
+}
+
+TEST(RowBarrierTest, ItsKernelIsCooperativeAndHasAWorkspace) {
+  const Graph graph = NormedGraph();
+  const Manifest manifest = MakeManifest(graph, PlanOf(graph, RowSchedule::kBarrier), {"key"});
+  const LaunchStep& launch = manifest.variants.at(0).launches.at(0);
+  EXPECT_TRUE(launch.cooperative);
+  EXPECT_EQ(launch.grid.ctas_per_sm, 1);
+  EXPECT_THAT(KindsOf(launch), Contains(ParamKind::kWorkspaceCounters).Times(1));
+  EXPECT_THAT(KindsOf(launch), Contains(ParamKind::kWorkspaceParts).Times(1));
+  // Two reductions of two tiles along N: a counter and three words a row and tile of each.
+  EXPECT_EQ(manifest.workspace, (Workspace{128, 2 * 4, 2 * 2 * 128 * 3 * 4}));
+  EXPECT_TRUE(manifest.intermediates.empty());
+}
+
+TEST(RowBarrierTest, ARowWithinATileNeedsNoWorkspace) {
+  Graph graph = NormedGraph();
+  graph.n = 128;
+  EXPECT_EQ(RowWorkspace(graph, ChoiceOf(graph, RowSchedule::kBarrier)), Workspace{});
+}
+
+TEST(RowBarrierTest, IsRefusedWhereNotAllTilesOfARowAreResident) {
+  Graph graph = NormedGraph();
+  graph.n = 2 * HopperLimits().sm_count * 128;
+  EXPECT_FALSE(RowBarrierConfigs(graph, HopperLimits(), {}).empty());
+  graph.n = *graph.n + 8;
+  EXPECT_TRUE(RowBarrierConfigs(graph, HopperLimits(), {}).empty());
+  EXPECT_EQ(RankConfigs(graph, HopperLimits(), {})->front().rows, RowSchedule::kTwoKernels);
+}
+
+TEST(RowBarrierTest, IsRefusedForWhatItDoesNotDo) {
+  const auto refused = [](const Graph& graph) { return RowBarrierConfigs(graph, HopperLimits(), {}).empty(); };
+  EXPECT_TRUE(refused(NormedGraph(true)));
+  EXPECT_TRUE(refused(AsTf32(NormedGraph(), Precision::kTf32x3)));
+  EXPECT_TRUE(refused(ProductGraph(DType::kF16, 256, 256, 256)));
+  Graph dynamic = NormedGraph();
+  dynamic.n = std::nullopt;
+  EXPECT_TRUE(refused(dynamic));
+  const DeviceLimits ampere = *LimitsOf(Arch{8, 0, false});
+  EXPECT_TRUE(RowBarrierConfigs(NormedGraph(), ampere, {}).empty());
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ TEST_F(LaunchPlanTest, LaysIntermediatesOutInTheLaunchsMemory) {
   auto& launches = manifest_.variants[0].launches;
   launches.insert(launches.begin(), PackStep());
   // 24 columns of 13 floats, each padded to 64 bytes; 100 rows of 13 halves, each padded to 32; both to 256.
-  EXPECT_EQ(*IntermediateBytes(manifest_, request_.shape), 24 * 64 + 3328);
+  EXPECT_EQ(*ScratchBytes(manifest_, request_.shape), 24 * 64 + 3328);
   const auto plan = PlanLaunch(manifest_, request_, inputs_, outputs_, 9 * kPage);
   ASSERT_TRUE(plan.ok()) << plan.status();
   ASSERT_EQ(plan->steps.size(), 2u);
@@ -133,7 +133,7 @@ TEST_F(LaunchPlanTest, SkipsAStepWithNothingToDo) {
   inputs_[0] = inputs_[1] = {0, 0};
   auto& launches = manifest_.variants[0].launches;
   launches.insert(launches.begin(), PackStep());
-  EXPECT_EQ(*IntermediateBytes(manifest_, request_.shape), 0);
+  EXPECT_EQ(*ScratchBytes(manifest_, request_.shape), 0);
   const auto plan = Plan();
   ASSERT_TRUE(plan.ok()) << plan.status();
   ASSERT_EQ(plan->steps.size(), 1u);
@@ -144,7 +144,7 @@ TEST_F(LaunchPlanTest, RefusesIntermediatesLargerThanAnyMemory) {
   manifest_.n = manifest_.k = std::nullopt;
   manifest_.intermediates.assign(4, {"", DType::kF32, Layout::kRowMajor, "K,N"});
   const GemmShape shape{0, kMaxExtent, kMaxExtent};
-  EXPECT_EQ(IntermediateBytes(manifest_, shape).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ScratchBytes(manifest_, shape).status().code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST_F(LaunchPlanTest, PicksTheVariantOfM) {

@@ -1,0 +1,271 @@
+// A chain with row reductions on wgmma's accumulators where they are. The warpgroups that have the tiles of a row block
+// tell each other, through global memory, what each knows of its part of every row, and merge it in the order of the
+// columns. Where elements depend on a row's result, all of them wait for the others: they must be resident together.
+// Where only values of one element a row do, the last to arrive computes those, and nobody waits.
+#pragma once
+
+#include "arch/hopper.cuh"
+#include "epilogue/fragment_staging.cuh"
+#include "epilogue/row_values.cuh"
+#include "mainloop/wgmma_multiply.cuh"
+#include "numeric/statistics.cuh"
+
+namespace gemmd::wgmma {
+
+// Which of a lane's columns of one row are there: pairs of columns, 8 apart.
+template <bool kAll>
+struct FragmentColumns {
+  int column0, n;  // of the lane's first pair; extent
+  static constexpr bool kWhole = kAll;
+  __device__ __forceinline__ int Column(int i) const { return column0 + i / 2 * 8 + i % 2; }
+  __device__ __forceinline__ bool Has(int i) const { return Column(i) < n; }
+};
+
+// What the warpgroups of a row block share, in the launch's workspace: for each reduction of the chain a counter for
+// each row block, which starts at 0, and the parts of their states: of every row block, tile along N and word a float
+// for each row of the tile.
+struct RowExchange {
+  unsigned* counters;
+  float* parts;
+};
+
+constexpr int kRowsArrived = 3;  // named barriers 3 and 4: of the threads of one warpgroup
+
+// What a chain sees of the rows of a warpgroup's tile.
+template <typename Config, typename Epilogue>
+class RowFragments {
+  using S = Shape<Config>;
+  static constexpr int kSlots = 2 * S::kBlocksM;  // rows of a lane
+  static constexpr int kPairs = Config::kTileN / 8;
+  static constexpr int kTileRows = S::kBlocksM * 64;
+  static constexpr int kStateWords = 3;  // of the largest state
+
+ public:
+  static constexpr int kV = 2;
+  using Writer = FragmentWriter<Config::kSubtileN, Config::kOutputSlices, Config::kWholeCells>;
+  // `row0`, `column0`: of the warpgroup's tile; `staging`: the warp's own, `shared` the warpgroup's: what is known of
+  // each row, and when it arrived.
+  __device__ __forceinline__ RowFragments(Accumulators<Config>& acc, int m, int n, int row0, int column0, int warpgroup,
+                                          const RowExchange& exchange, unsigned char* staging, unsigned char* shared,
+                                          const Epilogue& epilogue)
+      : acc_(acc),
+        m_(m),
+        n_(n),
+        row0_(row0),
+        column0_(column0),
+        warpgroup_(warpgroup),
+        exchange_(exchange),
+        staging_(staging),
+        known_(reinterpret_cast<float*>(shared)),
+        epilogue_(epilogue) {}
+
+  // Puts each element through `visit`, which what follows is given in its stead.
+  template <typename Visit>
+  __device__ __forceinline__ void Keep(const Visit& visit) {
+#pragma unroll
+    for (int slot = 0; slot < kSlots; ++slot) {
+#pragma unroll
+      for (int pair = 0; pair < kPairs; ++pair) {
+        const Vec<2> value = visit(CellAt(slot, pair), slot, At(slot, pair));
+        acc_.at[slot / 2][pair * 4 + slot % 2 * 2] = value.at[0];
+        acc_.at[slot / 2][pair * 4 + slot % 2 * 2 + 1] = value.at[1];
+      }
+    }
+  }
+
+  // What Functor knows of each row when it has seen `visit` of every element. kIndex: the reduction's place in the
+  // chain; kLast: only values of one element a row depend on it, and only those who own rows know it.
+  template <typename Functor, int kIndex, bool kLast, typename Visit, typename... Parameters>
+  __device__ __forceinline__ Rows<typename Functor::Row, kSlots> Reduce(const Visit& visit, Parameters... parameters) {
+    using State = typename Functor::State;
+    State states[kSlots];
+#pragma unroll
+    for (int slot = 0; slot < kSlots; ++slot) {
+      Vec<2 * kPairs> values;
+#pragma unroll
+      for (int pair = 0; pair < kPairs; ++pair) {
+        const Vec<2> value = visit(CellAt(slot, pair), slot, At(slot, pair));
+        values.at[pair * 2] = value.at[0];
+        values.at[pair * 2 + 1] = value.at[1];
+      }
+      states[slot].Add(values, FragmentColumns<Config::kWholeTiles>{column0_ + Lane() % 4 * 2, n_});
+      states[slot] = MergedOverLanes<4>(states[slot]);
+    }
+    const float count = static_cast<float>(n_);
+    Rows<typename Functor::Row, kSlots> known;
+    if constexpr (Config::kTilesN == 1) {
+#pragma unroll
+      for (int slot = 0; slot < kSlots; ++slot) known.at[slot] = Functor::Finish(states[slot], count, parameters...);
+    } else {
+      Publish<kIndex>(states);
+      if (!Arrive<kIndex, kLast>()) return known;
+      Share(Functor::Finish(Merged<kIndex, State>(), count, parameters...), known);
+    }
+    return known;
+  }
+
+  // Calls `visit` with every element and what it stores through.
+  template <typename Visit>
+  __device__ __forceinline__ void Each(const Visit& visit) {
+    constexpr int kBlocks = Config::kSubtileN / 8, kAcross = Config::kTileN / Config::kSubtileN;
+#pragma unroll
+    for (int index = 0; index < S::kBlocksM * kAcross; ++index) {
+      Writer writer(staging_);
+#pragma unroll
+      for (int block = 0; block < kBlocks; ++block) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          const int slot = index / kAcross * 2 + half, pair = index % kAcross * kBlocks + block;
+          writer.At(half, block);
+          visit(CellAt(slot, pair), slot, At(slot, pair), writer);
+        }
+      }
+      __syncwarp();
+      epilogue_.Flush(writer, SlicePlace{staging_, row0_ + index / kAcross * 64 + Warp() * 16,
+                                         column0_ + index % kAcross * Config::kSubtileN, m_, n_});
+      __syncwarp();
+    }
+  }
+
+  // The rows' elements of a column vector.
+  template <typename T>
+  __device__ __forceinline__ Rows<float, kSlots> Column(const T* vector) const {
+    Rows<float, kSlots> values;
+#pragma unroll
+    for (int slot = 0; slot < kSlots; ++slot) values.at[slot] = ToFloat(vector[Min(RowAt(slot), m_ - 1)]);
+    return values;
+  }
+
+  template <typename T>
+  __device__ __forceinline__ void Store(T* vector, const Rows<float, kSlots>& values) const {
+    if (!owns_ || Lane() % 4 != 0) return;
+#pragma unroll
+    for (int slot = 0; slot < kSlots; ++slot) {
+      if (RowAt(slot) < m_) vector[RowAt(slot)] = FromFloat<T>(values.at[slot]);
+    }
+  }
+
+ private:
+  static __device__ __forceinline__ int Lane() { return threadIdx.x % 32; }
+  static __device__ __forceinline__ int Warp() { return threadIdx.x % 128 / 32; }
+  static __device__ __forceinline__ int LocalRow(int slot) {
+    return slot / 2 * 64 + Warp() * 16 + slot % 2 * 8 + Lane() / 4;
+  }
+  __device__ __forceinline__ int RowAt(int slot) const { return row0_ + LocalRow(slot); }
+
+  // A row outside the result is that of the last one, so that every operand can be read; `valid` is 0 or less there.
+  __device__ __forceinline__ Cell<2> CellAt(int slot, int pair) const {
+    const int column = column0_ + pair * 8 + Lane() % 4 * 2;
+    const int valid = Config::kWholeTiles ? 2 : Min(n_ - column, 2);
+    return {Min(RowAt(slot), m_ - 1), column, RowAt(slot) < m_ ? valid : 0};
+  }
+
+  __device__ __forceinline__ Vec<2> At(int slot, int pair) const {
+    const float* const values = acc_.at[slot / 2] + pair * 4 + slot % 2 * 2;
+    return {{values[0], values[1]}};
+  }
+
+  // What every tile of the row block tells of reduction kIndex, by tile, word and row.
+  template <int kIndex>
+  __device__ __forceinline__ float* Parts(int tile_n) const {
+    const Int64 row_blocks = CeilDiv(m_, kTileRows);
+    const Int64 block = kIndex * row_blocks + row0_ / kTileRows;
+    return exchange_.parts + (block * Config::kTilesN + tile_n) * (kStateWords * kTileRows);
+  }
+
+  template <int kIndex>
+  __device__ __forceinline__ unsigned* Counter() const {
+    return exchange_.counters + kIndex * CeilDiv(m_, kTileRows) + row0_ / kTileRows;
+  }
+
+  template <int kIndex, typename State>
+  __device__ __forceinline__ void Publish(const State (&states)[kSlots]) const {
+    float* const parts = Parts<kIndex>(column0_ / Config::kTileN);
+    if (Lane() % 4 != 0) return;
+#pragma unroll
+    for (int slot = 0; slot < kSlots; ++slot) {
+      const auto words = ToWords(states[slot]);
+#pragma unroll
+      for (int i = 0; i < static_cast<int>(sizeof(State) / 4); ++i) parts[i * kTileRows + LocalRow(slot)] = words.at[i];
+    }
+  }
+
+  __device__ __forceinline__ void SyncWarpgroup() const { hopper::SyncNamed(kRowsArrived + warpgroup_, 128); }
+
+  // Whether this warpgroup goes on: all do once every tile of the row block has arrived, or the last one alone does.
+  template <int kIndex, bool kLast>
+  __device__ __forceinline__ bool Arrive() {
+    unsigned* const shared = reinterpret_cast<unsigned*>(known_) + kTileRows * 2;
+    SyncWarpgroup();  // every thread's part is written
+    if (threadIdx.x % 128 == 0) {
+      if constexpr (kLast) {
+        *shared = ptx::AddReleasing(Counter<kIndex>(), 1);
+      } else {
+        ptx::NoteReleasing(Counter<kIndex>(), 1);
+        while (ptx::LoadAcquiring(Counter<kIndex>()) < Config::kTilesN) {
+        }
+      }
+    }
+    SyncWarpgroup();
+    if constexpr (kLast) {
+      owns_ = *shared == Config::kTilesN - 1;
+      return owns_;
+    } else {
+      owns_ = column0_ == 0;
+      return true;
+    }
+  }
+
+  // Of the tile's row that is the thread's number in its warpgroup: a warpgroup has as many threads as rows.
+  template <int kIndex, typename State>
+  __device__ __forceinline__ State Merged() const {
+    static_assert(kTileRows == 128);
+    constexpr int kBatch = Config::kTilesN < 16 ? Config::kTilesN : 16, kWords = sizeof(State) / 4;
+    const float* const parts = Parts<kIndex>(0) + threadIdx.x % 128;
+    State merged;
+#pragma unroll 1
+    for (int first = 0; first < Config::kTilesN; first += kBatch) {
+      State states[kBatch];
+#pragma unroll
+      for (int i = 0; i < kBatch; ++i) {
+        if (Config::kTilesN % kBatch != 0 && first + i >= Config::kTilesN) continue;
+        Words<kWords> words;
+#pragma unroll
+        for (int word = 0; word < kWords; ++word) {
+          words.at[word] = ptx::LoadFromL2(parts + (first + i) * (kStateWords * kTileRows) + word * kTileRows);
+        }
+        states[i] = FromWords<State>(words);
+      }
+      merged.Merge(State::Merged(states));
+    }
+    return merged;
+  }
+
+  // From the thread that knows a row to the lanes that have its elements.
+  template <typename Row>
+  __device__ __forceinline__ void Share(const Row& row, Rows<Row, kSlots>& known) const {
+    constexpr int kWords = sizeof(Row) / 4;
+    static_assert(kWords <= 2);
+    const auto words = ToWords(row);
+#pragma unroll
+    for (int i = 0; i < kWords; ++i) known_[i * kTileRows + threadIdx.x % 128] = words.at[i];
+    SyncWarpgroup();
+#pragma unroll
+    for (int slot = 0; slot < kSlots; ++slot) {
+      Words<kWords> mine;
+#pragma unroll
+      for (int i = 0; i < kWords; ++i) mine.at[i] = known_[i * kTileRows + LocalRow(slot)];
+      known.at[slot] = FromWords<Row>(mine);
+    }
+  }
+
+  Accumulators<Config>& acc_;
+  const int m_, n_, row0_, column0_, warpgroup_;
+  const RowExchange& exchange_;
+  unsigned char* const staging_;
+  float* const known_;
+  const Epilogue& epilogue_;
+  bool owns_ = true;  // stores what there is of one element a row
+};
+
+}  // namespace gemmd::wgmma
