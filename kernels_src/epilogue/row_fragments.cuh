@@ -66,7 +66,7 @@ class RowFragments {
     for (int slot = 0; slot < kSlots; ++slot) {
 #pragma unroll
       for (int pair = 0; pair < kPairs; ++pair) {
-        const Vec<2> value = visit(CellAt(slot, pair), slot, At(slot, pair));
+        const Vec<2> value = visit(CellAt(slot, pair), Spot{slot, pair}, At(slot, pair));
         acc_.at[slot / 2][pair * 4 + slot % 2 * 2] = value.at[0];
         acc_.at[slot / 2][pair * 4 + slot % 2 * 2 + 1] = value.at[1];
       }
@@ -84,7 +84,7 @@ class RowFragments {
       Vec<2 * kPairs> values;
 #pragma unroll
       for (int pair = 0; pair < kPairs; ++pair) {
-        const Vec<2> value = visit(CellAt(slot, pair), slot, At(slot, pair));
+        const Vec<2> value = visit(CellAt(slot, pair), Spot{slot, pair}, At(slot, pair));
         values.at[pair * 2] = value.at[0];
         values.at[pair * 2 + 1] = value.at[1];
       }
@@ -117,7 +117,7 @@ class RowFragments {
         for (int half = 0; half < 2; ++half) {
           const int slot = index / kAcross * 2 + half, pair = index % kAcross * kBlocks + block;
           writer.At(half, block);
-          visit(CellAt(slot, pair), slot, At(slot, pair), writer);
+          visit(CellAt(slot, pair), Spot{slot, pair}, At(slot, pair), writer);
         }
       }
       __syncwarp();
@@ -125,6 +125,15 @@ class RowFragments {
                                          column0_ + index % kAcross * Config::kSubtileN, m_, n_});
       __syncwarp();
     }
+  }
+
+  // A row vector, whose elements every row of the tile has use for: fetched at once, and early.
+  template <int kWidth, typename T>
+  __device__ __forceinline__ HeldVector<T, 2, kPairs> Vector(const T* vector) const {
+    HeldVector<T, 2, kPairs> held;
+#pragma unroll
+    for (int pair = 0; pair < kPairs; ++pair) held.at[pair] = LoadRow<kWidth>(vector, ColumnsAt(pair));
+    return held;
   }
 
   // The rows' elements of a column vector.
@@ -158,6 +167,12 @@ class RowFragments {
     const int column = column0_ + pair * 8 + Lane() % 4 * 2;
     const int valid = Config::kWholeTiles ? 2 : Min(n_ - column, 2);
     return {Min(RowAt(slot), m_ - 1), column, RowAt(slot) < m_ ? valid : 0};
+  }
+
+  // The same whatever the row.
+  __device__ __forceinline__ Cell<2> ColumnsAt(int pair) const {
+    const int column = column0_ + pair * 8 + Lane() % 4 * 2;
+    return {0, column, Config::kWholeTiles ? 2 : Min(n_ - column, 2)};
   }
 
   __device__ __forceinline__ Vec<2> At(int slot, int pair) const {

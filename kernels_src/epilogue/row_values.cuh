@@ -1,9 +1,15 @@
 // What is known of the rows that a thread works on: one value for its only row, or one for each of several.
 #pragma once
 
+#include "epilogue/access.cuh"
 #include "numeric/types.cuh"
 
 namespace gemmd {
+
+// Which of a thread's rows a cell is of, and which of its cells in a row it is.
+struct Spot {
+  int slot, pair;
+};
 
 template <typename T, int kCount>
 struct Rows {
@@ -19,6 +25,23 @@ template <typename T, int kCount>
 __device__ __forceinline__ const T& Pick(const Rows<T, kCount>& values, int slot) {
   return values.at[slot];
 }
+
+// A row vector of which a thread has its columns' elements, V for each of kCount cells of a row.
+template <typename T, int V, int kCount>
+struct HeldVector {
+  Raw<T, V> at[kCount];
+  __device__ __forceinline__ const Raw<T, V>& At(const Cell<V>&, const Spot& spot) const { return at[spot.pair]; }
+};
+
+// One that is read cell by cell.
+template <typename T, int kWidth>
+struct ReadVector {
+  const T* vector;
+  template <int V>
+  __device__ __forceinline__ Raw<T, V> At(const Cell<V>& cell, const Spot&) const {
+    return LoadRow<kWidth>(vector, cell);
+  }
+};
 
 // An operation on what is known of each row; of its arguments some may be the same for all.
 template <typename Op, int kCount, typename... Arguments>

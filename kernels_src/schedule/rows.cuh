@@ -37,7 +37,7 @@ class RowWalk {
   __device__ __forceinline__ typename Functor::Row Reduce(const Visit& visit, Parameters... parameters) {
     typename Functor::State state;
     Walk([&](const Cell<kV>& cell, const Vec<kV>& value) {
-      state.Add(visit(cell, 0, value), Run{cell.column, cell.valid});
+      state.Add(visit(cell, Spot{0, 0}, value), Run{cell.column, cell.valid});
     });
     return Functor::Finish(MergedOverRow(state), static_cast<float>(problem_.columns), parameters...);
   }
@@ -46,7 +46,13 @@ class RowWalk {
   template <typename Visit>
   __device__ __forceinline__ void Each(const Visit& visit) {
     DirectWriter writer;
-    Walk([&](const Cell<kV>& cell, const Vec<kV>& value) { visit(cell, 0, value, writer); });
+    Walk([&](const Cell<kV>& cell, const Vec<kV>& value) { visit(cell, Spot{0, 0}, value, writer); });
+  }
+
+  // A row vector.
+  template <int kWidth, typename T>
+  __device__ __forceinline__ ReadVector<T, kWidth> Vector(const T* vector) const {
+    return {vector};
   }
 
   // The row's element of a column vector.

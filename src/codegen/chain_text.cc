@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "plan/row_kernels.h"
+
 namespace gemmd {
 namespace {
 
@@ -91,7 +93,8 @@ class ChainWriter {
         widths_(widths),
         ahead_(std::move(ahead)),
         held_(graph.inputs.size(), false),
-        per_row_(ColumnValues(chain)) {}
+        per_row_(ColumnValues(chain)),
+        by_rows_(ReducesRows(graph)) {}
 
   // `returned`: the value that follows the statements, if one does.
   std::vector<std::string> Write(std::optional<int> returned = std::nullopt) {
@@ -160,7 +163,7 @@ class ChainWriter {
       case OpClass::kGate:
         return;  // between chains
       case OpClass::kNormalize:
-        return Define(result, fmt::format("Map<{}>(v{}, Pick({}, slot))", Traits(node.kind).functor, node.input,
+        return Define(result, fmt::format("Map<{}>(v{}, Pick({}, spot.slot))", Traits(node.kind).functor, node.input,
                                           RowName(static_cast<int>(result))));
       case OpClass::kReduce:
         return;  // between walks over the row
@@ -258,7 +261,7 @@ class ChainWriter {
   Argument Resolve(const Reference& reference) const {
     if (reference.value >= 0) {
       const std::string value = fmt::format("v{}", reference.value);
-      return per_row_[reference.value] ? Argument{fmt::format("Pick({}, slot)", value), true} : Argument{value};
+      return per_row_[reference.value] ? Argument{fmt::format("Pick({}, spot.slot)", value), true} : Argument{value};
     }
     if (reference.broadcast == Broadcast::kScalar) return {"p." + InputName(reference.input), true};
     return {fmt::format("Widen({})", OperandText(reference))};
@@ -271,6 +274,7 @@ class ChainWriter {
       case Broadcast::kScalar:
         break;
       case Broadcast::kRow:
+        if (by_rows_) return fmt::format("{}.At(cell, spot)", name);
         return fmt::format("LoadRow<{}>(p.{}, cell)", widths_.inputs[reference.input], name);
       case Broadcast::kColumn:
         return fmt::format("LoadColumn(p.{}, cell)", name);
@@ -289,6 +293,7 @@ class ChainWriter {
   std::vector<bool> held_;     // by input, whether a variable of its name already holds it
   std::vector<bool> per_row_;  // ColumnValues
   std::vector<bool> wanted_;   // by node; empty: all
+  bool by_rows_ = false;       // row vectors have names of their own
   std::vector<std::string> statements_;
 };
 
@@ -501,7 +506,8 @@ std::vector<Node> WithoutStores(std::vector<Node> chain) {
 // `given`: the value that the walk's elements are.
 void AppendWalk(std::vector<std::string>& lines, std::string_view call, int given, std::string_view writer,
                 const std::vector<std::string>& statements, std::string_view end) {
-  lines.push_back(fmt::format("{}([&](const Cell<V>& cell, int slot, const Vec<V>& v{}{}) {{", call, given, writer));
+  lines.push_back(
+      fmt::format("{}([&](const Cell<V>& cell, const Spot& spot, const Vec<V>& v{}{}) {{", call, given, writer));
   for (const std::string& statement : statements) lines.push_back("  " + statement);
   lines.push_back(fmt::format("}}{});", end));
 }
@@ -520,6 +526,15 @@ std::vector<std::string> RowStatements(const Graph& graph, const AccessWidths& w
     return statements;
   };
   std::vector<std::string> lines = {"constexpr int V = Rows::kV;"};
+  std::vector<bool> named(graph.inputs.size(), false);
+  for (const Node& node : chain) {
+    for (const Reference& reference : node.References()) {
+      if (reference.input < 0 || reference.broadcast != Broadcast::kRow || named[reference.input]) continue;
+      named[reference.input] = true;
+      lines.push_back(fmt::format("const auto {} = rows.template Vector<{}>(p.{});", InputName(reference.input),
+                                  widths.inputs[reference.input], InputName(reference.input)));
+    }
+  }
   if (plan.kept() > 0) AppendWalk(lines, "rows.Keep", 0, "", making(plan.kept(), 0), "");
   int reductions = 0;
   for (std::size_t i = 0; i < chain.size(); ++i) {

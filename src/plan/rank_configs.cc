@@ -88,6 +88,11 @@ absl::Status CheckComputable(const Graph& graph) {
   return absl::OkStatus();
 }
 
+Graph With(Graph graph, std::optional<std::int64_t> m) {
+  if (m) graph.m = m;
+  return graph;
+}
+
 std::string Describe(const ConfigPin& pin) {
   std::string text = pin.schedule.empty() ? "any schedule" : pin.schedule;
   if (!pin.tile.empty()) text += fmt::format(", tile [{}]", fmt::join(pin.tile, ", "));
@@ -103,7 +108,7 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
   const RowSchedule rows = ReducesRows(whole) ? RowSchedule::kTwoKernels : RowSchedule::kNone;
   const Graph graph = ProductOf(whole, rows);
   const Assumptions assumptions = ProductOf(whole, rows, promised);
-  Ranking ranking(graph, limits);
+  Ranking ranking(graph, whole, limits);
   const auto legal = [&](Family family) {
     std::vector<KernelConfig> configs = LegalConfigs(family, graph, limits, assumptions);
     for (KernelConfig& config : configs) config.rows = rows;
@@ -139,7 +144,8 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   if (SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
   std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
   if (!SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
-  std::vector<KernelConfig> configs = barrier_;
+  std::vector<KernelConfig> configs;
+  for (const Estimated& entry : BestOf(barrier_, With(whole_, m), limits_)) configs.push_back(entry.config);
   for (const Estimated& entry : ranked) configs.push_back(entry.config);
   if (portable_) {
     std::erase(configs, *portable_);
@@ -149,7 +155,10 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
 }
 
 KernelConfig Ranking::Best(std::int64_t m) const {
-  if (!barrier_.empty()) return barrier_.front();
+  if (!barrier_.empty()) {
+    const std::vector<Estimated> estimated = Estimate(barrier_, With(whole_, m), limits_);
+    return std::min_element(estimated.begin(), estimated.end(), IsBetter)->config;
+  }
   const Graph graph = At(m);
   std::vector<Estimated> estimated = Estimate(wgmma_, graph, limits_);
   for (const Estimated& entry : Estimate(mma_, graph, limits_)) estimated.push_back(entry);
@@ -160,11 +169,7 @@ KernelConfig Ranking::Best(std::int64_t m) const {
   return std::min_element(estimated.begin(), estimated.end(), IsBetter)->config;
 }
 
-Graph Ranking::At(std::optional<std::int64_t> m) const {
-  Graph graph = graph_;
-  if (m) graph.m = m;
-  return graph;
-}
+Graph Ranking::At(std::optional<std::int64_t> m) const { return With(graph_, m); }
 
 absl::StatusOr<std::vector<KernelConfig>> RankConfigs(const Graph& graph, const DeviceLimits& limits,
                                                       const ConfigPin& pin, const Assumptions& assumptions) {

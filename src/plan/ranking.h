@@ -25,11 +25,13 @@ class Ranking {
   const DeviceLimits& limits() const { return limits_; }
 
  private:
-  Ranking(const Graph& graph, const DeviceLimits& limits) : graph_(graph), limits_(limits) {}
+  Ranking(const Graph& graph, const Graph& whole, const DeviceLimits& limits)
+      : graph_(graph), whole_(whole), limits_(limits) {}
 
-  Graph graph_;
+  Graph graph_;  // of the product where row reductions are a kernel of their own, else the whole one
+  Graph whole_;
   DeviceLimits limits_;
-  std::vector<KernelConfig> barrier_;             // before all others: row reductions in one kernel, the best first
+  std::vector<KernelConfig> barrier_;             // before all others: row reductions in one kernel
   std::vector<KernelConfig> wgmma_, mma_, simt_;  // that the pin allows
   std::optional<KernelConfig> portable_;          // unless the pin rules it out
 };

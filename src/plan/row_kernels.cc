@@ -8,7 +8,7 @@
 namespace gemmd {
 namespace {
 
-constexpr int kBarrierTile = 128;            // along M and N: the accumulators of a warpgroup that has a tile to itself
+constexpr int kBarrierRows = 128;            // of a tile: as many as a warpgroup has threads
 constexpr std::int64_t kStateBytes = 3 * 4;  // of the largest state (kernels_src/numeric/statistics.cuh)
 
 std::int64_t ReductionsOf(const Graph& graph) {
@@ -111,8 +111,9 @@ absl::Status CheckRowBarrier(const KernelConfig& config, const Graph& graph, int
   if (graph.IsGated()) return refuse("not for a gate");
   if (graph.precision == Precision::kTf32x3) return refuse("not for tf32x3, whose sums take the registers");
   if (!graph.n.has_value() || *graph.n == 0) return refuse("for an N that is known, and not 0");
-  if (config.tile_m != kBarrierTile || config.tile_n != kBarrierTile || config.micro_m != kBarrierTile) {
-    return refuse("for tiles of 128 by 128, one to a warpgroup");
+  const bool fits = config.tile_n == 128 || config.tile_n == 64;
+  if (config.tile_m != kBarrierRows || config.micro_m != kBarrierRows || !fits) {
+    return refuse("for tiles of 128 by 128 or 64, one to a warpgroup");
   }
   if (config.group_m != 1) return refuse("for tiles that are taken row block by row block");
   if (config.cell_n != 2) return refuse("for chains on fragments");
@@ -138,16 +139,19 @@ std::vector<KernelConfig> RowBarrierConfigs(const Graph& graph, const DeviceLimi
   KernelConfig config;
   config.family = Family::kWgmma;
   config.rows = RowSchedule::kBarrier;
-  config.tile_m = config.tile_n = config.micro_m = config.micro_n = kBarrierTile;
+  config.tile_m = config.micro_m = kBarrierRows;
   config.tile_k = kSwizzleBytes / static_cast<int>(SizeBytes(graph.inputs[graph.a].dtype));
   config.group_m = 1;
-  config.subtile_n = 32;
+  config.subtile_n = 64;
   config.cell_n = 2;
   config.threads = 384;
-  for (const int stages : {5, 4, 3}) {
-    config.stages = stages;
-    config.shared_bytes = SharedBytes(config, graph);
-    if (CheckConfig(config, graph, limits, assumptions).ok()) configs.push_back(config);
+  for (const int tile_n : {128, 64}) {
+    config.tile_n = config.micro_n = tile_n;
+    for (const int stages : {5, 4, 3}) {
+      config.stages = stages;
+      config.shared_bytes = SharedBytes(config, graph);
+      if (CheckConfig(config, graph, limits, assumptions).ok()) configs.push_back(config);
+    }
   }
   return configs;
 }

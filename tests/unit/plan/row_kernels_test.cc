@@ -133,21 +133,24 @@ TEST(RowBarrierTest, IsTheFirstChoiceAndOneKernel) {
 
 TEST(RowBarrierTest, ItsKernelIsCooperativeAndHasAWorkspace) {
   const Graph graph = NormedGraph();
-  const Manifest manifest = MakeManifest(graph, PlanOf(graph, RowSchedule::kBarrier), {"key"});
+  const KernelConfig config = ChoiceOf(graph, RowSchedule::kBarrier);
+  const Manifest manifest = MakeManifest(graph, PlanWith(graph, config, HopperLimits(), Assumptions{}), {"key"});
   const LaunchStep& launch = manifest.variants.at(0).launches.at(0);
   EXPECT_TRUE(launch.cooperative);
   EXPECT_EQ(launch.grid.ctas_per_sm, 1);
   EXPECT_THAT(KindsOf(launch), Contains(ParamKind::kWorkspaceCounters).Times(1));
   EXPECT_THAT(KindsOf(launch), Contains(ParamKind::kWorkspaceParts).Times(1));
-  // Two reductions of two tiles along N: a counter and three words a row and tile of each.
-  EXPECT_EQ(manifest.workspace, (Workspace{128, 2 * 4, 2 * 2 * 128 * 3 * 4}));
+  // Of each of two reductions a counter, and three words for a row and tile along N.
+  EXPECT_EQ(manifest.workspace, (Workspace{128, 2 * 4, 2 * (256 / config.tile_n) * 128 * 3 * 4}));
   EXPECT_TRUE(manifest.intermediates.empty());
 }
 
 TEST(RowBarrierTest, ARowWithinATileNeedsNoWorkspace) {
   Graph graph = NormedGraph();
   graph.n = 128;
-  EXPECT_EQ(RowWorkspace(graph, ChoiceOf(graph, RowSchedule::kBarrier)), Workspace{});
+  const KernelConfig widest = RowBarrierConfigs(graph, HopperLimits(), {}).front();
+  ASSERT_EQ(widest.tile_n, 128);
+  EXPECT_EQ(RowWorkspace(graph, widest), Workspace{});
 }
 
 TEST(RowBarrierTest, IsRefusedWhereNotAllTilesOfARowAreResident) {
