@@ -89,8 +89,9 @@ class RowFragments {
         values.at[pair * 2 + 1] = value.at[1];
       }
       states[slot].Add(values, FragmentColumns<Config::kWholeTiles>{column0_ + Lane() % 4 * 2, n_});
-      states[slot] = MergedOverLanes<4>(states[slot]);
     }
+#pragma unroll
+    for (int slot = 0; slot < kSlots; ++slot) states[slot] = MergedOverLanes<4>(states[slot]);
     const float count = static_cast<float>(n_);
     Rows<typename Functor::Row, kSlots> known;
     if constexpr (Config::kTilesN == 1) {
@@ -127,13 +128,17 @@ class RowFragments {
     }
   }
 
-  // A row vector, whose elements every row of the tile has use for: fetched at once, and early.
-  template <int kWidth, typename T>
-  __device__ __forceinline__ HeldVector<T, 2, kPairs> Vector(const T* vector) const {
-    HeldVector<T, 2, kPairs> held;
+  // A row vector, of whose elements every row of the tile has use; kHolds: they are fetched at once, and early.
+  template <int kWidth, bool kHolds, typename T>
+  __device__ __forceinline__ auto Vector(const T* vector) const {
+    if constexpr (kHolds) {
+      HeldVector<T, 2, kPairs> held;
 #pragma unroll
-    for (int pair = 0; pair < kPairs; ++pair) held.at[pair] = LoadRow<kWidth>(vector, ColumnsAt(pair));
-    return held;
+      for (int pair = 0; pair < kPairs; ++pair) held.at[pair] = LoadRow<kWidth>(vector, ColumnsAt(pair));
+      return held;
+    } else {
+      return ReadVector<T, kWidth>{vector};
+    }
   }
 
   // The rows' elements of a column vector.
@@ -235,7 +240,8 @@ class RowFragments {
   template <int kIndex, typename State>
   __device__ __forceinline__ State Merged() const {
     static_assert(kTileRows == 128);
-    constexpr int kBatch = Config::kTilesN < 16 ? Config::kTilesN : 16, kWords = sizeof(State) / 4;
+    constexpr int kWords = sizeof(State) / 4, kMost = kWords > 2 ? 8 : 16;  // that registers are left for
+    constexpr int kBatch = Config::kTilesN < kMost ? Config::kTilesN : kMost;
     const float* const parts = Parts<kIndex>(0) + threadIdx.x % 128;
     State merged;
 #pragma unroll 1

@@ -1,7 +1,7 @@
 // A chain with row reductions on a matrix that a product left: for any chain, extent and arch.
 //
 // kLanes threads have a row to themselves, a warp or a whole CTA. For each reduction they walk over the row and compute
-// its elements anew up to there; a last walk makes the outputs.
+// its elements anew up to there; a last walk makes the outputs. Rows of at most kHeldSteps steps stay in registers.
 #pragma once
 
 #include "epilogue/access.cuh"
@@ -30,7 +30,10 @@ class RowWalk {
   using Writer = DirectWriter;
 
   __device__ __forceinline__ RowWalk(const Problem& problem, int row, float* shared)
-      : problem_(problem), row_(row), shared_(shared) {}
+      : problem_(problem), row_(row), shared_(shared) {
+#pragma unroll
+    for (int step = 0; step < Config::kHeldSteps; ++step) held_[step] = Load(CellAt(step));
+  }
 
   // What Functor knows of the row when it has seen `visit` of every element.
   template <typename Functor, int, bool, typename Visit, typename... Parameters>
@@ -50,7 +53,7 @@ class RowWalk {
   }
 
   // A row vector.
-  template <int kWidth, typename T>
+  template <int kWidth, bool, typename T>
   __device__ __forceinline__ ReadVector<T, kWidth> Vector(const T* vector) const {
     return {vector};
   }
@@ -71,11 +74,24 @@ class RowWalk {
 
   static __device__ __forceinline__ int Lane() { return static_cast<int>(threadIdx.x) % Config::kLanes; }
 
+  __device__ __forceinline__ Cell<kV> CellAt(int step) const {
+    const int column = (step * Config::kLanes + Lane()) * kV;
+    return {row_, column, Min(problem_.columns - column, kV)};
+  }
+  __device__ __forceinline__ Raw<float, kV> Load(const Cell<kV>& cell) const {
+    return LoadRowMajor<4>(problem_.source, problem_.ld, cell);
+  }
+
   template <typename Step>
   __device__ __forceinline__ void Walk(const Step& step) const {
-    for (int column = Lane() * kV; column < problem_.columns; column += Config::kLanes * kV) {
-      const Cell<kV> cell{row_, column, Min(problem_.columns - column, kV)};
-      step(cell, Widen(LoadRowMajor<4>(problem_.source, problem_.ld, cell)));
+    if constexpr (Config::kHeldSteps > 0) {
+#pragma unroll
+      for (int i = 0; i < Config::kHeldSteps; ++i) {
+        const Cell<kV> cell = CellAt(i);
+        if (cell.valid > 0) step(cell, Widen(held_[i]));
+      }
+    } else {
+      for (int i = 0; CellAt(i).valid > 0; ++i) step(CellAt(i), Widen(Load(CellAt(i))));
     }
   }
 
@@ -106,6 +122,7 @@ class RowWalk {
   const Problem& problem_;
   const int row_;
   float* const shared_;
+  Raw<float, kV> held_[Config::kHeldSteps > 0 ? Config::kHeldSteps : 1];
 };
 
 // Computes kThreads / kLanes rows; the grid has a CTA for each such lot.

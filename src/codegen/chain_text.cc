@@ -503,6 +503,26 @@ std::vector<Node> WithoutStores(std::vector<Node> chain) {
   return chain;
 }
 
+// Names for the row vectors of a chain. A thread holds its columns of some, which are 32 at most: what two of 16-bit
+// elements take is what registers are left for beside 128 accumulators.
+void AppendVectors(std::vector<std::string>& lines, const Graph& graph, const AccessWidths& widths) {
+  constexpr std::int64_t kHeldBytes = 4;  // of a column
+  std::vector<bool> named(graph.inputs.size(), false);
+  std::int64_t held_bytes = 0;
+  for (const Node& node : graph.epilogue) {
+    for (const Reference& reference : node.References()) {
+      const int input = reference.input;
+      if (input < 0 || reference.broadcast != Broadcast::kRow || named[input]) continue;
+      named[input] = true;
+      const std::int64_t bytes = SizeBytes(graph.inputs[input].dtype);
+      const bool holds = held_bytes + bytes <= kHeldBytes;
+      if (holds) held_bytes += bytes;
+      lines.push_back(fmt::format("const auto {} = rows.template Vector<{}, {}>(p.{});", InputName(input),
+                                  widths.inputs[input], holds, InputName(input)));
+    }
+  }
+}
+
 // `given`: the value that the walk's elements are.
 void AppendWalk(std::vector<std::string>& lines, std::string_view call, int given, std::string_view writer,
                 const std::vector<std::string>& statements, std::string_view end) {
@@ -526,15 +546,7 @@ std::vector<std::string> RowStatements(const Graph& graph, const AccessWidths& w
     return statements;
   };
   std::vector<std::string> lines = {"constexpr int V = Rows::kV;"};
-  std::vector<bool> named(graph.inputs.size(), false);
-  for (const Node& node : chain) {
-    for (const Reference& reference : node.References()) {
-      if (reference.input < 0 || reference.broadcast != Broadcast::kRow || named[reference.input]) continue;
-      named[reference.input] = true;
-      lines.push_back(fmt::format("const auto {} = rows.template Vector<{}>(p.{});", InputName(reference.input),
-                                  widths.inputs[reference.input], InputName(reference.input)));
-    }
-  }
+  AppendVectors(lines, graph, widths);
   if (plan.kept() > 0) AppendWalk(lines, "rows.Keep", 0, "", making(plan.kept(), 0), "");
   int reductions = 0;
   for (std::size_t i = 0; i < chain.size(); ++i) {

@@ -43,7 +43,8 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
   const KernelConfig& config = kernel.config;
   if (config.family == Family::kPointwise) return PointwiseConfigLines(graph, kernel);
   if (config.family == Family::kRows) {
-    return {fmt::format("static constexpr int kThreads = {}, kLanes = {};", config.threads, config.micro_n)};
+    return {fmt::format("static constexpr int kThreads = {}, kLanes = {};", config.threads, config.micro_n),
+            fmt::format("static constexpr int kHeldSteps = {};", config.stages)};
   }
   std::vector<std::string> lines = {
       fmt::format("using A = {};", DeviceType(graph.inputs[graph.a].dtype)),

@@ -55,7 +55,7 @@ struct KernelConfig {
   int tile_m = 0, tile_n = 0, tile_k = 0;  // elements of one CTA's tile
   // Elements of one thread's tile (simt), one warp's (mma) or one warpgroup's (wgmma: micro_m == tile_m is ping-pong).
   int micro_m = 0, micro_n = 0;
-  int stages = 1;     // depth of the global-to-shared pipeline
+  int stages = 1;     // depth of the global-to-shared pipeline; rows: steps of a row that stay in registers
   int group_m = 8;    // tile order: this many tile rows are swept together, for L2
   int subtile_n = 0;  // wgmma: columns of the result that a warp stages at once
   int cell_n =

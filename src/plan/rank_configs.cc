@@ -144,8 +144,9 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   if (SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
   std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
   if (!SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
+  const std::vector<Estimated> barrier = BestOf(barrier_, With(whole_, m), limits_);
+  ranked.insert(StreamsB(whole_) ? ranked.end() : ranked.begin(), barrier.begin(), barrier.end());
   std::vector<KernelConfig> configs;
-  for (const Estimated& entry : BestOf(barrier_, With(whole_, m), limits_)) configs.push_back(entry.config);
   for (const Estimated& entry : ranked) configs.push_back(entry.config);
   if (portable_) {
     std::erase(configs, *portable_);
@@ -155,7 +156,7 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
 }
 
 KernelConfig Ranking::Best(std::int64_t m) const {
-  if (!barrier_.empty()) {
+  if (!barrier_.empty() && !StreamsB(whole_)) {
     const std::vector<Estimated> estimated = Estimate(barrier_, With(whole_, m), limits_);
     return std::min_element(estimated.begin(), estimated.end(), IsBetter)->config;
   }

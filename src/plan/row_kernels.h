@@ -35,6 +35,8 @@ KernelPlan RowKernel(const Graph& graph, const Assumptions& assumptions);
 
 // OK if a wgmma config may be such a kernel's. Errors: InvalidArgument.
 absl::Status CheckRowBarrier(const KernelConfig& config, const Graph& graph, int sm_count);
+// Whether its tiles, which are taken row block by row block, leave too little of B in L2 for the next row block.
+bool StreamsB(const Graph& graph);
 // Its tiles along N.
 std::int64_t TilesAcross(const Graph& graph, const KernelConfig& config);
 Workspace RowWorkspace(const Graph& graph, const KernelConfig& config);
