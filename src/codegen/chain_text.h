@@ -38,11 +38,6 @@ std::vector<std::string> FlushLines(const Graph& graph, const AccessWidths& widt
 // loaded operands of `o`. Where there is a gate, only what comes after it: v0 is what it makes of both halves. Each
 // cell of an operand is read before a store that may overwrite it (in place).
 std::vector<std::string> EpilogueStatements(const Graph& graph, const AccessWidths& widths);
-// For an epilogue with row reductions (epilogue/row_values.cuh, `rows` being the rows that a thread works on): a walk
-// for each reduction, which makes the elements anew up to there, what is computed of one element a row, and a walk that
-// stores matrices.
-// `keeps`: elements can be kept on the way, so that what comes before a reduction need not be made anew after it.
-std::vector<std::string> RowStatements(const Graph& graph, const AccessWidths& widths, bool keeps);
 // What either half goes through before a gate, up to the return of what the gate takes; none where there is no gate.
 std::vector<std::string> BeforeGateStatements(const Graph& graph, const AccessWidths& widths);
 // The same for one of the graph's prologues, which ends with the return of its last value.

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "codegen/chain_text.h"
+#include "codegen/row_text.h"
 #include "codegen/template.h"
 #include "kernels_src/embedded.h"
 #include "plan/manifest.h"
