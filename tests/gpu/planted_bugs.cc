@@ -57,6 +57,23 @@ const char kPlantedParts[] = R"({
   "config": {"schedule": "wgmma", "tile": [128, 128, 32]},
   "epilogue": [{"op": "store", "output": "out", "dtype": "f32"}]})";
 
+const char kPlantedRows[] = R"({
+  "version": 1, "name": "planted", "dims": {"M": 315, "N": 328, "K": 72},
+  "inputs": {"x": {"dtype": "f16", "shape": ["M", "K"]},
+             "w": {"dtype": "f16", "shape": ["K", "N"], "layout": "column_major"},
+             "bias": {"dtype": "f16", "shape": ["N"]}, "gain": {"dtype": "f16", "shape": ["N"]}},
+  "matmul": {"a": "x", "b": "w"},
+  "config": {"schedule": "wgmma", "tile": [128, 128, 64]},
+  "epilogue": [{"op": "add", "operand": "bias"}, {"op": "layer_norm", "weight": "gain"},
+               {"op": "store", "output": "out", "dtype": "f16"}, {"op": "max"},
+               {"op": "store", "output": "largest", "dtype": "f32"}]})";
+
+const char kPlantedRowKernel[] = R"({
+  "version": 1, "name": "planted", "dims": {"M": 40, "N": 2077, "K": 77},
+  "inputs": {"x": {"dtype": "f16", "shape": ["M", "K"]}, "w": {"dtype": "f16", "shape": ["K", "N"]}},
+  "matmul": {"a": "x", "b": "w"},
+  "epilogue": [{"op": "softmax"}, {"op": "store", "output": "out", "dtype": "f32"}]})";
+
 namespace {
 
 constexpr int kMulNode = 0, kResidualNode = 1, kBiasNode = 2, kAuxNode = 4, kGeluNode = 5;
@@ -188,6 +205,35 @@ std::vector<PlantedBug> PartsBugs() {
   return bugs;
 }
 
+std::vector<PlantedBug> RowBugs() {
+  const std::string fragments = "epilogue/row_fragments.cuh", statistics = "numeric/statistics.cuh";
+  std::vector<PlantedBug> bugs = {
+      InText("OneTileForAll", fragments, "parts + (first + i) * (kStateWords", "parts + 0 * (kStateWords"),
+      InText("PaddingOfRowsCounted", fragments, "return Column(i) < n;", "return true;"),
+      InText("LanesUnmerged", fragments, "states[slot] = MergedOverLanes<4>(states[slot]);", ";"),
+      InText("VectorOfTheFirstTile", fragments, "return {0, column, Config", "return {0, column - column0_, Config"),
+      InText("RowsOfAnotherSlot", fragments, "known_[i * kTileRows + LocalRow(slot)]",
+             "known_[i * kTileRows + LocalRow(slot ^ 1)]"),
+      InText("MeanForgotten", statistics, "(x - row.mean) * row.factor", "x * row.factor"),
+      InText("DistancesOfMeansForgotten", statistics, "fmaf(states[i].count * distance, distance, states[i].distances)",
+             "states[i].distances"),
+      InGraph("GainForgotten", [](Graph& graph) { graph.epilogue[2].literal = 1.0f; }),
+  };
+  for (PlantedBug& bug : bugs) bug.spec = kPlantedRows;
+  std::vector<PlantedBug> of_row_kernel = {
+      InText("OneWarpForAll", "schedule/rows.cuh", "shared_[warp * kWords + i]", "shared_[i]"),
+      InText("OneLaneForAll", "schedule/rows.cuh", "MergedOverLanes<32>(mine)", "mine"),
+      InText("LastStepForgotten", "schedule/rows.cuh", "i < Config::kHeldSteps; ++i",
+             "i < Config::kHeldSteps - 1; ++i"),
+      InText("SumsOfOneScale", "numeric/statistics.cuh", "sum * Factor(max, largest) + other", "sum + other"),
+  };
+  for (PlantedBug& bug : of_row_kernel) {
+    bug.spec = kPlantedRowKernel;
+    bugs.push_back(std::move(bug));
+  }
+  return bugs;
+}
+
 }  // namespace
 
 std::vector<PlantedBug> PlantedBugs() {
@@ -197,6 +243,7 @@ std::vector<PlantedBug> PlantedBugs() {
   for (PlantedBug& bug : GateBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : PackingBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : PartsBugs()) bugs.push_back(std::move(bug));
+  for (PlantedBug& bug : RowBugs()) bugs.push_back(std::move(bug));
   return bugs;
 }
 

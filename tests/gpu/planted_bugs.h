@@ -27,6 +27,9 @@ extern const char kPlantedPacking[];    // for wgmma, whose A is packed for its 
 extern const char kPlantedParts[];      // of tf32x3, whose factors are packed in two parts and transposed
 extern const char kPlantedGate[];       // on wgmma's fragments, halves that end within a tile, both stored before it
 
+extern const char kPlantedRows[];  // in wgmma's one kernel, two reductions over three tiles, of which one is ragged
+extern const char kPlantedRowKernel[];  // in a kernel of its own, a CTA to a row
+
 std::vector<PlantedBug> PlantedBugs();
 
 }  // namespace gemmd
