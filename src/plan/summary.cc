@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "plan/graph.h"
+#include "plan/row_kernels.h"
 
 namespace gemmd {
 namespace {
@@ -71,7 +72,8 @@ std::string Summary(const Graph& graph) {
     const auto extent = [&](int axis) {
       return ExtentText(graph.ExtentOf(factor.axes[axis]), Name({factor.axes[axis]})[0]);
     };
-    return fmt::format("pack {} -> {}", FactorText(factor, extent(0), extent(1)), ChainText(graph, graph.epilogue));
+    return fmt::format("{} {} -> {}", ReducesRows(graph) ? "rows of" : "pack", FactorText(factor, extent(0), extent(1)),
+                       ChainText(graph, graph.epilogue));
   }
   std::string text =
       fmt::format("{} x {}", FactorText(graph.inputs[graph.a], m, k), FactorText(graph.inputs[graph.b], k, n));

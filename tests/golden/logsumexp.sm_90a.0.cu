@@ -19,6 +19,7 @@ struct Config {
   static constexpr bool kWholeCells = true;
   static constexpr int kOutputSlices = 1;
   static constexpr int kCellN = 2;
+  static constexpr bool kByRows = false;
 };
 
 struct Params {
@@ -49,13 +50,13 @@ struct Epilogue {
 
   static constexpr int kOutputSlices = Config::kOutputSlices;
 
-  template <typename Lines, typename Cells, typename Exchanger>
-  __device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const Exchanger& exchange) const {
-  }
-
   template <typename Writer, typename Slice>
   __device__ __forceinline__ void Flush(const Writer& out, const Slice& slice) const {
     out.template Flush<0, 4>(p.out0, p.ld_out0, slice);
+  }
+
+  template <typename Lines, typename Cells, typename Exchanger>
+  __device__ __forceinline__ void Exchange(const Lines& lines, Cells& cells, const Exchanger& exchange) const {
   }
 
   template <int V, typename Writer>

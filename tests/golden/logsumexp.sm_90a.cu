@@ -1,4 +1,4 @@
-// pack f32 [M,N] -> softcap 30, argmax, store i32, logsumexp of v1, store f32
+// rows of f32 [M,N] -> softcap 30, argmax, store i32, logsumexp of v1, store f32
 #include "schedule/rows.cuh"
 
 namespace gemmd {
@@ -6,6 +6,7 @@ namespace {
 
 struct Config {
   static constexpr int kThreads = 256, kLanes = 256;
+  static constexpr int kHeldSteps = 0;
 };
 
 struct Params {
@@ -25,12 +26,12 @@ struct Epilogue {
   template <typename Rows>
   __device__ __forceinline__ void operator()(Rows& rows) const {
     constexpr int V = Rows::kV;
-    const auto v2 = rows.template Reduce<RowArgmax>([&](const Cell<V>& cell, int slot, const Vec<V>& v0) {
+    const auto v2 = rows.template Reduce<RowArgmax, 0, false>([&](const Cell<V>& cell, const Spot& spot, const Vec<V>& v0) {
       const auto v1 = Map<Softcap>(v0, 0x1.ep+4f);
       return v1;
     });
     rows.Store(p.out0, v2);
-    const auto v4 = rows.template Reduce<Logsumexp>([&](const Cell<V>& cell, int slot, const Vec<V>& v0) {
+    const auto v4 = rows.template Reduce<Logsumexp, 1, true>([&](const Cell<V>& cell, const Spot& spot, const Vec<V>& v0) {
       const auto v1 = Map<Softcap>(v0, 0x1.ep+4f);
       return v1;
     });
