@@ -38,7 +38,8 @@ void AddCalls(const DaemonView& view, PrometheusText& text) {
   for (const auto& [method, counts] : view.methods) text.Histogram({{"method", method}}, counts.times);
   text.Family("gemmd_stage_duration_seconds", kHistogram,
               "Of validate (a spec), plan (ranking its configs), generate (a candidate's source), compile (a kernel, "
-              "with its wait for a worker), load (onto a device) and launch (until the device is done).");
+              "with its wait for a worker), load (onto a device), queue (a launch's wait) and launch (until the device "
+              "is done).");
   for (const Stage stage : kStages) {
     text.Histogram({{"stage", Name(stage)}}, view.stages[static_cast<std::size_t>(stage)]);
   }
@@ -106,7 +107,8 @@ void AddDevices(const DaemonView& view, PrometheusText& text) {
     text.Sample({{"device", device.state.id}, {"result", "done"}}, device.launches.done);
     text.Sample({{"device", device.state.id}, {"result", "failed"}}, device.launches.failed);
   }
-  each("gemmd_launches_running", kGauge, "Launches that run on the device.",
+  each("gemmd_launches_running", kGauge,
+       "Launches that the device was handed: for each slot one that runs, and the next.",
        [](const DeviceView& device) { return device.queue.taken; });
   each("gemmd_launch_queue_depth", kGauge, "Launches that wait for the device.",
        [](const DeviceView& device) { return device.queue.waiting; });

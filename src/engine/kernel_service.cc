@@ -9,6 +9,7 @@ namespace gemmd {
 namespace {
 
 constexpr std::size_t kLoadedKernels = 512;
+constexpr int kHandedOutPerSlot = 2;  // one that runs, and the next, so that a slot does not wait for its way here
 
 // What stands for compiled kernels where nothing can be compiled and nothing needs to be.
 std::shared_ptr<const CompiledSpec> WithoutCubins(PlannedSpec planned) {
@@ -86,7 +87,11 @@ absl::StatusOr<LaunchOutcome> KernelService::LaunchPrepared(const CompileOutcome
   GEMMD_RETURN_IF_ERROR(CheckLaunch(prepared.compiled->manifest, prepared.canonical, request, arguments));
   GEMMD_ASSIGN_OR_RETURN(const auto loaded, loaded_.Get(device, *prepared.compiled, caller.deadline));
   request.kernel = loaded->id();
-  GEMMD_ASSIGN_OR_RETURN(const FairQueue::Place place, QueueOf(device->info()).Enter(caller.client, caller.deadline));
+  const absl::StatusOr<FairQueue::Place> place = [&] {
+    const ScopeTimer timer(stages().of(Stage::kQueue));
+    return QueueOf(device->info()).Enter(caller.client, caller.deadline);
+  }();
+  GEMMD_RETURN_IF_ERROR(place.status());
   GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, LaunchOn(*device, request, caller.deadline));
   return LaunchOutcome{.compile = prepared, .result = result};
 }
@@ -106,7 +111,9 @@ absl::StatusOr<LaunchResult> KernelService::LaunchOn(Device& device, const Launc
 FairQueue& KernelService::QueueOf(const DeviceInfo& device) {
   const std::lock_guard lock(launches_mutex_);
   std::unique_ptr<FairQueue>& queue = queues_[device.id];
-  if (queue == nullptr) queue = std::make_unique<FairQueue>("launches on " + device.id, device.slots, max_waiting_);
+  if (queue == nullptr) {
+    queue = std::make_unique<FairQueue>("launches on " + device.id, kHandedOutPerSlot * device.slots, max_waiting_);
+  }
   return *queue;
 }
 

@@ -47,7 +47,8 @@ struct LaunchCounts {
 class KernelService {
  public:
   // `engine` and `devices` outlive the service. `default_limits` are those of the arch that kernels are compiled for
-  // where there is no GPU. On each device its slots of launches run, and at most `max_waiting` wait.
+  // where there is no GPU. A device is handed two launches for each of its
+  // slots; at most `max_waiting` wait.
   KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits, int max_waiting = 256);
 
   // Errors: Engine::Plan's; InvalidArgument (an unknown arch), NotFound (no such device).

@@ -15,13 +15,14 @@ enum class Stage {
   kGenerate,  // one candidate's source and keys
   kCompile,   // one kernel, with its wait for a compile worker
   kLoad,      // a plan's modules onto a device
+  kQueue,     // a launch's wait for its device
   kLaunch,    // until the device is done
 };
-inline constexpr std::array kStages = {Stage::kValidate, Stage::kPlan, Stage::kGenerate,
-                                       Stage::kCompile,  Stage::kLoad, Stage::kLaunch};
+inline constexpr std::array kStages = {Stage::kValidate, Stage::kPlan,  Stage::kGenerate, Stage::kCompile,
+                                       Stage::kLoad,     Stage::kQueue, Stage::kLaunch};
 constexpr std::string_view Name(Stage stage) {
-  constexpr std::array<std::string_view, kStages.size()> kNames = {"validate", "plan", "generate",
-                                                                   "compile",  "load", "launch"};
+  constexpr std::array<std::string_view, kStages.size()> kNames = {"validate", "plan",  "generate", "compile",
+                                                                   "load",     "queue", "launch"};
   return kNames[static_cast<std::size_t>(stage)];
 }
 

@@ -142,7 +142,7 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(self.value(before, "gemmd_rpcs_in_flight", method="Run"), 0)
         self.assertEqual(self.value(before, "gemmd_device_up", device="host"), 1)
         self.assertEqual(self.value(before, "gemmd_serving"), 1)
-        for stage in ("validate", "load", "launch") + (("plan", "generate", "compile") if self.compiled else ()):
+        for stage in ("validate", "load", "queue", "launch") + (("plan", "generate", "compile") if self.compiled else ()):
             count = self.value(before, "gemmd_stage_duration_seconds", "gemmd_stage_duration_seconds_count", stage=stage)
             self.assertGreaterEqual(count, 1, stage)
         subprocess.run([BIN_DIR / "gemmctl", "--address", self.daemon.address, "run", SPEC, "--random"], check=True,

@@ -192,6 +192,9 @@ TEST_F(DeviceWorkTest, CountsBuffersLaunchesAndTheTimesOfTheStages) {
   EXPECT_EQ(kernels_->Launches().at("host").done, 2);
   EXPECT_EQ(kernels_->Launches().at("host").failed, 0);
   EXPECT_EQ(kernels_->stages().of(Stage::kLaunch).Take().total(), 2);
+  EXPECT_EQ(kernels_->stages().of(Stage::kQueue).Take().total(), 2);
+  EXPECT_EQ(kernels_->LaunchQueues().at("host").places, 2);  // for its one slot: a launch that runs, and the next
+  EXPECT_EQ(kernels_->LaunchQueues().at("host").taken, 0);
   EXPECT_EQ(kernels_->stages().of(Stage::kLoad).Take().total(), 1);
   EXPECT_GE(kernels_->stages().of(Stage::kPlan).Take().total(), 1);
   EXPECT_GE(kernels_->stages().of(Stage::kGenerate).Take().total(), 1);
