@@ -2,14 +2,16 @@
 
 import collections
 import concurrent.futures
+import re
 import threading
+import time
 import unittest
 
 import grpc
 import numpy as np
 
 import gemmd_specs as specs
-from gemmd_daemon import DaemonTest, pb
+from gemmd_daemon import DaemonTest, pb, pb_grpc
 
 CALLERS = 12
 EXTENT = 512
@@ -46,9 +48,7 @@ class Refusals:
         return counts
 
 
-class LaunchQueueTest(DaemonTest, Refusals):
-    FLAGS = ("--slots", "1", "--launch-queue", "2")
-
+class Launches:
     def launch_request(self):
         spec = {"version": 1, "name": "square", "dims": {"M": EXTENT, "K": EXTENT, "N": EXTENT},
                 "inputs": {"x": {"dtype": "f32", "shape": ["M", "K"]}, "w": {"dtype": "f32", "shape": ["K", "N"]}},
@@ -61,6 +61,10 @@ class LaunchQueueTest(DaemonTest, Refusals):
                 self.stub.WriteBuffer(iter([pb.WriteBufferRequest(buffer=buffers[name], data=data)]))
         return pb.LaunchRequest(spec=specs.source_of(spec),
                                 tensors={name: pb.TensorArgument(buffer=buffer) for name, buffer in buffers.items()})
+
+
+class LaunchQueueTest(DaemonTest, Refusals, Launches):
+    FLAGS = ("--slots", "1", "--launch-queue", "2")
 
     def test_launches_over_the_bound_are_refused_and_the_rest_are_right(self):
         request = self.launch_request()
@@ -82,6 +86,28 @@ class LaunchQueueTest(DaemonTest, Refusals):
         for call in running:
             call.result(timeout=60)
         self.assertEqual(outcome(lambda: self.stub.Launch(request))[0], grpc.StatusCode.OK)
+
+
+class FairnessTest(DaemonTest, Launches):
+    FLAGS = ("--slots", "1", "--listen", "127.0.0.1:0")
+
+    def test_a_connection_that_sends_many_does_not_keep_another_waiting(self):
+        port = re.search(r"ready listen=\S*127\.0\.0\.1:(\d+)", self.daemon.log()).group(1)
+        options = [("grpc.use_local_subchannel_pool", 1)]  # a connection for each channel
+        request = self.launch_request()
+        self.stub.Launch(request)
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options) as first, \
+                grpc.insecure_channel(f"127.0.0.1:{port}", options) as second:
+            for channel in (first, second):
+                pb_grpc.GemmdStub(channel).ListDevices(pb.ListDevicesRequest())
+            flood = [pb_grpc.GemmdStub(first).Launch.future(request) for _ in range(24)]
+            while not flood[0].done():
+                time.sleep(0.001)
+            pb_grpc.GemmdStub(second).Launch(request)
+            waiting = sum(not call.done() for call in flood)
+            for call in flood:
+                call.result(timeout=60)
+        self.assertGreater(waiting, 8)
 
 
 class CompileQueueTest(DaemonTest, Refusals):
