@@ -39,7 +39,6 @@ __device__ __forceinline__ void Produce(const MappedProblem& problem, const Ring
     const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
     const Span rows{tile.m * Config::kTileM, problem.m};
     const auto columns = ColumnsOf<typename S::Columns, Config::kGated, Config::kTileN>(tile.n, problem.n);
-#pragma unroll 1  // short code compiles faster, and runs no slower
     for (int block = 0; block < blocks; ++block) {
       hopper::Wait(&ring.empty[at.stage], at.parity ^ 1);
       hopper::ArriveExpecting(&ring.full[at.stage], S::kStageBytes);

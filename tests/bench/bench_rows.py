@@ -30,6 +30,7 @@ class Kind:
     outputs: typing.Tuple[str, ...] = ("out",)
     prologue: typing.Tuple[dict, ...] = ()
     gated: bool = False  # outputs are [M, N/2]
+    per_row: bool = False  # outputs are [M]
 
 
 def _store(output="out"):
@@ -49,6 +50,18 @@ KINDS = {
     "swiglu": Kind(({"op": "swiglu"}, _store()), gated=True),
     "prologue_relu": Kind((_BIAS, {"op": "relu"}, _store()), {"bias": "[N]"},
                           prologue=({"op": "mul", "value": 0.5}, {"op": "add", "value": 0.1}, {"op": "relu"})),
+    "softmax": Kind(({"op": "softmax"}, _store())),
+    "log_softmax": Kind(({"op": "log_softmax"}, _store())),
+    "layernorm": Kind(({"op": "layer_norm", "weight": "weight", "bias": "bias"}, _store()),
+                      {"weight": "[N]", "bias": "[N]"}),
+    "rmsnorm": Kind(({"op": "rms_norm", "weight": "weight"}, _store()), {"weight": "[N]"}),
+    "rmsnorm_sum": Kind(({"op": "rms_norm", "weight": "weight"}, {"op": "sum"}, _store()), {"weight": "[N]"},
+                        per_row=True),
+    "l2_normalize": Kind(({"op": "l2_normalize"}, _store())),
+    "logsumexp": Kind(({"op": "logsumexp"}, _store()), per_row=True),
+    "sum": Kind(({"op": "sum"}, _store()), per_row=True),
+    "var": Kind(({"op": "var"}, _store()), per_row=True),
+    "max": Kind(({"op": "max"}, _store()), per_row=True),
 }
 
 
@@ -96,7 +109,7 @@ class BenchRow:
         """What the ceilings allow: of arithmetic, or of memory where that is slower."""
         width = ELEMENT_BYTES[self.dtype]
         kind = self.chain()
-        columns = self.n // 2 if kind.gated else self.n
+        columns = 1 if kind.per_row else self.n // 2 if kind.gated else self.n
         elements = self.m * self.k + self.k * self.n + len(kind.outputs) * self.m * columns
         elements += sum(self.m * self.n for shape in kind.operands.values() if shape == "[M, N]")
         return 1e6 * max(self.flops() / CEILINGS[self.dtype, self.precision], elements * width / CEILING_BYTES)

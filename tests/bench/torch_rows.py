@@ -70,6 +70,74 @@ def _swiglu_value(product, o):
     return ((activated * value, carried),)
 
 
+def _normalized(error, scaled):
+    """What an error of a value becomes in what it is by its row's root mean square: `scaled` is that; the error too."""
+    return error + scaled.abs() * error.square().mean(-1, keepdim=True).sqrt()
+
+
+def _rms(product):
+    return torch.rsqrt(product.square().mean(-1, keepdim=True) + 1e-5)
+
+
+def _rmsnorm(x, w, o):
+    return (torch.nn.functional.rms_norm(x @ w, (w.shape[1],), o["weight"], 1e-5),)
+
+
+def _rmsnorm_value(product, o):
+    factor = _rms(product)
+    return ((product * factor * o["weight"],
+             lambda error: o["weight"].abs() * _normalized(error * factor, product * factor)),)
+
+
+def _rmsnorm_sum(x, w, o):
+    return (_rmsnorm(x, w, o)[0].sum(-1),)
+
+
+def _rmsnorm_sum_value(product, o):
+    (value, carried), = _rmsnorm_value(product, o)
+    return ((value.sum(-1), lambda error: carried(error).sum(-1)),)
+
+
+def _layernorm(x, w, o):
+    return (torch.nn.functional.layer_norm(x @ w, (w.shape[1],), o["weight"], o["bias"], 1e-5),)
+
+
+def _layernorm_value(product, o):
+    centred = product - product.mean(-1, keepdim=True)
+    factor = _rms(centred)
+
+    def carried(error):
+        shifted = (error + error.mean(-1, keepdim=True)) * factor
+        return o["weight"].abs() * _normalized(shifted, centred * factor)
+
+    return ((centred * factor * o["weight"] + o["bias"], carried),)
+
+
+def _l2_normalize_value(product, o):
+    norm = product.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    return ((product / norm,
+             lambda error: (error + (product / norm).abs() * error.norm(dim=-1, keepdim=True)) / norm),)
+
+
+def _row_largest(error):
+    return error.amax(-1, keepdim=True)
+
+
+def _softmax_value(product, o):
+    value = torch.softmax(product, -1)
+    return ((value, lambda error: value * torch.expm1(error + _row_largest(error))),)
+
+
+def _var_value(product, o):
+    distance = (product - product.mean(-1, keepdim=True)).abs()
+
+    def carried(error):
+        shifted = error + error.mean(-1, keepdim=True)
+        return ((2 * distance + shifted) * shifted).sum(-1) / (product.shape[-1] - 1)
+
+    return ((product.var(-1), carried),)
+
+
 def _prologue(x):
     return torch.relu(x * 0.5 + 0.1)
 
@@ -84,6 +152,21 @@ TORCH_KINDS = {
     "swiglu": TorchKind(_swiglu, _swiglu_value),
     "prologue_relu": TorchKind(lambda x, w, o: (torch.relu(_prologue(x) @ w + o["bias"]),),
                                lambda product, o: ((torch.relu(product + o["bias"]), _times(1.0)),), _prologue),
+    "softmax": TorchKind(lambda x, w, o: (torch.softmax(x @ w, -1),), _softmax_value),
+    "log_softmax": TorchKind(lambda x, w, o: (torch.log_softmax(x @ w, -1),),
+                             lambda product, o: ((torch.log_softmax(product, -1),
+                                                  lambda error: error + _row_largest(error)),)),
+    "layernorm": TorchKind(_layernorm, _layernorm_value),
+    "rmsnorm": TorchKind(_rmsnorm, _rmsnorm_value),
+    "rmsnorm_sum": TorchKind(_rmsnorm_sum, _rmsnorm_sum_value),
+    "l2_normalize": TorchKind(lambda x, w, o: (torch.nn.functional.normalize(x @ w, dim=-1),), _l2_normalize_value),
+    "logsumexp": TorchKind(lambda x, w, o: (torch.logsumexp(x @ w, -1),),
+                           lambda product, o: ((torch.logsumexp(product, -1), lambda error: error.amax(-1)),)),
+    "sum": TorchKind(lambda x, w, o: ((x @ w).sum(-1),),
+                     lambda product, o: ((product.sum(-1), lambda error: error.sum(-1)),)),
+    "var": TorchKind(lambda x, w, o: ((x @ w).var(-1),), _var_value),
+    "max": TorchKind(lambda x, w, o: ((x @ w).amax(-1),),
+                     lambda product, o: ((product.amax(-1), lambda error: error.amax(-1)),)),
 }
 
 
@@ -155,10 +238,11 @@ class RowData:
         self.operands = {name: torch.randn([extents[dim] for dim in OPERAND_SHAPES[shape]], device="cuda", dtype=dtype)
                          for name, shape in kind.operands.items()}
         self._by_row = {name for name, shape in kind.operands.items() if shape.startswith("[M")}
-        self.output_names, self._columns = kind.outputs, row.n // 2 if kind.gated else row.n
+        self.output_names, columns = kind.outputs, row.n // 2 if kind.gated else row.n
+        self._output_shape = (row.m,) if kind.per_row else (row.m, columns)
 
     def new_outputs(self):
-        return {name: torch.full((self.row.m, self._columns), float("nan"), device="cuda", dtype=DTYPES[self.row.dtype])
+        return {name: torch.full(self._output_shape, float("nan"), device="cuda", dtype=DTYPES[self.row.dtype])
                 for name in self.output_names}
 
     def pointers(self, outputs):

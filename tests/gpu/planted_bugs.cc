@@ -72,6 +72,7 @@ const char kPlantedRowKernel[] = R"({
   "version": 1, "name": "planted", "dims": {"M": 40, "N": 2077, "K": 77},
   "inputs": {"x": {"dtype": "f16", "shape": ["M", "K"]}, "w": {"dtype": "f16", "shape": ["K", "N"]}},
   "matmul": {"a": "x", "b": "w"},
+  "config": {"schedule": "mma", "tile": [64, 64, 32]},
   "epilogue": [{"op": "softmax"}, {"op": "store", "output": "out", "dtype": "f32"}]})";
 
 namespace {
