@@ -10,7 +10,7 @@ constexpr std::int64_t kBlockDepth = 256;  // with 64 columns of fp64 the panel 
 constexpr std::int64_t kColumns = ProductReference::kBlockColumns;
 
 // The same loop for the vector units at hand. Sanitizers can't run before the loader has picked one.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && !defined(GEMMD_SANITIZED)
 #define GEMMD_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define GEMMD_VECTOR_CLONES

@@ -15,6 +15,7 @@ if(GEMMD_SANITIZE)
   target_compile_options(gemmd_options INTERFACE
     -fsanitize=${GEMMD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(gemmd_options INTERFACE -fsanitize=${GEMMD_SANITIZE})
+  target_compile_definitions(gemmd_options INTERFACE GEMMD_SANITIZED)
   set(GEMMD_TEST_LAUNCHER "${PROJECT_SOURCE_DIR}/deploy/sanitizers/run.sh")
   set(GEMMD_TEST_TIMEOUT_S 1500)
 endif()
@@ -35,7 +36,7 @@ function(gemmd_executable name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 endfunction()
 
-# gemmd_test(NAME SOURCES a.cc … DEPS target … LABELS unit|gpu|e2e): one GoogleTest program, each case a ctest test.
+# gemmd_test(NAME SOURCES a.cc … DEPS target … LABELS unit|gpu|e2e|covering): one GoogleTest program, each case a ctest test.
 function(gemmd_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})

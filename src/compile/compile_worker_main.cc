@@ -21,7 +21,7 @@ namespace {
 constexpr int kChannelDescriptor = 3;
 
 // Sanitizers reserve terabytes of address space, which no limit would leave them.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef GEMMD_SANITIZED
 constexpr bool kCanLimitMemory = false;
 #else
 constexpr bool kCanLimitMemory = true;
