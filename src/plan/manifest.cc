@@ -45,6 +45,7 @@ LaunchStep StepOfKernel(const KernelConfig& config, int module, const Graph& ker
   step.entry = std::string(kKernelEntry);
   step.module = module;
   step.grid = {config.tile_m, config.tile_n, config.family == Family::kWgmma ? 1 : 0};
+  if (config.rows == RowSchedule::kBarrier) step.grid.least_ctas = RowBarrierCtas(kernel_graph, config);
   step.block = {config.threads, 1, 1};
   step.shared_bytes = config.shared_bytes;
   step.tensor_maps = TensorMapsOf(kernel_graph, config);

@@ -45,11 +45,13 @@ struct Dim3 {
   friend bool operator==(const Dim3&, const Dim3&) = default;
 };
 
-// grid.x = ceil(rows / tile_m) * ceil(columns / tile_n), at most ctas_per_sm * (the device's SMs) where that is not 0.
+// grid.x = ceil(rows / tile_m) * ceil(columns / tile_n), at most ctas_per_sm * (the device's SMs) where that is not 0;
+// a device on which that is under least_ctas can't run it, for its CTAs wait for as many.
 struct GridFormula {
   int tile_m = 1;
   int tile_n = 1;
   int ctas_per_sm = 0;
+  int least_ctas = 0;
   Axis rows = Axis::kM, columns = Axis::kN;  // whose extents they are
   friend bool operator==(const GridFormula&, const GridFormula&) = default;
 };

@@ -35,6 +35,7 @@ json ToJson(const LaunchStep& step) {
            {{"tile_m", step.grid.tile_m},
             {"tile_n", step.grid.tile_n},
             {"ctas_per_sm", step.grid.ctas_per_sm},
+            {"least_ctas", step.grid.least_ctas},
             {"rows", Name({step.grid.rows})},
             {"columns", Name({step.grid.columns})}}},
           {"tensor_maps", std::move(maps)},
@@ -149,8 +150,12 @@ LaunchStep ReadStep(ArtifactReader& reader, const json& entry, const Manifest& m
   step.entry = reader.Text(entry, "entry");
   step.module = reader.Int(entry, "module", 0, std::max(0, static_cast<int>(manifest.cubin_keys.size()) - 1));
   const json& grid = reader.Object(entry, "grid");
-  step.grid = {reader.Int(grid, "tile_m", 1), reader.Int(grid, "tile_n", 1), reader.Int(grid, "ctas_per_sm", 0),
-               reader.Named<Axis>(grid, "rows", AxisFromName), reader.Named<Axis>(grid, "columns", AxisFromName)};
+  step.grid = {reader.Int(grid, "tile_m", 1),
+               reader.Int(grid, "tile_n", 1),
+               reader.Int(grid, "ctas_per_sm", 0),
+               reader.Int(grid, "least_ctas", 0),
+               reader.Named<Axis>(grid, "rows", AxisFromName),
+               reader.Named<Axis>(grid, "columns", AxisFromName)};
   step.block = ReadDim3(reader, reader.Object(entry, "block"));
   step.cluster = ReadDim3(reader, reader.Object(entry, "cluster"));
   step.shared_bytes = reader.Integer(entry, "shared_bytes", 0);

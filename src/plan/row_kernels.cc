@@ -118,6 +118,11 @@ std::int64_t TilesAcross(const Graph& graph, const KernelConfig& config) {
   return (graph.n.value_or(0) + config.tile_n - 1) / config.tile_n;
 }
 
+int RowBarrierCtas(const Graph& graph, const KernelConfig& config) {
+  constexpr std::int64_t kWarpgroups = 2;  // of a CTA, each with a tile that waits for the others of its row block
+  return static_cast<int>((TilesAcross(graph, config) + kWarpgroups - 1) / kWarpgroups);
+}
+
 absl::Status CheckRowBarrier(const KernelConfig& config, const Graph& graph, int sm_count) {
   const auto refuse = [](std::string_view what) { return InvalidArgument("config.rows: row_barrier is {}", what); };
   if (config.family != Family::kWgmma) return refuse("wgmma's alone");
@@ -131,9 +136,7 @@ absl::Status CheckRowBarrier(const KernelConfig& config, const Graph& graph, int
   }
   if (config.group_m != 1) return refuse("for tiles that are taken row block by row block");
   if (config.cell_n != 2) return refuse("for chains on fragments");
-  // Of a row block every tile waits for the others.
-  constexpr int kWarpgroups = 2;
-  if (TilesAcross(graph, config) > std::int64_t{kWarpgroups} * sm_count) {
+  if (RowBarrierCtas(graph, config) > sm_count) {
     return refuse("for rows whose tiles are resident together");
   }
   return absl::OkStatus();

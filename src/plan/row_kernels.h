@@ -39,6 +39,8 @@ absl::Status CheckRowBarrier(const KernelConfig& config, const Graph& graph, int
 bool StreamsB(const Graph& graph);
 // Its tiles along N.
 std::int64_t TilesAcross(const Graph& graph, const KernelConfig& config);
+// The CTAs that have to be resident together: they have the tiles of one row block.
+int RowBarrierCtas(const Graph& graph, const KernelConfig& config);
 Workspace RowWorkspace(const Graph& graph, const KernelConfig& config);
 // The legal ones, none where there is none.
 std::vector<KernelConfig> RowBarrierConfigs(const Graph& graph, const DeviceLimits& limits,

@@ -68,6 +68,10 @@ absl::StatusOr<LoadedImage> LoadedImage::Load(const Driver& driver, const Device
   for (const Variant& variant : image.manifest_.variants) {
     std::vector<KernelFunction>& functions = image.functions_.emplace_back();
     for (const LaunchStep& step : variant.launches) {
+      if (step.grid.least_ctas > step.grid.ctas_per_sm * device.sm_count) {
+        return InvalidArgument("a kernel of which {} CTAs wait for each other does not run on a device of {} SMs",
+                               step.grid.least_ctas, device.sm_count);
+      }
       const auto module = static_cast<std::size_t>(step.module);
       if (module >= image.modules_.size()) {
         return InvalidArgument("{} is in module {}, and there are {}", step.entry, step.module, cubins.size());

@@ -19,7 +19,8 @@ namespace gemmd {
 class LoadedImage {
  public:
   // `cubins` by Manifest::cubin_keys; `device` is that of the current context.
-  // Errors: InvalidArgument (an image for another arch, a launch of a module that there is not), Module's.
+  // Errors: InvalidArgument (an image for another arch, or for a device of more SMs; a launch of a module that there is
+  // not), Module's.
   static absl::StatusOr<LoadedImage> Load(const Driver& driver, const DeviceLimits& device, Manifest manifest,
                                           std::span<const std::shared_ptr<const std::string>> cubins);
 

@@ -126,6 +126,7 @@ TEST(ManifestJsonTest, ReadsBackAsTheSameManifest) {
   manifest.variants[1].m_max = INT64_MAX;
   manifest.variants[1].launches[0].cluster = {2, 1, 1};
   manifest.variants[1].launches[0].cooperative = true;
+  manifest.variants[1].launches[0].grid.least_ctas = 17;
   manifest.variants[1].launches[0].programmatic_dependent = true;
   const auto read = ManifestFromJson(ManifestToJson(manifest));
   ASSERT_TRUE(read.ok()) << read.status();

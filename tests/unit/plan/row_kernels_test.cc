@@ -138,6 +138,7 @@ TEST(RowBarrierTest, ItsKernelIsCooperativeAndHasAWorkspace) {
   const LaunchStep& launch = manifest.variants.at(0).launches.at(0);
   EXPECT_TRUE(launch.cooperative);
   EXPECT_EQ(launch.grid.ctas_per_sm, 1);
+  EXPECT_EQ(launch.grid.least_ctas, (256 / config.tile_n + 1) / 2);
   EXPECT_THAT(KindsOf(launch), Contains(ParamKind::kWorkspaceCounters).Times(1));
   EXPECT_THAT(KindsOf(launch), Contains(ParamKind::kWorkspaceParts).Times(1));
   // Of each of two reductions a counter, and three words for a row and tile along N.
