@@ -136,7 +136,10 @@ Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::str
     manifest.intermediates.push_back({"", DType::kF32, Layout::kRowMajor, Name(RowAxes(graph))});
   }
   for (const KernelPlan& kernel : plan.kernels) {
-    if (kernel.config.rows == RowSchedule::kBarrier) manifest.workspace = RowWorkspace(graph, kernel.config);
+    if (kernel.config.rows != RowSchedule::kBarrier) continue;
+    // Of several variants the tiles differ: what the largest needs serves all.
+    const Workspace needed = RowWorkspace(graph, kernel.config);
+    if (needed.bytes > manifest.workspace.bytes) manifest.workspace = needed;
   }
   for (const PlanVariant& planned : plan.variants) {
     Variant variant{planned.m.min, planned.m.max, {}};

@@ -146,6 +146,21 @@ TEST(RowBarrierTest, ItsKernelIsCooperativeAndHasAWorkspace) {
   EXPECT_TRUE(manifest.intermediates.empty());
 }
 
+TEST(RowBarrierTest, TheWorkspaceServesEveryVariant) {
+  const Graph graph = NormedGraph();
+  const std::vector<KernelConfig> configs = RowBarrierConfigs(graph, HopperLimits(), {});
+  const KernelConfig &wide = configs.front(), &narrow = configs.back();
+  ASSERT_NE(wide.tile_n, narrow.tile_n);
+  const auto plan = [&](const KernelConfig& config, const MRange& m) {
+    return PlanWith(graph, config, HopperLimits(), Assumptions{}, m);
+  };
+  for (const auto& [first, second] : {std::pair(wide, narrow), std::pair(narrow, wide)}) {
+    const Plan joined = Joined(graph, {plan(first, {0, 256}), plan(second, {257, INT64_MAX})});
+    const Manifest manifest = MakeManifest(graph, joined, {"first", "second"});
+    EXPECT_EQ(manifest.workspace, RowWorkspace(graph, narrow));
+  }
+}
+
 TEST(RowBarrierTest, ARowWithinATileNeedsNoWorkspace) {
   Graph graph = NormedGraph();
   graph.n = 128;
