@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kUnixPrefix = "unix:";
 constexpr std::int64_t kMinCacheBytes = std::int64_t{1} << 20;
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 50;
-constexpr std::int64_t kLongestDrainMs = 24 * 3600 * 1000;
+constexpr std::int64_t kDayMs = 24 * 3600 * 1000;
 
 // Collects what is wrong, so that a user mends all of it at once.
 class Complaints {
@@ -108,6 +108,7 @@ DaemonConfig PlainFields(const DaemonOptions& options) {
   config.slots = static_cast<int>(options.slots);
   config.compile_workers = static_cast<int>(options.compile_workers);
   config.launch_queue = static_cast<int>(options.launch_queue);
+  config.launch_timeout = absl::Milliseconds(options.launch_timeout_ms);
   config.compile_queue = static_cast<int>(options.compile_queue);
   config.staging_bytes = options.staging_bytes;
   config.call_threads = static_cast<int>(options.call_threads);
@@ -121,10 +122,11 @@ void CheckNumbers(const DaemonOptions& options, Complaints& complaints) {
   complaints.CheckBetween("slots", options.slots, 1, 1024);
   complaints.CheckBetween("compile_workers", options.compile_workers, 1, 1024);
   complaints.CheckBetween("launch_queue", options.launch_queue, 0, 1 << 20);
+  complaints.CheckBetween("launch_timeout_ms", options.launch_timeout_ms, 1, kDayMs);
   complaints.CheckBetween("compile_queue", options.compile_queue, 0, 1 << 20);
   complaints.CheckBetween("staging_bytes", options.staging_bytes, kMinCacheBytes, kMostBytes);
   complaints.CheckBetween("call_threads", options.call_threads, 8, 65536);
-  complaints.CheckBetween("drain_ms", options.drain_ms, 0, kLongestDrainMs);
+  complaints.CheckBetween("drain_ms", options.drain_ms, 0, kDayMs);
 }
 
 }  // namespace

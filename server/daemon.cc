@@ -32,6 +32,7 @@ DevicePool::Options PoolOptions(const DaemonConfig& config) {
   options.worker.executable = (config.worker_directory / "gemmd_device_worker").string();
   options.worker.slots = config.slots;
   options.worker.staging_bytes = config.staging_bytes;
+  options.worker.launch_timeout = config.launch_timeout;
   options.include_host = config.devices.all || config.devices.host;
   if (!config.devices.all) options.cuda_ordinals = config.devices.cuda_ordinals;
   return options;
@@ -111,8 +112,23 @@ absl::Status Daemon::Listen() {
     bound_.push_back(is_unix ? text : fmt::format("{}:{}", text.substr(0, text.rfind(':')), ports[i]));
   }
   server_->GetHealthCheckService()->SetServingStatus(kServiceName, true);
+  WatchDevices();
   serving_ = true;
   return absl::OkStatus();
+}
+
+// Each device has a health service of its own. What lay on one that was lost is let go of before it serves again.
+void Daemon::WatchDevices() {
+  devices_->Watch({.on_fault =
+                       [this](const std::string&, const DeviceFault&) {
+                         buffers_.DropLost();
+                         kernels_->DropLost();
+                       },
+                   .on_serving =
+                       [this](const std::string& device, bool serving) {
+                         server_->GetHealthCheckService()->SetServingStatus(fmt::format("{}/{}", kServiceName, device),
+                                                                            serving);
+                       }});
 }
 
 absl::Status Daemon::ListenForMetrics() {
@@ -158,6 +174,7 @@ void Daemon::Reconfigure(const DaemonConfig& config) {
 bool Daemon::Shutdown() {
   if (server_ == nullptr) return true;
   serving_ = false;
+  devices_->Watch({});
   server_->GetHealthCheckService()->SetServingStatus(false);
   logger_->info("draining for at most {}", absl::FormatDuration(drain_));
   const absl::Time deadline = absl::Now() + drain_;

@@ -47,6 +47,7 @@ class Daemon {
   absl::Status OpenDevices();
   absl::Status Listen();
   absl::Status ListenForMetrics();
+  void WatchDevices();
   HttpAnswer AnswerOperator(std::string_view path) const;
   void AnnounceReady() const;
   void RemoveSockets() const;

@@ -57,6 +57,7 @@ DaemonView DaemonObserver::Take(bool serving) const {
                   .compile_workers = parts_.compiler->stats(),
                   .cache = parts_.inventory->Stats(),
                   .devices = {},
+                  .lost_buffers = parts_.buffers->lost(),
                   .methods = parts_.journal->Methods(),
                   .stages = {},
                   .kernels = MostUsed(parts_.inventory->Kernels(0)),

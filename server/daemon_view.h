@@ -43,6 +43,7 @@ struct DaemonView {
   WorkerPoolStats compile_workers;
   CacheStats cache;
   std::vector<DeviceView> devices;
+  std::int64_t lost_buffers = 0;
   std::map<std::string, MethodCounts, std::less<>> methods;
   std::array<DurationHistogram::Snapshot, kStages.size()> stages;
   std::vector<HeldKernel> kernels;  // in memory, the most used first
@@ -55,7 +56,7 @@ class DaemonObserver {
   struct Parts {
     std::string version;
     const SubprocessCompiler* compiler;
-    const DevicePool* devices;
+    DevicePool* devices;
     const KernelService* kernels;
     const DeviceBuffers* buffers;
     const CacheInventory* inventory;

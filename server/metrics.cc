@@ -100,8 +100,12 @@ void AddDevices(const DaemonView& view, PrometheusText& text) {
        [](const DeviceView& device) { return device.state.serving ? 1 : 0; });
   each("gemmd_device_worker_starts_total", kCounter, "Workers that started for the device.",
        [](const DeviceView& device) { return device.state.starts; });
-  each("gemmd_device_faults_total", kCounter, "Workers that died or lost their device.",
+  each("gemmd_device_faults_total", kCounter, "Workers that died, hung or lost their device.",
        [](const DeviceView& device) { return device.state.faults; });
+  each("gemmd_device_hangs_total", kCounter, "Of those, workers that were killed because a call did not end in time.",
+       [](const DeviceView& device) { return device.state.hangs; });
+  text.Family("gemmd_device_recovery_duration_seconds", kHistogram, "From a fault to the next worker's readiness.");
+  for (const DeviceView& device : view.devices) text.Histogram({{"device", device.state.id}}, device.state.recoveries);
   text.Family("gemmd_launches_total", kCounter, "Launches that reached the device, by how they ended.");
   for (const DeviceView& device : view.devices) {
     text.Sample({{"device", device.state.id}, {"result", "done"}}, device.launches.done);
@@ -121,6 +125,8 @@ void AddDevices(const DaemonView& view, PrometheusText& text) {
   each("gemmd_loaded_kernels", kGauge, "Kernels that are loaded on the device.",
        [](const DeviceView& device) { return device.loaded_kernels; });
   each("gemmd_buffers", kGauge, "Buffers of clients.", [](const DeviceView& device) { return device.buffers.buffers; });
+  text.Single("gemmd_buffers_lost_total", kCounter, "Buffers of clients that were lost with a device's worker.",
+              view.lost_buffers);
   each("gemmd_buffer_bytes", kGauge, "Buffers of clients.",
        [](const DeviceView& device) { return device.buffers.bytes; });
 }

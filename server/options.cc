@@ -19,6 +19,8 @@ constexpr std::array kOptions = {
     DaemonOption{"slots", &Options::slots, false, "Launches in flight on one device"},
     DaemonOption{"compile_workers", &Options::compile_workers, false, "Compiles at once"},
     DaemonOption{"launch_queue", &Options::launch_queue, false, "Launches that may wait for one device"},
+    DaemonOption{"launch_timeout_ms", &Options::launch_timeout_ms, false,
+                 "A launch that takes longer hangs: its device's worker is replaced"},
     DaemonOption{"compile_queue", &Options::compile_queue, false, "Kernels that may wait for a compile worker"},
     DaemonOption{"staging_bytes", &Options::staging_bytes, false, "Shared memory for one device's copies"},
     DaemonOption{"call_threads", &Options::call_threads, false, "Calls served at once"},

@@ -118,13 +118,15 @@ std::string Devices(const DaemonView& view) {
                           {"of memory", true},
                           {"worker starts", true},
                           {"faults", true},
+                          {"hangs", true},
+                          {"recovery"},
                           {"last fault"}});
   for (const DeviceView& device : view.devices) {
     const DeviceState& state = device.state;
     table.Row({state.id, state.serving ? "serving" : "no worker", state.info ? state.info->name : "",
                Number(device.launches.done), Number(device.launches.failed), Number(device.loaded_kernels),
                Bytes(device.buffers.bytes), Bytes(state.info ? state.info->memory_bytes : 0), Number(state.starts),
-               Number(state.faults),
+               Number(state.faults), Number(state.hangs), Mean(state.recoveries),
                state.faults == 0 ? "" : fmt::format("{}, {}", state.last_fault, Ago(state.last_fault_at, view.now))});
   }
   return table.Html();

@@ -261,6 +261,11 @@ bool CallChannel::broken() const {
   return !state_->broken.ok();
 }
 
+void CallChannel::Break() {
+  const std::lock_guard lock(state_->mutex);
+  state_->Break(Unavailable("the channel was given up"));
+}
+
 void CallChannel::OnBroken(std::function<void()> callback) {
   const std::lock_guard lock(state_->mutex);
   if (state_->broken.ok()) {

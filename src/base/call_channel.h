@@ -28,6 +28,8 @@ class CallChannel {
                                    std::function<void()> on_late_answer = nullptr);
 
   bool broken() const;
+  // As though the peer had gone.
+  void Break();
   // Runs once, on the reader thread, when the peer is gone (at once if it already is; never for our own destruction).
   // It may destroy this channel.
   void OnBroken(std::function<void()> callback);

@@ -75,11 +75,9 @@ absl::StatusOr<std::vector<UniqueFd>> AddDescriptors(const std::vector<std::pair
   return copies;
 }
 
-std::string DescribeEnd(int wait_status) {
-  if (WIFEXITED(wait_status)) return fmt::format("exited {}", WEXITSTATUS(wait_status));
-  const int signal = WTERMSIG(wait_status);
-  const char* name = sigabbrev_np(signal);
-  return name == nullptr ? fmt::format("killed by signal {}", signal) : fmt::format("killed by SIG{}", name);
+ProcessEnd EndOf(int wait_status) {
+  if (WIFEXITED(wait_status)) return {.exit_code = WEXITSTATUS(wait_status)};
+  return {.signal = WTERMSIG(wait_status)};
 }
 
 // waitpid that is not interrupted. 0 with WNOHANG: still running; -1: not our child any more.
@@ -92,6 +90,12 @@ pid_t WaitFor(pid_t pid, int* wait_status, int flags) {
 }
 
 }  // namespace
+
+std::string Describe(const ProcessEnd& end) {
+  if (end.signal == 0) return fmt::format("exited {}", end.exit_code);
+  const char* name = sigabbrev_np(end.signal);
+  return name == nullptr ? fmt::format("killed by signal {}", end.signal) : fmt::format("killed by SIG{}", name);
+}
 
 void UniqueFd::Reset() {
   if (fd_ >= 0) close(std::exchange(fd_, -1));
@@ -142,7 +146,7 @@ void ChildProcess::Kill(int signal) {
   if (pid_ > 0) kill(pid_, signal);
 }
 
-absl::StatusOr<std::string> ChildProcess::Wait(absl::Time deadline) {
+absl::StatusOr<ProcessEnd> ChildProcess::Wait(absl::Time deadline) {
   if (pid_ < 0) return Internal("waiting for a process that was never started or has been waited for");
   absl::Duration pause = absl::Microseconds(200);
   for (;;) {
@@ -151,7 +155,7 @@ absl::StatusOr<std::string> ChildProcess::Wait(absl::Time deadline) {
     if (ended < 0) return FromErrno(errno, fmt::format("waiting for process {}", pid_));
     if (ended == pid_) {
       pid_ = -1;
-      return DescribeEnd(wait_status);
+      return EndOf(wait_status);
     }
     const absl::Duration left = deadline - absl::Now();
     if (left <= absl::ZeroDuration()) return DeadlineExceeded("process {} is still running", pid_);

@@ -61,6 +61,13 @@ class SharedMapping {
   std::int64_t bytes_ = 0;
 };
 
+// How a process ended: with an exit code, or by a signal.
+struct ProcessEnd {
+  int exit_code = 0;  // where no signal ended it
+  int signal = 0;     // 0: it exited
+};
+std::string Describe(const ProcessEnd& end);  // "exited 3", "killed by SIGSEGV"
+
 // A child process, killed (SIGKILL) and reaped when this is destroyed. A worker also dies with its parent, however the
 // parent ended: that is its own doing (DieWithParent). It starts in a process group of its own, so that a terminal's
 // Ctrl-C reaches the daemon alone, with no signal blocked or ignored.
@@ -81,8 +88,8 @@ class ChildProcess {
 
   pid_t pid() const { return pid_; }
   void Kill(int signal);
-  // Waits for its end: "exited 3", "killed by SIGSEGV". Errors: DeadlineExceeded.
-  absl::StatusOr<std::string> Wait(absl::Time deadline);
+  // Waits for its end. Errors: DeadlineExceeded.
+  absl::StatusOr<ProcessEnd> Wait(absl::Time deadline);
 
  private:
   pid_t pid_ = -1;

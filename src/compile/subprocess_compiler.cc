@@ -36,12 +36,12 @@ absl::StatusOr<std::unique_ptr<CompileWorker>> Spawn(const SubprocessCompiler::O
 // Why a call on `worker` failed, which is gone after this. A worker that met its memory limit says so by its exit code.
 absl::Status Bury(std::unique_ptr<CompileWorker> worker, const absl::Status& call) {
   if (!absl::IsUnavailable(call)) return call;
-  const absl::StatusOr<std::string> end = worker->process.Wait(absl::Now() + absl::Seconds(1));
+  const absl::StatusOr<ProcessEnd> end = worker->process.Wait(absl::Now() + absl::Seconds(1));
   if (!end.ok()) return Unavailable("the compile worker closed its channel and was killed");
-  if (*end == fmt::format("exited {}", kOutOfMemoryExit)) {
+  if (end->signal == 0 && end->exit_code == kOutOfMemoryExit) {
     return ResourceExhausted("the compile worker met its memory limit");
   }
-  return Unavailable("the compile worker died: {}", *end);
+  return Unavailable("the compile worker died: {}", Describe(*end));
 }
 
 }  // namespace

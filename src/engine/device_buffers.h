@@ -33,16 +33,25 @@ class DeviceBuffers {
   // The handle has 128 random bits, in hex: whoever was not given it does not guess it. The memory is zero.
   // Errors: InvalidArgument (bytes < 1), Device::Allocate's.
   absl::StatusOr<std::string> Create(const std::shared_ptr<Device>& device, std::int64_t bytes, absl::Time deadline);
-  // Errors: NotFound.
+  // Errors: NotFound; DataLoss (its device's worker is gone, and the contents with it; says why).
   absl::StatusOr<std::shared_ptr<const ClientBuffer>> Find(std::string_view handle) const;
-  // Errors: NotFound.
+  // Also one that was lost. Errors: NotFound.
   absl::Status Free(std::string_view handle);
-  // Of each device that has any, by its id.
+  // Lets go of what lies on devices that were lost; only why they were is kept until those buffers are freed.
+  void DropLost();
+  // Of each device that has any, by its id. Lost ones don't count.
   std::map<std::string, BufferTotals> Totals() const;
+  // Since the beginning.
+  std::int64_t lost() const;
 
  private:
+  struct Entry {
+    std::shared_ptr<const ClientBuffer> buffer;  // null: it was lost
+    absl::Status loss = absl::OkStatus();
+  };
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, std::shared_ptr<const ClientBuffer>> buffers_;
+  std::unordered_map<std::string, Entry> buffers_;
+  std::int64_t lost_ = 0;
 };
 
 }  // namespace gemmd

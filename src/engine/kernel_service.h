@@ -77,6 +77,9 @@ class KernelService {
   // OK while a launch on the device would run or may wait. Errors: ResourceExhausted.
   absl::Status CheckRoom(const DeviceInfo& device) { return QueueOf(device).CheckRoom(); }
 
+  // Lets go of the kernels on devices that were lost.
+  void DropLost() { loaded_.DropLost(); }
+
   // Where the stages' times are recorded.
   StageTimes& stages() const { return engine_->stages(); }
 

@@ -58,10 +58,18 @@ std::map<std::string, std::vector<std::string>> LoadedKernels::Devices() const {
   return devices;
 }
 
+void LoadedKernels::DropLost() {
+  std::list<Entry> dropped;  // let go of after the lock is given back
+  const std::lock_guard lock(mutex_);
+  dropped = TakeIf([](Device& device) { return !device.Health().ok(); });
+}
+
 void LoadedKernels::Insert(Entry entry) {
   std::list<Entry> dropped;  // unloaded after the lock is given back
   const std::lock_guard lock(mutex_);
-  dropped = TakeStale(*entry.kernel->device());
+  // Those on another device of the same id: its worker is gone.
+  const Device& fresh = *entry.kernel->device();
+  dropped = TakeIf([&](const Device& old) { return &old != &fresh && old.info().id == fresh.info().id; });
   entries_.push_front(std::move(entry));
   by_key_[entries_.front().key] = entries_.begin();
   while (entries_.size() > capacity_) {
@@ -70,19 +78,19 @@ void LoadedKernels::Insert(Entry entry) {
   }
 }
 
-// The entries of another device of the same id: its worker is gone.
-std::list<LoadedKernels::Entry> LoadedKernels::TakeStale(const Device& device) {
-  std::list<Entry> stale;
+// The entries whose device is as `condition` says.
+template <typename Condition>
+std::list<LoadedKernels::Entry> LoadedKernels::TakeIf(Condition condition) {
+  std::list<Entry> taken;
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);
-    const Device& other = *entry->kernel->device();
-    if (&other != &device && other.info().id == device.info().id) {
+    if (condition(*entry->kernel->device())) {
       by_key_.erase(entry->key);
-      stale.splice(stale.end(), entries_, entry);
+      taken.splice(taken.end(), entries_, entry);
     }
     entry = next;
   }
-  return stale;
+  return taken;
 }
 
 }  // namespace gemmd

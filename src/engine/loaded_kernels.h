@@ -47,6 +47,9 @@ class LoadedKernels {
   absl::StatusOr<std::shared_ptr<const LoadedKernel>> Get(const std::shared_ptr<Device>& device,
                                                           const CompiledSpec& compiled, absl::Time deadline);
 
+  // Lets go of what is loaded on devices that were lost.
+  void DropLost();
+
   // The ids of the devices that have a kernel loaded, by its plan_id.
   std::map<std::string, std::vector<std::string>> Devices() const;
 
@@ -58,7 +61,8 @@ class LoadedKernels {
   };
   std::shared_ptr<const LoadedKernel> Find(const std::string& key);
   void Insert(Entry entry);
-  std::list<Entry> TakeStale(const Device& device);  // requires the mutex
+  template <typename Condition>
+  std::list<Entry> TakeIf(Condition condition);  // requires the mutex
 
   const std::size_t capacity_;
   DurationHistogram* const times_;

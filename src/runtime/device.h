@@ -69,6 +69,8 @@ class Device {
  public:
   virtual ~Device() = default;
   virtual const DeviceInfo& info() const = 0;
+  // OK while calls may succeed. Errors: Unavailable: the device is lost, with all that it held, and why.
+  virtual absl::Status Health() { return absl::OkStatus(); }
 
   // Zero-initialised memory, aligned to 256 bytes. Errors: ResourceExhausted.
   virtual absl::StatusOr<BufferId> Allocate(std::int64_t bytes, absl::Time deadline) = 0;

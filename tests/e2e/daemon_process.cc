@@ -54,7 +54,7 @@ std::vector<pid_t> DaemonProcess::Children(const std::string& program) const {
 std::string DaemonProcess::Stop() {
   process_.Kill(SIGTERM);
   const auto end = process_.Wait(absl::Now() + kStopTimeout);
-  return end.ok() ? *end : end.status().ToString();
+  return end.ok() ? Describe(*end) : end.status().ToString();
 }
 
 }  // namespace gemmd

@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "testing"))
 from daemon import Process  # noqa: E402
 
 BINARY_DIR = pathlib.Path(os.environ["GEMMD_BINARY_DIR"])
+SABOTAGED_DIR = BINARY_DIR.parent / "sabotaged"  # the same, with device workers that take orders
 PROTO_DIR = pathlib.Path(os.environ["GEMMD_PROTO_DIR"])
 MAX_MESSAGE_BYTES = 64 << 20
 
@@ -40,8 +41,8 @@ kernel_spec_pb, pb, pb_grpc = generate_stubs(_STUBS.name)
 class Daemon(Process):
     """One run of gemmd on the host device, with a stub. Its directory may outlive it."""
 
-    def __init__(self, directory, *flags, environment=None):
-        super().__init__(BINARY_DIR, directory, ("--device", "host", *flags), environment)
+    def __init__(self, directory, *flags, environment=None, binaries=BINARY_DIR):
+        super().__init__(binaries, directory, ("--device", "host", *flags), environment)
         self.channel = grpc.insecure_channel(
             self.address, options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
                                    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES)])

@@ -167,8 +167,12 @@ class MetricsTest(unittest.TestCase):
         deadline = time.monotonic() + WAIT_S
         while self.value(self.metrics(), "gemmd_device_faults_total", device="host") == faults:
             self.assertLess(time.monotonic(), deadline)
-        self.assertEqual(self.value(self.metrics(), "gemmd_device_up", device="host"), 0)
         self.assertIn("killed by SIGKILL", self.get("/")[2])
+        while self.value(self.metrics(), "gemmd_device_up", device="host") == 0:  # nobody has to ask for it
+            self.assertLess(time.monotonic(), deadline)
+        recoveries = self.value(self.metrics(), "gemmd_device_recovery_duration_seconds",
+                                "gemmd_device_recovery_duration_seconds_count", device="host")
+        self.assertEqual(recoveries, faults + 1)
         subprocess.run([BIN_DIR / "gemmctl", "--address", self.daemon.address, "run", SPEC, "--random"], check=True,
                        capture_output=True, timeout=WAIT_S)
         self.assertEqual(self.value(self.metrics(), "gemmd_device_up", device="host"), 1)

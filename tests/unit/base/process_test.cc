@@ -47,13 +47,13 @@ struct Pipe {
 TEST(ChildProcessTest, TellsTheExitCode) {
   auto child = ChildProcess::Spawn(Shell("exit 3"));
   ASSERT_TRUE(child.ok()) << child.status();
-  EXPECT_EQ(child->Wait(In(absl::Seconds(10))).value(), "exited 3");
+  EXPECT_EQ(Describe(child->Wait(In(absl::Seconds(10))).value()), "exited 3");
 }
 
 TEST(ChildProcessTest, NamesTheSignalThatKilledIt) {
   auto child = ChildProcess::Spawn(Shell("kill -SEGV $$"));
   ASSERT_TRUE(child.ok()) << child.status();
-  EXPECT_EQ(child->Wait(In(absl::Seconds(10))).value(), "killed by SIGSEGV");
+  EXPECT_EQ(Describe(child->Wait(In(absl::Seconds(10))).value()), "killed by SIGSEGV");
 }
 
 TEST(ChildProcessTest, WaitEndsAtItsDeadline) {
@@ -125,7 +125,7 @@ TEST(ChildProcessTest, StartsWithNoSignalBlocked) {
   auto child = ChildProcess::Spawn(Shell("kill -TERM $$; exit 0"));
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   ASSERT_TRUE(child.ok()) << child.status();
-  EXPECT_EQ(child->Wait(In(absl::Seconds(10))).value(), "killed by SIGTERM");
+  EXPECT_EQ(Describe(child->Wait(In(absl::Seconds(10))).value()), "killed by SIGTERM");
 }
 
 TEST(DieWithParentTest, AWorkerEndsWhenItsParentIsKilled) {

@@ -8,6 +8,7 @@
 #include "compile/subprocess_compiler.h"
 #include "engine/buffer_launch.h"
 #include "engine/streamed_run.h"
+#include "tests/testing/sabotage_orders.h"
 #include "tests/unit/compile/nvrtc_fixture.h"
 #include "tests/unit/spec/sample_spec.h"
 
@@ -38,7 +39,7 @@ class DeviceWorkTest : public testing::Test {
  protected:
   void SetUp() override {
     DevicePool::Options options;
-    options.worker.executable = GEMMD_BINARY_DIR "/bin/gemmd_device_worker";
+    options.worker.executable = GEMMD_BINARY_DIR "/sabotaged/gemmd_device_worker";
     options.cuda_ordinals = std::vector<int>{};
     auto pool = DevicePool::Create(options);
     ASSERT_TRUE(pool.ok()) << pool.status();
@@ -75,6 +76,7 @@ class DeviceWorkTest : public testing::Test {
     return values;
   }
 
+  SabotageOrders orders_;
   SubprocessCompiler compiler_{{.worker_executable = GEMMD_BINARY_DIR "/bin/gemmd_compile_worker",
                                 .nvrtc_directories = TestNvrtcDirectories(),
                                 .workers = 1}};
@@ -205,11 +207,42 @@ TEST_F(DeviceWorkTest, CountsBuffersLaunchesAndTheTimesOfTheStages) {
 TEST_F(DeviceWorkTest, ALaunchThatTheDeviceLosesCountsAsFailed) {
   const BufferLaunch launch = SmallLaunch();
   ASSERT_TRUE(LaunchOnBuffers(*kernels_, buffers_, launch, Soon()).ok());
-  kill(static_cast<WorkerDevice&>(**kernels_->FindDevice("host")).pid(), SIGKILL);
-  absl::Status status;
-  while (status.ok()) status = LaunchOnBuffers(*kernels_, buffers_, launch, Soon()).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  orders_.Give("crash");
+  const absl::Status status = LaunchOnBuffers(*kernels_, buffers_, launch, Soon()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
   EXPECT_EQ(kernels_->Launches().at("host").failed, 1);
+}
+
+TEST_F(DeviceWorkTest, ABufferOfALostDeviceIsDataLossUntilItIsFreed) {
+  BufferLaunch launch = SmallLaunch();
+  const std::shared_ptr<Device> device = *kernels_->FindDevice("host");
+  kill(static_cast<WorkerDevice&>(*device).pid(), SIGKILL);
+  EXPECT_EQ(device->Allocate(1, Soon()).status().code(), absl::StatusCode::kUnavailable);
+  const std::string& handle = launch.tensors["x"].handle;
+  for (int i = 0; i < 2; ++i) {  // before it is dropped, and after
+    const absl::Status found = buffers_.Find(handle).status();
+    EXPECT_EQ(found.code(), absl::StatusCode::kDataLoss) << found;
+    EXPECT_THAT(std::string(MessageOf(found)), HasSubstr("make it anew: the worker of host was killed by SIGKILL"));
+    const absl::Status launched = LaunchOnBuffers(*kernels_, buffers_, launch, Soon()).status();
+    EXPECT_EQ(launched.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(MessageOf(launched)), HasSubstr("tensors."));
+    buffers_.DropLost();
+  }
+  EXPECT_EQ(buffers_.lost(), 4);
+  EXPECT_TRUE(buffers_.Totals().empty());
+  EXPECT_TRUE(buffers_.Free(handle).ok());
+  EXPECT_EQ(buffers_.Find(handle).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(DeviceWorkTest, WhatWasLoadedOnALostDeviceIsLetGoOf) {
+  ASSERT_TRUE(LaunchOnBuffers(*kernels_, buffers_, SmallLaunch(), Soon()).ok());
+  std::shared_ptr<Device> device = *kernels_->FindDevice("host");
+  kernels_->DropLost();
+  EXPECT_EQ(kernels_->LoadedOn().size(), 1u);
+  kill(static_cast<WorkerDevice&>(*device).pid(), SIGKILL);
+  EXPECT_EQ(device->Allocate(1, Soon()).status().code(), absl::StatusCode::kUnavailable);
+  kernels_->DropLost();
+  EXPECT_TRUE(kernels_->LoadedOn().empty());
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "runtime/device_discovery.h"
 #include "sample_kernel.h"
+#include "tests/testing/sabotage_orders.h"
 
 namespace gemmd {
 namespace {
@@ -140,9 +141,8 @@ TEST_F(DevicePoolTest, TellsOfAFaultBeforeAndAfterTheNewWorker) {
   EXPECT_EQ(pool_->States()[0].faults, 0);
   KillHost();
   const DeviceState dead = pool_->States()[0];
-  EXPECT_FALSE(dead.serving);
   EXPECT_EQ(dead.faults, 1);
-  EXPECT_EQ(dead.starts, 1);
+  EXPECT_EQ(dead.hangs, 0);
   EXPECT_THAT(dead.last_fault, HasSubstr("host was killed by SIGKILL"));
   EXPECT_LE(absl::Now() - dead.last_fault_at, absl::Minutes(1));
   ASSERT_TRUE(pool_->Find("host").ok());
@@ -150,10 +150,64 @@ TEST_F(DevicePoolTest, TellsOfAFaultBeforeAndAfterTheNewWorker) {
   EXPECT_TRUE(again.serving);
   EXPECT_EQ(again.faults, 1);
   EXPECT_EQ(again.starts, 2);
+  EXPECT_EQ(again.recoveries.total(), 1);
+}
+
+// Waits until the host device has had so many workers, and serves.
+void AwaitStarts(DevicePool& pool, std::int64_t starts) {
+  const absl::Time deadline = Soon();
+  while (pool.States()[0].starts < starts || !pool.States()[0].serving) {
+    ASSERT_LT(absl::Now(), deadline);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+TEST_F(DevicePoolTest, ReplacesAWorkerThatNobodyAsksFor) {
+  for (int starts = 2; starts < 5; ++starts) {
+    KillHost();
+    AwaitStarts(*pool_, starts);
+    EXPECT_EQ(pool_->States()[0].faults, starts - 1);
+  }
+}
+
+TEST_F(DevicePoolTest, TellsItsWatcherOfFaultsAndOfServing) {
+  std::mutex mutex;
+  std::vector<std::string> seen;
+  const auto note = [&](std::string what) {
+    const std::lock_guard lock(mutex);
+    seen.push_back(std::move(what));
+  };
+  pool_->Watch(
+      {.on_fault = [&](const std::string& device, const DeviceFault&) { note(device + " fault"); },
+       .on_serving = [&](const std::string& device, bool serving) { note(device + (serving ? " up" : " down")); }});
   KillHost();
-  ASSERT_TRUE(pool_->Find("host").ok());  // met by a Find alone
-  EXPECT_EQ(pool_->States()[0].faults, 2);
-  EXPECT_EQ(pool_->States()[0].starts, 3);
+  AwaitStarts(*pool_, 2);
+  pool_->Watch({});
+  KillHost();
+  AwaitStarts(*pool_, 3);
+  EXPECT_THAT(seen, testing::ElementsAre("host up", "host fault", "host down", "host up"));
+}
+
+TEST(DevicePoolHangTest, KillsAWorkerThatHangsAndServesAgain) {
+  const SabotageOrders orders;
+  DevicePool::Options options = HostOnly();
+  options.worker.executable = GEMMD_BINARY_DIR "/sabotaged/gemmd_device_worker";
+  options.worker.launch_timeout = absl::Seconds(1);
+  auto created = DevicePool::Create(options);
+  ASSERT_TRUE(created.ok()) << created.status();
+  DevicePool& pool = **created;
+  const std::shared_ptr<Device> device = *pool.Find("host");
+  const auto sample = PrepareSample(*device, 3);
+  ASSERT_TRUE(sample.ok()) << sample.status();
+  orders.Give("hang");
+  EXPECT_EQ(device->Launch(sample->request, Soon()).status().code(), absl::StatusCode::kInternal);
+  AwaitStarts(pool, 2);
+  EXPECT_EQ(pool.States()[0].hangs, 1);
+  EXPECT_EQ(pool.States()[0].faults, 1);
+  const std::shared_ptr<Device> fresh = *pool.Find("host");
+  const auto again = PrepareSample(*fresh, 3);
+  ASSERT_TRUE(again.ok()) << again.status();
+  ASSERT_TRUE(fresh->Launch(again->request, Soon()).ok());
 }
 
 }  // namespace

@@ -11,12 +11,15 @@
 
 #include "base/status.h"
 #include "sample_kernel.h"
+#include "tests/testing/sabotage_orders.h"
 
 namespace gemmd {
 namespace {
 
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 absl::Time Soon() { return absl::Now() + absl::Seconds(60); }
 
@@ -124,6 +127,117 @@ TEST_F(WorkerDeviceTest, EveryCallAfterTheEndSaysHowItEnded) {
     ASSERT_EQ(buffer.status().code(), absl::StatusCode::kUnavailable);
     EXPECT_THAT(MessageOf(buffer.status()), HasSubstr("SIGKILL"));
   }
+  EXPECT_EQ(device_->Health().code(), absl::StatusCode::kUnavailable);
+}
+
+// A worker that does what it is ordered to.
+constexpr absl::Duration kLimit = absl::Milliseconds(500);
+class SabotagedWorkerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    WorkerOptions options = HostWorker();
+    options.executable = GEMMD_BINARY_DIR "/sabotaged/gemmd_device_worker";
+    options.launch_timeout = kLimit;
+    auto device = WorkerDevice::Spawn(options);
+    ASSERT_TRUE(device.ok()) << device.status();
+    device_ = *std::move(device);
+    auto sample = PrepareSample(*device_, 3);
+    ASSERT_TRUE(sample.ok()) << sample.status();
+    sample_ = *std::move(sample);
+  }
+  // Looks after the device until it is gone, as its pool does.
+  void Watch() {
+    while (device_->healthy()) std::this_thread::sleep_until(device_->KillIfHung());
+  }
+
+  SabotageOrders orders_;
+  std::unique_ptr<WorkerDevice> device_;
+  SampleLaunch sample_;
+};
+
+TEST_F(SabotagedWorkerTest, ComputesWithoutOrders) {
+  ASSERT_TRUE(device_->Launch(sample_.request, Soon()).ok());
+  EXPECT_THAT(*ReadSample(*device_, sample_), Each(kSampleK + 2.0f));
+}
+
+TEST_F(SabotagedWorkerTest, AnOrderForAnotherSpecIsLeftAlone) {
+  orders_.Give("crash", "another");
+  EXPECT_TRUE(device_->Launch(sample_.request, Soon()).ok());
+}
+
+TEST_F(SabotagedWorkerTest, ALaunchThatHangsIsInternalAndItsWorkerIsKilled) {
+  orders_.Give("hang", "spec");
+  std::thread watch([this] { Watch(); });
+  const absl::Time begin = absl::Now();
+  const absl::Status status = device_->Launch(sample_.request, Soon()).status();
+  watch.join();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+  EXPECT_THAT(MessageOf(status), HasSubstr("did not end within 500ms on host"));
+  EXPECT_GE(absl::Now() - begin, kLimit);
+  const DeviceFault fault = device_->Fault();
+  EXPECT_EQ(fault.kind, DeviceFault::Kind::kHung);
+  EXPECT_THAT(fault.reason, HasSubstr("a launch of plan plan did not end within 500ms"));
+  EXPECT_THAT(fault.suspects, ElementsAre("plan"));
+  EXPECT_EQ(device_->Free(sample_.output, Soon()).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(SabotagedWorkerTest, ALaunchThatHangsIsSeenAlsoWhenItsCallerHasGone) {
+  orders_.Give("hang");
+  EXPECT_EQ(device_->Launch(sample_.request, absl::Now() + absl::Milliseconds(20)).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_TRUE(device_->healthy());
+  Watch();
+  EXPECT_EQ(device_->Fault().kind, DeviceFault::Kind::kHung);
+}
+
+TEST_F(SabotagedWorkerTest, AWorkerThatAnswersNothingIsKilled) {
+  kill(device_->pid(), SIGSTOP);
+  std::thread watch([this] { Watch(); });
+  const absl::Status status = device_->Free(sample_.output, Soon());
+  watch.join();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_THAT(MessageOf(status), HasSubstr("it answered nothing for 500ms"));
+  EXPECT_THAT(device_->Fault().suspects, IsEmpty());
+}
+
+TEST_F(SabotagedWorkerTest, LaunchesThatEndInTimeAreNoHang) {
+  for (const absl::Time begin = absl::Now(); absl::Now() - begin < 2 * kLimit;) {
+    ASSERT_TRUE(device_->Launch(sample_.request, Soon()).ok());
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    device_->KillIfHung();
+  }
+  EXPECT_TRUE(device_->healthy());
+}
+
+TEST_F(SabotagedWorkerTest, ACrashNamesTheKernelThatRan) {
+  orders_.Give("crash");
+  const absl::Status status = device_->Launch(sample_.request, Soon()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_EQ(device_->Fault().kind, DeviceFault::Kind::kDied);
+  EXPECT_THAT(device_->Fault().reason, HasSubstr("was killed by SIGABRT"));
+  EXPECT_THAT(device_->Fault().suspects, ElementsAre("plan"));
+}
+
+TEST_F(SabotagedWorkerTest, AKillFromOutsideIsNoKernelsFault) {
+  orders_.Give("hang");
+  std::thread killer([this] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    kill(device_->pid(), SIGKILL);
+  });
+  EXPECT_EQ(device_->Launch(sample_.request, Soon()).status().code(), absl::StatusCode::kUnavailable);
+  killer.join();
+  EXPECT_THAT(device_->Fault().suspects, IsEmpty());
+}
+
+TEST_F(SabotagedWorkerTest, AFaultIsInternalAndTheWorkerIsKilled) {
+  orders_.Give("fault");
+  const absl::Status status = device_->Launch(sample_.request, Soon()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+  EXPECT_FALSE(device_->healthy());
+  EXPECT_EQ(device_->Fault().kind, DeviceFault::Kind::kLost);
+  EXPECT_THAT(device_->Fault().reason, HasSubstr("host lost its device: an ordered fault of host"));
+  EXPECT_THAT(device_->Fault().suspects, ElementsAre("plan"));
+  EXPECT_EQ(device_->Launch(sample_.request, Soon()).status().code(), absl::StatusCode::kUnavailable);
 }
 
 TEST(WorkerDeviceSpawnTest, SaysThatTheExecutableIsMissing) {

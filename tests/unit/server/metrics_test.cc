@@ -40,6 +40,8 @@ INSTANTIATE_TEST_SUITE_P(
         "gemmd_cache_evictions_total{tier=\"memory\"} 34", "gemmd_cache_evictions_total{tier=\"disk\"} 38",
         "gemmd_cache_quarantined_total 37", "gemmd_cache_disk_errors_total 39", "gemmd_device_up{device=\"cuda:0\"} 0",
         "gemmd_device_worker_starts_total{device=\"cuda:0\"} 3", "gemmd_device_faults_total{device=\"cuda:0\"} 2",
+        "gemmd_device_hangs_total{device=\"cuda:0\"} 1",
+        "gemmd_device_recovery_duration_seconds_count{device=\"cuda:0\"} 1", "gemmd_buffers_lost_total 17",
         "gemmd_launches_total{device=\"cuda:0\",result=\"done\"} 1234",
         "gemmd_launches_total{device=\"cuda:0\",result=\"failed\"} 56", "gemmd_device_slots{device=\"cuda:0\"} 8",
         "gemmd_device_memory_bytes{device=\"cuda:0\"} 1073741824", "gemmd_loaded_kernels{device=\"cuda:0\"} 11",

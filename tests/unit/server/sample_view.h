@@ -34,15 +34,18 @@ inline DaemonView SampleView() {
   device.state.info->slots = 8;
   device.state.starts = 3;
   device.state.faults = 2;
+  device.state.hangs = 1;
   device.state.last_fault = "the worker of cuda:0 was killed by SIGKILL";
   device.state.last_fault_at = view.now - absl::Seconds(90);
   device.launches = {.done = 1234, .failed = 56};
   device.queue = {.places = 8, .max_waiting = 64, .taken = 8, .waiting = 62, .refused = 63};
   device.buffers = {.buffers = 4, .bytes = 5 << 20};
   device.loaded_kernels = 11;
-  view.devices.push_back(device);
   DurationHistogram times;
   times.Record(absl::Milliseconds(2));
+  device.state.recoveries = times.Take();
+  view.devices.push_back(device);
+  view.lost_buffers = 17;
   view.methods["Run"] = {.ended = {{absl::StatusCode::kOk, 70}, {absl::StatusCode::kUnavailable, 2}},
                          .in_flight = 3,
                          .times = times.Take()};

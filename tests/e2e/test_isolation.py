@@ -1,0 +1,166 @@
+"""What a device that faults, hangs or crashes costs, and what it does not."""
+
+import pathlib
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+import unittest
+import urllib.request
+
+import grpc
+import numpy as np
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+import gemmd_specs as specs
+from gemmd_daemon import SABOTAGED_DIR, Daemon, DaemonTest, pb
+from sabotage import Orders
+
+WAIT_S = 60
+LIMIT_MS = 1500
+INPUTS = {"x": np.full((2, 40), 0.5, np.float32), "w": np.full((40, 24), 0.25, np.float32),
+          "bias": np.ones(24, np.float32)}
+EXPECTED = specs.linear_reference(INPUTS["x"], INPUTS["w"], INPUTS["bias"], 2.0)
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class IsolationTest(DaemonTest):
+    FLAGS = ("--launch-timeout-ms", str(LIMIT_MS), "--metrics-address", "0")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.mkdtemp(prefix="gemmd_")
+        cls.orders = Orders(cls.directory)
+        cls.daemon = Daemon(cls.directory, *cls.FLAGS, environment=cls.orders.environment, binaries=SABOTAGED_DIR)
+        cls.stub = cls.daemon.stub
+        address = cls.daemon.log().split("metrics listen=")[1].split()[0]
+        cls.metrics_url = f"http://{address}/metrics"
+
+    def metric(self, name):
+        with urllib.request.urlopen(self.metrics_url, timeout=WAIT_S) as answer:
+            text = answer.read().decode()
+        value, = [line.split()[-1] for line in text.splitlines() if line.startswith(name + "{") and 'device="host"' in line]
+        return float(value)
+
+    def run_once(self):
+        return specs.collect_outputs(
+            self.stub.Run(specs.run_requests(specs.linear_spec(), INPUTS, {"M": 2}, {"alpha": 2.0}), timeout=WAIT_S))
+
+    def assert_serves(self):
+        _, outputs = self.run_once()
+        np.testing.assert_allclose(outputs["out"], EXPECTED, rtol=1e-5)
+
+    def upload(self):
+        """Buffers for a launch, by tensor."""
+        buffers = {}
+        for name, array in {**INPUTS, "out": np.zeros((2, 24), np.float32)}.items():
+            data = array.tobytes()
+            buffers[name] = self.stub.CreateBuffer(pb.CreateBufferRequest(device="host", bytes=len(data))).buffer
+            self.stub.WriteBuffer(iter([pb.WriteBufferRequest(buffer=buffers[name], data=data)]))
+        return buffers
+
+    def launch_request(self, buffers):
+        return pb.LaunchRequest(spec=specs.source_of(specs.linear_spec()), dims={"M": 2}, scalars={"alpha": 2.0},
+                                tensors={name: pb.TensorArgument(buffer=buffer) for name, buffer in buffers.items()})
+
+    def test_a_launch_that_hangs_is_internal_and_the_device_serves_again(self):
+        self.assert_serves()
+        hangs = self.metric("gemmd_device_hangs_total")
+        buffers = self.upload()
+        self.orders.give("hang")
+        began = time.monotonic()
+        self.assert_status(grpc.StatusCode.INTERNAL, lambda: self.stub.Launch(self.launch_request(buffers)),
+                           "the launch did not end within 1.5s on host")
+        self.assertGreaterEqual(time.monotonic() - began, LIMIT_MS / 1000)
+        failed = time.monotonic()
+        self.assert_serves()
+        self.assertLess(time.monotonic() - failed, 5)
+        self.assertEqual(self.metric("gemmd_device_hangs_total"), hangs + 1)
+        self.assertIn("was killed: a launch of plan", self.daemon.log())
+
+    def test_calls_beside_one_that_hangs_are_unavailable_and_say_why(self):
+        self.assert_serves()
+        buffers = self.upload()
+        self.orders.give("hang")
+        self.orders.give("hang")
+        statuses = []
+
+        def launch():
+            with self.assertRaises(grpc.RpcError) as caught:
+                self.stub.Launch(self.launch_request(buffers))
+            statuses.append((caught.exception.code().name, caught.exception.details()))
+
+        threads = [threading.Thread(target=launch) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.05)
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(code for code, _ in statuses), ["INTERNAL", "UNAVAILABLE"])
+        self.assertIn("a launch of plan", dict(statuses)["UNAVAILABLE"])
+
+    def test_a_hang_is_ended_also_when_nobody_waits_for_it(self):
+        self.assert_serves()
+        hangs = self.metric("gemmd_device_hangs_total")
+        buffers = self.upload()
+        self.orders.give("hang")
+        self.assert_status(grpc.StatusCode.DEADLINE_EXCEEDED,
+                           lambda: self.stub.Launch(self.launch_request(buffers), timeout=0.2))
+        deadline = time.monotonic() + WAIT_S
+        while self.metric("gemmd_device_hangs_total") == hangs:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        self.assert_serves()
+
+    def test_buffers_of_a_lost_device_are_data_loss_until_they_are_freed(self):
+        buffers = self.upload()
+        self.orders.give("fault")
+        self.assert_status(grpc.StatusCode.INTERNAL, lambda: self.stub.Launch(self.launch_request(buffers)),
+                           "an ordered fault of host")
+        reason = "the worker of host lost its device: an ordered fault"
+        self.assert_status(grpc.StatusCode.DATA_LOSS, lambda: self.stub.Launch(self.launch_request(buffers)), reason)
+        self.assert_status(grpc.StatusCode.DATA_LOSS,
+                           lambda: self.stub.ReadBuffer(pb.ReadBufferRequest(buffer=buffers["x"], bytes=4)), reason)
+        for buffer in buffers.values():
+            self.stub.FreeBuffer(pb.FreeBufferRequest(buffer=buffer))
+        self.assert_status(grpc.StatusCode.NOT_FOUND,
+                           lambda: self.stub.ReadBuffer(pb.ReadBufferRequest(buffer=buffers["x"], bytes=4)))
+        self.assert_serves()
+
+    def test_the_devices_health_turns_with_it(self):
+        self.assert_serves()
+        health = health_pb2_grpc.HealthStub(self.daemon.channel)
+        request = health_pb2.HealthCheckRequest(service="gemmd.v1.Gemmd/host")
+        self.assertEqual(health.Check(request).status, SERVING)
+        watch = health.Watch(request, timeout=WAIT_S)
+        self.assertEqual(next(watch).status, SERVING)
+        worker, = [pid for pid in self.daemon.children()
+                   if "gemmd_device_worker" in pathlib.Path(f"/proc/{pid}/cmdline").read_text()]
+        os.kill(worker, signal.SIGSTOP)
+        self.assert_status(grpc.StatusCode.UNAVAILABLE,
+                           lambda: self.stub.CreateBuffer(pb.CreateBufferRequest(device="host", bytes=4)),
+                           "it answered nothing for 1.5s")
+        self.assertEqual(next(watch).status, NOT_SERVING)
+        self.assertEqual(next(watch).status, SERVING)
+        watch.cancel()
+        self.assertEqual(health.Check(health_pb2.HealthCheckRequest(service="")).status, SERVING)
+        self.assert_serves()
+
+
+class ProductionTest(unittest.TestCase):
+    def test_the_real_worker_takes_no_orders(self):
+        directory = tempfile.mkdtemp(prefix="gemmd_")
+        self.addCleanup(shutil.rmtree, directory)
+        orders = Orders(directory)
+        orders.give("crash", always=True)
+        daemon = Daemon(directory, environment=orders.environment)
+        self.addCleanup(daemon.kill)
+        specs.collect_outputs(daemon.stub.Run(specs.run_requests(specs.linear_spec(), INPUTS, {"M": 2}, {"alpha": 2.0})))
+        self.assertNotIn("was killed", daemon.log())
+        self.assertEqual(daemon.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
