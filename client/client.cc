@@ -324,6 +324,25 @@ absl::StatusOr<PurgeReport> Client::PurgeCache(const CachePurge& purge, absl::Ti
   return PurgeReport{response.disk_entries(), response.disk_bytes(), response.memory_kernels()};
 }
 
+absl::StatusOr<std::vector<QuarantinedKernelReport>> Client::ListQuarantine(absl::Time deadline) const {
+  GEMMD_ASSIGN_OR_RETURN(v1::ListQuarantineResponse response,
+                         state_->Call(&v1::Gemmd::Stub::ListQuarantine, v1::ListQuarantineRequest(), deadline));
+  return FromWire(std::move(response));
+}
+
+absl::StatusOr<ReleaseReport> Client::ReleaseQuarantine(const std::optional<std::string>& plan_id,
+                                                        absl::Time deadline) const {
+  v1::ReleaseQuarantineRequest request;
+  if (plan_id) {
+    request.set_plan_id(*plan_id);
+  } else {
+    request.set_all(true);
+  }
+  GEMMD_ASSIGN_OR_RETURN(const v1::ReleaseQuarantineResponse response,
+                         state_->Call(&v1::Gemmd::Stub::ReleaseQuarantine, request, deadline));
+  return ReleaseReport{response.released()};
+}
+
 absl::StatusOr<StatsReport> Client::GetStats(absl::Time deadline) const {
   GEMMD_ASSIGN_OR_RETURN(v1::Stats response, state_->Call(&v1::Gemmd::Stub::GetStats, v1::GetStatsRequest(), deadline));
   return FromWire(std::move(response));

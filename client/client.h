@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -106,6 +107,10 @@ class Client {
   absl::StatusOr<CacheReport> ListCache(const std::string& key_prefix, absl::Time deadline) const;
   // Errors: NotFound (no such key), InvalidArgument (the beginning of several keys).
   absl::StatusOr<PurgeReport> PurgeCache(const CachePurge& purge, absl::Time deadline) const;
+  absl::StatusOr<std::vector<QuarantinedKernelReport>> ListQuarantine(absl::Time deadline) const;
+  // Lets a quarantined kernel be launched again, by its plan_id or the beginning of that; without one, all of them.
+  // Errors: NotFound (none), InvalidArgument (the beginning of several).
+  absl::StatusOr<ReleaseReport> ReleaseQuarantine(const std::optional<std::string>& plan_id, absl::Time deadline) const;
   absl::StatusOr<StatsReport> GetStats(absl::Time deadline) const;
   // grpc.health.v1; `service` empty asks for the daemon as a whole. Errors: NotFound (an unknown service).
   absl::StatusOr<HealthState> Health(const std::string& service, absl::Time deadline) const;

@@ -136,6 +136,20 @@ struct PurgeReport {
   std::int64_t memory_kernels = 0;
 };
 
+// A kernel that the daemon launches no more on one device.
+struct QuarantinedKernelReport {
+  std::string plan_id, device;
+  int faults = 0;
+  std::string last_fault;
+  absl::Time since;
+  std::int64_t refused = 0;      // launches since then
+  std::string spec_id, summary;  // empty where the daemon does not hold the kernel in memory
+};
+
+struct ReleaseReport {
+  int released = 0;  // a kernel counts once for each device
+};
+
 // Counts since the daemon's start.
 struct CompilerReport {
   std::int64_t compiles = 0, failures = 0, compile_us = 0, rejected_candidates = 0;

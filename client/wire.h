@@ -18,6 +18,7 @@ absl::StatusOr<RunReport> FromWire(v1::RunSummary&& summary);
 
 std::vector<HeldKernelReport> FromWire(v1::ListKernelsResponse&& response);
 CacheReport FromWire(v1::ListCacheResponse&& response);
+std::vector<QuarantinedKernelReport> FromWire(v1::ListQuarantineResponse&& response);
 StatsReport FromWire(v1::Stats&& stats);
 
 v1::PurgeCacheRequest ToWire(const CachePurge& purge);

@@ -56,6 +56,21 @@ CacheReport FromWire(v1::ListCacheResponse&& response) {
   return report;
 }
 
+std::vector<QuarantinedKernelReport> FromWire(v1::ListQuarantineResponse&& response) {
+  std::vector<QuarantinedKernelReport> reports;
+  for (v1::QuarantinedKernel& kernel : *response.mutable_kernels()) {
+    reports.push_back({.plan_id = std::move(*kernel.mutable_plan_id()),
+                       .device = std::move(*kernel.mutable_device()),
+                       .faults = kernel.faults(),
+                       .last_fault = std::move(*kernel.mutable_last_fault()),
+                       .since = absl::FromUnixMillis(kernel.since_unix_ms()),
+                       .refused = kernel.refused(),
+                       .spec_id = std::move(*kernel.mutable_spec_id()),
+                       .summary = std::move(*kernel.mutable_summary())});
+  }
+  return reports;
+}
+
 StatsReport FromWire(v1::Stats&& stats) {
   StatsReport report;
   report.uptime_ms = stats.uptime_ms();

@@ -109,6 +109,7 @@ DaemonConfig PlainFields(const DaemonOptions& options) {
   config.compile_workers = static_cast<int>(options.compile_workers);
   config.launch_queue = static_cast<int>(options.launch_queue);
   config.launch_timeout = absl::Milliseconds(options.launch_timeout_ms);
+  config.quarantine_faults = static_cast<int>(options.quarantine_faults);
   config.compile_queue = static_cast<int>(options.compile_queue);
   config.staging_bytes = options.staging_bytes;
   config.call_threads = static_cast<int>(options.call_threads);
@@ -123,6 +124,7 @@ void CheckNumbers(const DaemonOptions& options, Complaints& complaints) {
   complaints.CheckBetween("compile_workers", options.compile_workers, 1, 1024);
   complaints.CheckBetween("launch_queue", options.launch_queue, 0, 1 << 20);
   complaints.CheckBetween("launch_timeout_ms", options.launch_timeout_ms, 1, kDayMs);
+  complaints.CheckBetween("quarantine_faults", options.quarantine_faults, 0, 1000);
   complaints.CheckBetween("compile_queue", options.compile_queue, 0, 1 << 20);
   complaints.CheckBetween("staging_bytes", options.staging_bytes, kMinCacheBytes, kMostBytes);
   complaints.CheckBetween("call_threads", options.call_threads, 8, 65536);

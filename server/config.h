@@ -46,6 +46,7 @@ struct DaemonConfig {
   int compile_workers = 0;
   int launch_queue = 0;
   absl::Duration launch_timeout;
+  int quarantine_faults = 0;
   int compile_queue = 0;
   std::int64_t staging_bytes = 0;
   int call_threads = 0;

@@ -75,8 +75,9 @@ absl::Status Daemon::OpenCache() {
 absl::Status Daemon::OpenDevices() {
   GEMMD_ASSIGN_OR_RETURN(devices_, DevicePool::Create(PoolOptions(config_)));
   if (!devices_->no_gpu_reason().empty()) logger_->info("no GPU: {}", devices_->no_gpu_reason());
-  kernels_ =
-      std::make_unique<KernelService>(engine_.get(), devices_.get(), config_.default_limits, config_.launch_queue);
+  kernels_ = std::make_unique<KernelService>(
+      engine_.get(), devices_.get(), config_.default_limits,
+      KernelService::Bounds{.max_waiting = config_.launch_queue, .quarantine_faults = config_.quarantine_faults});
   inventory_ = std::make_unique<CacheInventory>(engine_.get(), disk_.get(), kernels_.get());
   return absl::OkStatus();
 }
@@ -120,9 +121,9 @@ absl::Status Daemon::Listen() {
 // Each device has a health service of its own. What lay on one that was lost is let go of before it serves again.
 void Daemon::WatchDevices() {
   devices_->Watch({.on_fault =
-                       [this](const std::string&, const DeviceFault&) {
+                       [this](const std::string& device, const DeviceFault& fault) {
                          buffers_.DropLost();
-                         kernels_->DropLost();
+                         kernels_->NoteFault(device, fault);
                        },
                    .on_serving =
                        [this](const std::string& device, bool serving) {

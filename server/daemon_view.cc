@@ -58,6 +58,8 @@ DaemonView DaemonObserver::Take(bool serving) const {
                   .cache = parts_.inventory->Stats(),
                   .devices = {},
                   .lost_buffers = parts_.buffers->lost(),
+                  .quarantine = parts_.kernels->quarantine().stats(),
+                  .quarantined = parts_.kernels->quarantine().List(),
                   .methods = parts_.journal->Methods(),
                   .stages = {},
                   .kernels = MostUsed(parts_.inventory->Kernels(0)),

@@ -44,6 +44,8 @@ struct DaemonView {
   CacheStats cache;
   std::vector<DeviceView> devices;
   std::int64_t lost_buffers = 0;
+  QuarantineStats quarantine;
+  std::vector<QuarantinedKernel> quarantined;  // the latest first
   std::map<std::string, MethodCounts, std::less<>> methods;
   std::array<DurationHistogram::Snapshot, kStages.size()> stages;
   std::vector<HeldKernel> kernels;  // in memory, the most used first

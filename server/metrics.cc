@@ -125,6 +125,9 @@ void AddDevices(const DaemonView& view, PrometheusText& text) {
   each("gemmd_loaded_kernels", kGauge, "Kernels that are loaded on the device.",
        [](const DeviceView& device) { return device.loaded_kernels; });
   each("gemmd_buffers", kGauge, "Buffers of clients.", [](const DeviceView& device) { return device.buffers.buffers; });
+  text.Single("gemmd_quarantined_kernels", kGauge, "Kernels that are launched no more, once for each device.",
+              view.quarantine.kernels);
+  text.Single("gemmd_quarantine_refusals_total", kCounter, "Launches of quarantined kernels.", view.quarantine.refused);
   text.Single("gemmd_buffers_lost_total", kCounter, "Buffers of clients that were lost with a device's worker.",
               view.lost_buffers);
   each("gemmd_buffer_bytes", kGauge, "Buffers of clients.",

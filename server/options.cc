@@ -21,6 +21,8 @@ constexpr std::array kOptions = {
     DaemonOption{"launch_queue", &Options::launch_queue, false, "Launches that may wait for one device"},
     DaemonOption{"launch_timeout_ms", &Options::launch_timeout_ms, false,
                  "A launch that takes longer hangs: its device's worker is replaced"},
+    DaemonOption{"quarantine_faults", &Options::quarantine_faults, false,
+                 "A kernel that costs a device so many workers is launched no more; 0: never"},
     DaemonOption{"compile_queue", &Options::compile_queue, false, "Kernels that may wait for a compile worker"},
     DaemonOption{"staging_bytes", &Options::staging_bytes, false, "Shared memory for one device's copies"},
     DaemonOption{"call_threads", &Options::call_threads, false, "Calls served at once"},

@@ -31,6 +31,7 @@ struct DaemonOptions {
   std::int64_t compile_workers = 2;
   std::int64_t launch_queue = 256;                      // launches that wait for one device
   std::int64_t launch_timeout_ms = 120'000;             // a launch that takes longer hangs
+  std::int64_t quarantine_faults = 3;                   // after so many a kernel is launched no more
   std::int64_t compile_queue = 256;                     // kernels that wait for a compile worker
   std::int64_t staging_bytes = std::int64_t{64} << 20;  // of one device's copies
   std::int64_t call_threads = 256;                      // at most so many calls are served at once

@@ -53,6 +53,12 @@ class GemmdService final : public v1::Gemmd::Service {
   grpc::Status FreeBuffer(grpc::ServerContext* context, const v1::FreeBufferRequest* request,
                           v1::FreeBufferResponse* response) override;
 
+  // methods_quarantine.cc
+  grpc::Status ListQuarantine(grpc::ServerContext* context, const v1::ListQuarantineRequest* request,
+                              v1::ListQuarantineResponse* response) override;
+  grpc::Status ReleaseQuarantine(grpc::ServerContext* context, const v1::ReleaseQuarantineRequest* request,
+                                 v1::ReleaseQuarantineResponse* response) override;
+
   // methods_device.cc
   grpc::Status ListDevices(grpc::ServerContext* context, const v1::ListDevicesRequest* request,
                            v1::ListDevicesResponse* response) override;

@@ -197,6 +197,16 @@ std::string TopKernels(const DaemonView& view) {
   return table.Html();
 }
 
+std::string Quarantined(const DaemonView& view) {
+  Table table("Quarantined kernels",
+              {{"plan"}, {"device"}, {"faults", true}, {"since"}, {"refused", true}, {"last fault"}});
+  for (const QuarantinedKernel& kernel : view.quarantined) {
+    table.Row({Short(kernel.plan_id), kernel.device, Number(kernel.faults), Ago(kernel.since, view.now),
+               Number(kernel.refused), kernel.last_fault});
+  }
+  return table.Html();
+}
+
 std::string Failures(const DaemonView& view) {
   Table table("Recent faults", {{"when"}, {"method"}, {"device"}, {"status"}, {"request"}, {"message"}});
   for (const EndedCall& call : view.failures) {
@@ -219,7 +229,8 @@ std::string StatusPage(const DaemonView& view) {
       Span(view.now - view.started), Bytes(view.process.resident_bytes), view.process.open_fds, view.process.max_fds,
       view.compiler.empty() ? "<span class=\"bad\">No compiler</span>" : Escaped(view.compiler), compiler.compiles,
       compiler.failures, view.compile_workers.started, view.compile_workers.ended);
-  html += Devices(view) + Queues(view) + Calls(view) + Stages(view) + Cache(view) + TopKernels(view) + Failures(view);
+  html += Devices(view) + Queues(view) + Calls(view) + Stages(view) + Cache(view) + TopKernels(view) +
+          Quarantined(view) + Failures(view);
   return html + "</body>\n</html>\n";
 }
 

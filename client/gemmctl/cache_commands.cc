@@ -57,4 +57,14 @@ CommandResult Run(const Options& options, const CachePurgeOptions& command) {
   });
 }
 
+CommandResult Run(const Options& options, const QuarantineListOptions&) {
+  return Answer(options, [](const Client& client, absl::Time deadline) { return client.ListQuarantine(deadline); });
+}
+
+CommandResult Run(const Options& options, const QuarantineReleaseOptions& command) {
+  return Answer(options, [&](const Client& client, absl::Time deadline) {
+    return client.ReleaseQuarantine(command.plan_id, deadline);
+  });
+}
+
 }  // namespace gemmd

@@ -1,4 +1,4 @@
-// gemmctl kernels, stats and cache: what the daemon holds and has done.
+// gemmctl kernels, stats, cache and quarantine: what the daemon holds and has done.
 #pragma once
 
 #include "client/gemmctl/commands.h"
@@ -12,5 +12,7 @@ CommandResult Run(const Options& options, const CacheListOptions& command);
 // NotFound or InvalidArgument where the key names no entry, or several.
 CommandResult Run(const Options& options, const CacheShowOptions& command);
 CommandResult Run(const Options& options, const CachePurgeOptions& command);
+CommandResult Run(const Options& options, const QuarantineListOptions& command);
+CommandResult Run(const Options& options, const QuarantineReleaseOptions& command);
 
 }  // namespace gemmd

@@ -118,6 +118,19 @@ std::string TextOf(const StatsReport& report, absl::Time) {
   return text;
 }
 
+std::string TextOf(const std::vector<QuarantinedKernelReport>& kernels, absl::Time now) {
+  if (kernels.empty()) return "no kernel is quarantined\n";
+  Rows rows = {{"PLAN_ID", "DEVICE", "FAULTS", "SINCE", "REFUSED", "SPEC", "LAST FAULT"}};
+  for (const QuarantinedKernelReport& kernel : kernels) {
+    rows.push_back({ShortId(kernel.plan_id), kernel.device, fmt::format("{}", kernel.faults), Age(now - kernel.since),
+                    fmt::format("{}", kernel.refused), kernel.summary.empty() ? "-" : kernel.summary,
+                    kernel.last_fault});
+  }
+  return Table(rows);
+}
+
+std::string TextOf(const ReleaseReport& report, absl::Time) { return fmt::format("released {}\n", report.released); }
+
 Json JsonOf(const std::vector<HeldKernelReport>& kernels) {
   Json list = Json::array();
   for (const HeldKernelReport& kernel : kernels) {
@@ -166,6 +179,23 @@ Json JsonOf(const PurgeReport& report) {
           {"disk_bytes", report.disk_bytes},
           {"memory_kernels", report.memory_kernels}};
 }
+
+Json JsonOf(const std::vector<QuarantinedKernelReport>& kernels) {
+  Json list = Json::array();
+  for (const QuarantinedKernelReport& kernel : kernels) {
+    list.push_back({{"plan_id", kernel.plan_id},
+                    {"device", kernel.device},
+                    {"faults", kernel.faults},
+                    {"last_fault", kernel.last_fault},
+                    {"since", Moment(kernel.since)},
+                    {"refused", kernel.refused},
+                    {"spec_id", kernel.spec_id},
+                    {"summary", kernel.summary}});
+  }
+  return {{"kernels", list}};
+}
+
+Json JsonOf(const ReleaseReport& report) { return {{"released", report.released}}; }
 
 Json JsonOf(const StatsReport& report) {
   Json devices = Json::array();

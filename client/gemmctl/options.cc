@@ -110,6 +110,7 @@ struct Commands {
     kernels_app = AddCommand(app, "kernels", "List the kernels in the cache, in memory and on disk", nullptr);
     stats_app = AddCommand(app, "stats", "Show what the daemon has done, and what its cache holds", nullptr);
     AddCache(app);
+    AddQuarantine(app);
     schema_app = AddCommand(app, "schema", "Print the JSON Schema of a spec, for editors", nullptr);
     completion_app = AddCommand(app, "completion", "Print a shell's completion script", nullptr);
     completion_app->require_subcommand(1);
@@ -130,6 +131,18 @@ struct Commands {
     by_key = what->add_option("--key", purge_key, "The entry of this cubin_key, or of its first digits");
     by_age = what->add_option("--older-than", purge_age, "Entries unused for this long, such as 90s, 12h or 30d");
     what->add_flag("--all", purge_all, "Every entry");
+    what->require_option(1);
+  }
+
+  void AddQuarantine(CLI::App& app) {
+    CLI::App* quarantine = AddCommand(app, "quarantine", "Look at kernels refused after repeated faults", nullptr);
+    quarantine->require_subcommand(1);
+    quarantine->fallthrough();
+    quarantined_app = AddCommand(*quarantine, "list", "List them, the latest first", nullptr);
+    release_app = AddCommand(*quarantine, "release", "Let kernels be launched again", nullptr);
+    CLI::Option_group* what = release_app->add_option_group("what", "What to release");
+    by_plan = what->add_option("--plan", release_plan, "The kernel of this plan_id, or of its first digits");
+    what->add_flag("--all", release_all, "Every kernel");
     what->require_option(1);
   }
 
@@ -169,6 +182,10 @@ struct Commands {
     if (stats_app->parsed()) options.command = StatsOptions{};
     if (list_app->parsed()) options.command = CacheListOptions{};
     if (show_app->parsed()) options.command = show;
+    if (quarantined_app->parsed()) options.command = QuarantineListOptions{};
+    if (release_app->parsed()) {
+      options.command = QuarantineReleaseOptions{by_plan->count() > 0 ? std::optional(release_plan) : std::nullopt};
+    }
     if (schema_app->parsed()) options.command = SchemaOptions{};
     if (purge_app->parsed()) errors += FinishPurge(options);
     return errors;
@@ -196,8 +213,9 @@ struct Commands {
 
   CLI::App *validate_app = nullptr, *plan_app = nullptr, *source_app = nullptr, *compile_app = nullptr,
            *run_app = nullptr, *devices_app = nullptr, *health_app = nullptr, *kernels_app = nullptr,
-           *stats_app = nullptr, *list_app = nullptr, *show_app = nullptr, *purge_app = nullptr, *schema_app = nullptr,
-           *completion_app = nullptr, *bash_app = nullptr, *zsh_app = nullptr, *fish_app = nullptr;
+           *stats_app = nullptr, *list_app = nullptr, *show_app = nullptr, *purge_app = nullptr,
+           *quarantined_app = nullptr, *release_app = nullptr, *schema_app = nullptr, *completion_app = nullptr,
+           *bash_app = nullptr, *zsh_app = nullptr, *fish_app = nullptr;
   ValidateOptions validate;
   PlanOptions plan;
   SourceOptions source;
@@ -205,9 +223,9 @@ struct Commands {
   RunOptions run;
   HealthOptions health;
   CacheShowOptions show;
-  CLI::Option *by_key = nullptr, *by_age = nullptr;
-  std::string purge_key, purge_age;
-  bool purge_all = false;
+  CLI::Option *by_key = nullptr, *by_age = nullptr, *by_plan = nullptr;
+  std::string purge_key, purge_age, release_plan;
+  bool purge_all = false, release_all = false;
   NamedTexts dims, scalars, inputs, outputs;
 };
 

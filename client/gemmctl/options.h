@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -55,6 +56,11 @@ struct CachePurgeOptions {
   CachePurge selection;
 };
 
+struct QuarantineListOptions {};
+struct QuarantineReleaseOptions {
+  std::optional<std::string> plan_id;  // or its beginning; absent: all
+};
+
 struct SchemaOptions {};
 
 struct Options {
@@ -63,7 +69,8 @@ struct Options {
   bool json = false;
   double timeout_s = 300;
   std::variant<ValidateOptions, PlanOptions, SourceOptions, CompileOptions, RunOptions, DevicesOptions, HealthOptions,
-               KernelsOptions, StatsOptions, CacheListOptions, CacheShowOptions, CachePurgeOptions, SchemaOptions>
+               KernelsOptions, StatsOptions, CacheListOptions, CacheShowOptions, CachePurgeOptions,
+               QuarantineListOptions, QuarantineReleaseOptions, SchemaOptions>
       command;
 };
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "base/status.h"
 #include "spec/diagnostic.h"
 
@@ -21,12 +22,14 @@ std::shared_ptr<const CompiledSpec> WithoutCubins(PlannedSpec planned) {
 
 }  // namespace
 
-KernelService::KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits, int max_waiting)
+KernelService::KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits,
+                             const Bounds& bounds)
     : engine_(engine),
       devices_(devices),
       default_limits_(default_limits),
-      max_waiting_(max_waiting),
-      loaded_(kLoadedKernels, &engine->stages().of(Stage::kLoad)) {}
+      max_waiting_(bounds.max_waiting),
+      loaded_(kLoadedKernels, &engine->stages().of(Stage::kLoad)),
+      quarantine_(bounds.quarantine_faults) {}
 
 const DeviceLimits& KernelService::LimitsOfDevice(const DeviceInfo& device) const {
   switch (device.kind) {
@@ -85,6 +88,8 @@ absl::StatusOr<LaunchOutcome> KernelService::LaunchPrepared(const CompileOutcome
                                                             const TensorArguments& arguments, const Caller& caller) {
   GEMMD_ASSIGN_OR_RETURN(LaunchRequest request, BindLaunch(signature, arguments));
   GEMMD_RETURN_IF_ERROR(CheckLaunch(prepared.compiled->manifest, prepared.canonical, request, arguments));
+  const std::string& plan_id = prepared.compiled->manifest.plan_id;
+  GEMMD_RETURN_IF_ERROR(quarantine_.Check(device->info().id, plan_id));
   GEMMD_ASSIGN_OR_RETURN(const auto loaded, loaded_.Get(device, *prepared.compiled, caller.deadline));
   request.kernel = loaded->id();
   const absl::StatusOr<FairQueue::Place> place = [&] {
@@ -92,16 +97,27 @@ absl::StatusOr<LaunchOutcome> KernelService::LaunchPrepared(const CompileOutcome
     return QueueOf(device->info()).Enter(caller.client, caller.deadline);
   }();
   GEMMD_RETURN_IF_ERROR(place.status());
-  GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, LaunchOn(*device, request, caller.deadline));
+  GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, LaunchOn(*device, plan_id, request, caller.deadline));
   return LaunchOutcome{.compile = prepared, .result = result};
 }
 
-absl::StatusOr<LaunchResult> KernelService::LaunchOn(Device& device, const LaunchRequest& request,
-                                                     absl::Time deadline) {
+absl::Status KernelService::CheckAdmission(const CompileOutcome& prepared, const DeviceInfo& device) {
+  GEMMD_RETURN_IF_ERROR(quarantine_.Check(device.id, prepared.compiled->manifest.plan_id));
+  return QueueOf(device).CheckRoom();
+}
+
+void KernelService::NoteFault(const std::string& device, const DeviceFault& fault) {
+  quarantine_.NoteFault(device, fault, absl::Now());
+  loaded_.DropLost();
+}
+
+absl::StatusOr<LaunchResult> KernelService::LaunchOn(Device& device, const std::string& plan_id,
+                                                     const LaunchRequest& request, absl::Time deadline) {
   absl::StatusOr<LaunchResult> result = [&] {
     const ScopeTimer timer(stages().of(Stage::kLaunch));
     return device.Launch(request, deadline);
   }();
+  if (result.ok()) quarantine_.NoteSuccess(device.info().id, plan_id);
   const std::lock_guard lock(launches_mutex_);
   LaunchCounts& counts = launches_[device.info().id];
   ++(result.ok() ? counts.done : counts.failed);

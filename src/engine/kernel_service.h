@@ -16,6 +16,7 @@
 #include "engine/launch_binding.h"
 #include "engine/launch_signature.h"
 #include "engine/loaded_kernels.h"
+#include "engine/quarantine.h"
 #include "runtime/device_pool.h"
 #include "spec/arch.h"
 
@@ -46,10 +47,15 @@ struct LaunchCounts {
 // Thread-safe. Calls block until done or until the deadline; a launch of a compiled kernel waits for no compile.
 class KernelService {
  public:
+  struct Bounds {
+    int max_waiting = 256;      // launches for one device; it is handed two for each of its slots
+    int quarantine_faults = 3;  // after which a kernel is launched no more; 0: never
+  };
   // `engine` and `devices` outlive the service. `default_limits` are those of the arch that kernels are compiled for
-  // where there is no GPU. A device is handed two launches for each of its
-  // slots; at most `max_waiting` wait.
-  KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits, int max_waiting = 256);
+  // where there is no GPU.
+  KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits, const Bounds& bounds);
+  KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits)
+      : KernelService(engine, devices, default_limits, Bounds()) {}
 
   // Errors: Engine::Plan's; InvalidArgument (an unknown arch), NotFound (no such device).
   absl::StatusOr<PlannedSpec> Plan(const KernelSpec& spec, const KernelTarget& target) const;
@@ -69,16 +75,20 @@ class KernelService {
                                          const Assumptions& assumptions, std::int64_t m, absl::Time deadline);
 
   // Loads what Prepare made and runs it; for the same signature's spec and M, and arguments that keep its assumptions.
-  // Errors: BindLaunch's, CheckLaunch's, Device::Load's and Device::Launch's; ResourceExhausted (too many wait).
+  // Errors: BindLaunch's, CheckLaunch's, KernelQuarantine::Check's, Device::Load's and Device::Launch's;
+  // ResourceExhausted (too many wait).
   absl::StatusOr<LaunchOutcome> LaunchPrepared(const CompileOutcome& prepared, const std::shared_ptr<Device>& device,
                                                const LaunchSignature& signature, const TensorArguments& arguments,
                                                const Caller& caller);
 
-  // OK while a launch on the device would run or may wait. Errors: ResourceExhausted.
-  absl::Status CheckRoom(const DeviceInfo& device) { return QueueOf(device).CheckRoom(); }
+  // OK while a launch of the kernel on the device would run or may wait. Errors: ResourceExhausted,
+  // KernelQuarantine::Check's.
+  absl::Status CheckAdmission(const CompileOutcome& prepared, const DeviceInfo& device);
 
-  // Lets go of the kernels on devices that were lost.
-  void DropLost() { loaded_.DropLost(); }
+  // A device was lost: lets go of the kernels on it, and holds the fault against those that ran.
+  void NoteFault(const std::string& device, const DeviceFault& fault);
+  KernelQuarantine& quarantine() { return quarantine_; }
+  const KernelQuarantine& quarantine() const { return quarantine_; }
 
   // Where the stages' times are recorded.
   StageTimes& stages() const { return engine_->stages(); }
@@ -92,7 +102,8 @@ class KernelService {
 
  private:
   FairQueue& QueueOf(const DeviceInfo& device);
-  absl::StatusOr<LaunchResult> LaunchOn(Device& device, const LaunchRequest& request, absl::Time deadline);
+  absl::StatusOr<LaunchResult> LaunchOn(Device& device, const std::string& plan_id, const LaunchRequest& request,
+                                        absl::Time deadline);
   absl::StatusOr<DeviceLimits> LimitsFor(const KernelTarget& target) const;
   const DeviceLimits& LimitsOfDevice(const DeviceInfo& device) const;
 
@@ -101,6 +112,7 @@ class KernelService {
   DeviceLimits default_limits_;
   const int max_waiting_;
   LoadedKernels loaded_;
+  KernelQuarantine quarantine_;
   mutable std::mutex launches_mutex_;
   std::map<std::string, std::unique_ptr<FairQueue>> queues_;  // by device id; never taken out
   std::map<std::string, LaunchCounts> launches_;

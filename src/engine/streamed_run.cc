@@ -39,7 +39,7 @@ absl::StatusOr<StreamedRun> StreamedRun::Start(KernelService* service, const Run
   const Assumptions assumptions = AssumptionsOf(run.signature_, WholeBuffers(run.signature_));
   GEMMD_ASSIGN_OR_RETURN(
       run.compile_, service->Prepare(request.spec, run.device_->info(), assumptions, run.signature_.shape.m, deadline));
-  GEMMD_RETURN_IF_ERROR(service->CheckRoom(run.device_->info()));  // before the inputs come
+  GEMMD_RETURN_IF_ERROR(service->CheckAdmission(run.compile_, run.device_->info()));  // before the inputs come
   GEMMD_RETURN_IF_ERROR(run.AllocateTensors());
   return run;
 }

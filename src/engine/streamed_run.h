@@ -30,7 +30,7 @@ struct RunRequest {
 class StreamedRun {
  public:
   // Compiles, and allocates every tensor. `service` outlives the run. Errors: KernelService::Compile's,
-  // ResolveSignature's, Device::Allocate's; ResourceExhausted (so many launches wait that this one would be refused).
+  // ResolveSignature's, Device::Allocate's; KernelService::CheckAdmission's.
   static absl::StatusOr<StreamedRun> Start(KernelService* service, const RunRequest& request, absl::Time deadline);
 
   // The next bytes of an input; an input's chunks come in order. Errors: InvalidArgument naming the tensor (unknown, a

@@ -14,8 +14,8 @@ import tempfile
 import unittest
 
 GEMMCTL, SCHEMA = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
-COMMANDS = ("validate", "plan", "source", "compile", "run", "devices", "health", "kernels", "stats", "cache", "schema",
-            "completion")
+COMMANDS = ("validate", "plan", "source", "compile", "run", "devices", "health", "kernels", "stats", "cache", "quarantine",
+            "schema", "completion")
 COMPLETE = r"""
 source <("$GEMMCTL" completion bash)
 COMP_WORDS=("$@")
@@ -50,6 +50,7 @@ class CompletionTest(unittest.TestCase):
         self.assertEqual(self.complete(""), set(COMMANDS))
         self.assertEqual(self.complete("c"), {"compile", "cache", "completion"})
         self.assertEqual(self.complete("cache", ""), {"list", "show", "purge"})
+        self.assertEqual(self.complete("quarantine", ""), {"list", "release"})
         self.assertEqual(self.complete("completion", ""), {"bash", "zsh", "fish"})
 
     def test_commands_are_those_of_the_help(self):
@@ -82,7 +83,8 @@ class CompletionTest(unittest.TestCase):
             self.assertEqual(self.complete("devices", "", directory=directory), set())
 
     def test_the_other_shells_know_every_command_and_option(self):
-        options = set.union(*(options_in_help(command) for command in COMMANDS)) | options_in_help("cache", "purge")
+        options = set.union(*(options_in_help(command) for command in COMMANDS)) | options_in_help("cache", "purge") | \
+            options_in_help("quarantine", "release")
         zsh, fish = output_of("completion", "zsh"), output_of("completion", "fish")
         for command in COMMANDS:
             self.assertRegex(zsh, rf"\b{command}\b")

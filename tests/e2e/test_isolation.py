@@ -1,9 +1,10 @@
 """What a device that faults, hangs or crashes costs, and what it does not."""
 
-import pathlib
+import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import threading
 import time
@@ -27,7 +28,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 
 
 class IsolationTest(DaemonTest):
-    FLAGS = ("--launch-timeout-ms", str(LIMIT_MS), "--metrics-address", "0")
+    FLAGS = ("--launch-timeout-ms", str(LIMIT_MS), "--metrics-address", "0", "--quarantine-faults", "0")
 
     @classmethod
     def setUpClass(cls):
@@ -136,9 +137,7 @@ class IsolationTest(DaemonTest):
         self.assertEqual(health.Check(request).status, SERVING)
         watch = health.Watch(request, timeout=WAIT_S)
         self.assertEqual(next(watch).status, SERVING)
-        worker, = [pid for pid in self.daemon.children()
-                   if "gemmd_device_worker" in pathlib.Path(f"/proc/{pid}/cmdline").read_text()]
-        os.kill(worker, signal.SIGSTOP)
+        os.kill(self.daemon.workers("gemmd_device_worker")[0], signal.SIGSTOP)
         self.assert_status(grpc.StatusCode.UNAVAILABLE,
                            lambda: self.stub.CreateBuffer(pb.CreateBufferRequest(device="host", bytes=4)),
                            "it answered nothing for 1.5s")
@@ -147,6 +146,65 @@ class IsolationTest(DaemonTest):
         watch.cancel()
         self.assertEqual(health.Check(health_pb2.HealthCheckRequest(service="")).status, SERVING)
         self.assert_serves()
+
+
+class QuarantineTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.mkdtemp(prefix="gemmd_")
+        self.addCleanup(shutil.rmtree, directory)
+        self.orders = Orders(directory)
+        self.daemon = Daemon(directory, "--quarantine-faults", "2", environment=self.orders.environment,
+                             binaries=SABOTAGED_DIR)
+        self.addCleanup(self.daemon.kill)
+
+    def run_spec(self, spec):
+        return specs.collect_outputs(self.daemon.stub.Run(
+            specs.run_requests(spec, INPUTS, {"M": 2}, {"alpha": 2.0}), timeout=WAIT_S))[0].compile
+
+    def fail(self, spec, code):
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.run_spec(spec)
+        self.assertEqual(caught.exception.code(), code, caught.exception.details())
+        return caught.exception.details()
+
+    def gemmctl(self, *arguments):
+        done = subprocess.run([SABOTAGED_DIR / "gemmctl", "--address", self.daemon.address, "--json", *arguments],
+                              capture_output=True, text=True, timeout=WAIT_S, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_a_kernel_that_faults_again_and_again_is_refused_until_it_is_released(self):
+        bad, good = specs.linear_spec(), specs.linear_spec("good", epilogue=specs.linear_spec()["epilogue"][1:])
+        compiled = self.run_spec(bad)
+        order = self.orders.give("crash", compiled.spec_id, always=True)
+        for _ in range(2):
+            self.fail(bad, grpc.StatusCode.UNAVAILABLE)
+            self.run_spec(good)
+        message = self.fail(bad, grpc.StatusCode.FAILED_PRECONDITION)
+        self.assertIn(f"gemmctl quarantine release --plan {compiled.plan_id[:12]}", message)
+        self.assertIn("killed by SIGABRT", message)
+        self.run_spec(good)
+        listed, = self.gemmctl("quarantine", "list")["kernels"]
+        self.assertEqual((listed["plan_id"], listed["device"], listed["faults"], listed["refused"], listed["spec_id"]),
+                         (compiled.plan_id, "host", 2, 1, compiled.spec_id))
+        order.unlink()
+        self.fail(bad, grpc.StatusCode.FAILED_PRECONDITION)
+        self.assertEqual(self.gemmctl("quarantine", "release", "--plan", compiled.plan_id[:8]), {"released": 1})
+        self.run_spec(bad)
+        self.assertEqual(self.gemmctl("quarantine", "list"), {"kernels": []})
+        self.assertEqual(self.daemon.stop(), 0)
+
+    def test_a_worker_killed_from_outside_is_held_against_no_kernel(self):
+        for _ in range(3):
+            self.orders.give("hang")
+            failed = threading.Thread(target=lambda: self.fail(specs.linear_spec(), grpc.StatusCode.UNAVAILABLE))
+            failed.start()
+            while list(self.orders.directory.glob("hang*")):
+                time.sleep(0.01)
+            os.kill(self.daemon.workers("gemmd_device_worker")[0], signal.SIGKILL)
+            failed.join()
+        self.run_spec(specs.linear_spec())
+        self.assertEqual(self.gemmctl("quarantine", "list"), {"kernels": []})
 
 
 class ProductionTest(unittest.TestCase):

@@ -37,6 +37,15 @@ class Process:
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
         return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
 
+    def workers(self, program):
+        """The process ids of its workers that run `program` and have not ended."""
+        found = []
+        for pid in self.children():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if program in pathlib.Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8"):  # of a zombie it is empty
+                    found.append(pid)
+        return found
+
     def stop(self):
         """Ends it as an operator would. Returns its exit code; kills it where it does not end in time."""
         self.process.send_signal(signal.SIGTERM)

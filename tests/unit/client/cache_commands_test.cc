@@ -1,4 +1,4 @@
-// gemmctl kernels, stats and cache.
+// gemmctl kernels, stats, cache and quarantine.
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
@@ -138,6 +138,41 @@ TEST_F(CacheCommandsTest, PurgeWithoutOneChoiceIsWrongUsage) {
     EXPECT_EQ(purge_.selection_case(), v1::PurgeCacheRequest::SELECTION_NOT_SET);
   }
   EXPECT_EQ(Run("cache").code, 1);
+}
+
+TEST_F(CacheCommandsTest, QuarantinedKernelsAreListedWithTheirLastFault) {
+  daemon_.list_quarantine = [](v1::ListQuarantineResponse& response) {
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
+        R"(kernels { plan_id: "1bf119a12fb5ffff" device: "cuda:1" faults: 3 refused: 7 summary: "f16 relu"
+                     last_fault: "the worker of cuda:1 was killed by SIGSEGV" })",
+        &response));
+    response.mutable_kernels(0)->set_since_unix_ms(absl::ToUnixMillis(absl::Now() - absl::Seconds(90)));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run("quarantine list").out,
+            "PLAN_ID       DEVICE  FAULTS  SINCE  REFUSED  SPEC      LAST FAULT\n"
+            "1bf119a12fb5  cuda:1  3       1 min  7        f16 relu  the worker of cuda:1 was killed by SIGSEGV\n");
+  const Ended json = Run("quarantine list --json");
+  for (const char* part : {"\"plan_id\": \"1bf119a12fb5ffff\"", "\"device\": \"cuda:1\"", "\"refused\": 7"}) {
+    EXPECT_THAT(json.out, HasSubstr(part));
+  }
+}
+
+TEST_F(CacheCommandsTest, ReleaseSendsWhatWasChosen) {
+  v1::ReleaseQuarantineRequest release;
+  daemon_.release_quarantine = [&](const v1::ReleaseQuarantineRequest& request,
+                                   v1::ReleaseQuarantineResponse& response) {
+    release = request;
+    response.set_released(2);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run("quarantine release").code, 1);
+  EXPECT_EQ(Run("quarantine release --all --plan 1bf1").code, 1);
+  EXPECT_EQ(release.selection_case(), v1::ReleaseQuarantineRequest::SELECTION_NOT_SET);
+  EXPECT_EQ(Run("quarantine release --plan 1bf1").out, "released 2\n");
+  EXPECT_EQ(release.plan_id(), "1bf1");
+  EXPECT_THAT(Run("quarantine release --all --json").out, HasSubstr("\"released\": 2"));
+  EXPECT_TRUE(release.all());
 }
 
 TEST_F(CacheCommandsTest, AnEmptyKeyIsSentAsAKey) {

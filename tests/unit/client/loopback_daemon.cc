@@ -50,6 +50,16 @@ grpc::Status LoopbackDaemon::PurgeCache(grpc::ServerContext*, const v1::PurgeCac
   return purge_cache ? purge_cache(*request, *response) : Unanswered();
 }
 
+grpc::Status LoopbackDaemon::ListQuarantine(grpc::ServerContext*, const v1::ListQuarantineRequest*,
+                                            v1::ListQuarantineResponse* response) {
+  return list_quarantine ? list_quarantine(*response) : Unanswered();
+}
+
+grpc::Status LoopbackDaemon::ReleaseQuarantine(grpc::ServerContext*, const v1::ReleaseQuarantineRequest* request,
+                                               v1::ReleaseQuarantineResponse* response) {
+  return release_quarantine ? release_quarantine(*request, *response) : Unanswered();
+}
+
 grpc::Status LoopbackDaemon::GetStats(grpc::ServerContext*, const v1::GetStatsRequest*, v1::Stats* response) {
   return get_stats ? get_stats(*response) : Unanswered();
 }

@@ -30,6 +30,8 @@ class LoopbackDaemon final : public v1::Gemmd::Service {
   std::function<grpc::Status(const v1::ListKernelsRequest&, v1::ListKernelsResponse&)> list_kernels;
   std::function<grpc::Status(const v1::ListCacheRequest&, v1::ListCacheResponse&)> list_cache;
   std::function<grpc::Status(const v1::PurgeCacheRequest&, v1::PurgeCacheResponse&)> purge_cache;
+  std::function<grpc::Status(v1::ListQuarantineResponse&)> list_quarantine;
+  std::function<grpc::Status(const v1::ReleaseQuarantineRequest&, v1::ReleaseQuarantineResponse&)> release_quarantine;
   std::function<grpc::Status(v1::Stats&)> get_stats;
   std::string buffer;  // the one device buffer's bytes
 
@@ -46,6 +48,10 @@ class LoopbackDaemon final : public v1::Gemmd::Service {
   grpc::Status ListKernels(grpc::ServerContext*, const v1::ListKernelsRequest*, v1::ListKernelsResponse*) override;
   grpc::Status ListCache(grpc::ServerContext*, const v1::ListCacheRequest*, v1::ListCacheResponse*) override;
   grpc::Status PurgeCache(grpc::ServerContext*, const v1::PurgeCacheRequest*, v1::PurgeCacheResponse*) override;
+  grpc::Status ListQuarantine(grpc::ServerContext*, const v1::ListQuarantineRequest*,
+                              v1::ListQuarantineResponse*) override;
+  grpc::Status ReleaseQuarantine(grpc::ServerContext*, const v1::ReleaseQuarantineRequest*,
+                                 v1::ReleaseQuarantineResponse*) override;
   grpc::Status GetStats(grpc::ServerContext*, const v1::GetStatsRequest*, v1::Stats*) override;
 
   std::string address_;

@@ -237,12 +237,35 @@ TEST_F(DeviceWorkTest, ABufferOfALostDeviceIsDataLossUntilItIsFreed) {
 TEST_F(DeviceWorkTest, WhatWasLoadedOnALostDeviceIsLetGoOf) {
   ASSERT_TRUE(LaunchOnBuffers(*kernels_, buffers_, SmallLaunch(), Soon()).ok());
   std::shared_ptr<Device> device = *kernels_->FindDevice("host");
-  kernels_->DropLost();
   EXPECT_EQ(kernels_->LoadedOn().size(), 1u);
   kill(static_cast<WorkerDevice&>(*device).pid(), SIGKILL);
   EXPECT_EQ(device->Allocate(1, Soon()).status().code(), absl::StatusCode::kUnavailable);
-  kernels_->DropLost();
+  kernels_->NoteFault("host", static_cast<WorkerDevice&>(*device).Fault());
   EXPECT_TRUE(kernels_->LoadedOn().empty());
+}
+
+TEST_F(DeviceWorkTest, AKernelThatCrashesAgainAndAgainIsLaunchedNoMore) {
+  devices_->Watch({.on_fault = [this](const std::string& device, const DeviceFault& fault) {
+    kernels_->NoteFault(device, fault);
+  }});
+  orders_.Give("always-crash");
+  absl::Status status;
+  for (int i = 0; i < 3; ++i) {
+    status = LaunchOnBuffers(*kernels_, buffers_, SmallLaunch(), Soon()).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  }
+  const BufferLaunch launch = SmallLaunch();
+  status = LaunchOnBuffers(*kernels_, buffers_, launch, Soon()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_EQ(StreamedRun::Start(kernels_.get(), {.spec = SmallSpec(), .device = "", .dims = {}, .scalars = {}}, Soon())
+                .status()
+                .code(),
+            absl::StatusCode::kFailedPrecondition);
+  orders_.Withdraw("always-crash");
+  EXPECT_EQ(kernels_->quarantine().ReleaseAll(), 1);
+  ASSERT_TRUE(LaunchOnBuffers(*kernels_, buffers_, launch, Soon()).ok());
+  EXPECT_EQ(*ReadBuffer(launch.tensors.at("out").handle), kExpected);
+  devices_->Watch({});
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ INSTANTIATE_TEST_SUITE_P(
         "gemmd_device_worker_starts_total{device=\"cuda:0\"} 3", "gemmd_device_faults_total{device=\"cuda:0\"} 2",
         "gemmd_device_hangs_total{device=\"cuda:0\"} 1",
         "gemmd_device_recovery_duration_seconds_count{device=\"cuda:0\"} 1", "gemmd_buffers_lost_total 17",
+        "gemmd_quarantined_kernels 1", "gemmd_quarantine_refusals_total 18",
         "gemmd_launches_total{device=\"cuda:0\",result=\"done\"} 1234",
         "gemmd_launches_total{device=\"cuda:0\",result=\"failed\"} 56", "gemmd_device_slots{device=\"cuda:0\"} 8",
         "gemmd_device_memory_bytes{device=\"cuda:0\"} 1073741824", "gemmd_loaded_kernels{device=\"cuda:0\"} 11",

@@ -46,6 +46,13 @@ inline DaemonView SampleView() {
   device.state.recoveries = times.Take();
   view.devices.push_back(device);
   view.lost_buffers = 17;
+  view.quarantine = {.kernels = 1, .refused = 18};
+  view.quarantined.push_back({.plan_id = "fedcba9876543210",
+                              .device = "cuda:0",
+                              .faults = 3,
+                              .last_fault = "the worker of cuda:0 was killed by SIGSEGV",
+                              .since = view.now - absl::Minutes(7),
+                              .refused = 18});
   view.methods["Run"] = {.ended = {{absl::StatusCode::kOk, 70}, {absl::StatusCode::kUnavailable, 2}},
                          .in_flight = 3,
                          .times = times.Take()};

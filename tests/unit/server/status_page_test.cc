@@ -13,10 +13,28 @@ using testing::Not;
 
 TEST(StatusPageTest, ShowsWhatAnOperatorLooksFor) {
   const std::string page = StatusPage(SampleView());
-  for (const char* text :
-       {"gemmd 9.8.7: serving", "Up 1h6m40s", "3.0 MiB resident", "<td>cuda:0</td>", "<td>no worker</td>", "A GPU",
-        ">1234<", "5.0 MiB", "killed by SIGKILL, 1m30s ago", "<td>compiles</td>", "<td>launches on cuda:0</td>", ">62<",
-        ">7<", "OK 70, UNAVAILABLE 2", "<td>0123456789ab</td>", ">99<", "wgmma 128x128x64", "req-1", "5s ago"}) {
+  for (const char* text : {"gemmd 9.8.7: serving",
+                           "Up 1h6m40s",
+                           "3.0 MiB resident",
+                           "<td>cuda:0</td>",
+                           "<td>no worker</td>",
+                           "A GPU",
+                           ">1234<",
+                           "5.0 MiB",
+                           "killed by SIGKILL, 1m30s ago",
+                           "<td>compiles</td>",
+                           "<td>launches on cuda:0</td>",
+                           ">62<",
+                           ">7<",
+                           "OK 70, UNAVAILABLE 2",
+                           "<td>0123456789ab</td>",
+                           ">99<",
+                           "wgmma 128x128x64",
+                           "req-1",
+                           "5s ago",
+                           "<td>fedcba987654</td>",
+                           "7m ago",
+                           "killed by SIGSEGV"}) {
     EXPECT_THAT(page, HasSubstr(text));
   }
 }
