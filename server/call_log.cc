@@ -42,7 +42,7 @@ CallRecord::CallRecord(const CallSinks& sinks, std::string_view method, grpc::Se
 }
 
 CallRecord::CallRecord(const CallSinks& sinks, std::string_view method, RequestIdentity identity)
-    : sinks_(sinks), method_(method), identity_(std::move(identity)) {
+    : sinks_(sinks), method_(method), identity_(std::move(identity)), scope_(identity_.request_id) {
   sinks_.journal->Begin(method_);
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "base/request_scope.h"
 #include "server/call_journal.h"
 #include "server/request_identity.h"
 
@@ -25,7 +26,7 @@ struct CallSinks {
   CallJournal* journal = nullptr;
 };
 
-// What one call did. Lives on the stack of its method.
+// What one call did. Lives on the stack of its method, whose thread works for that request meanwhile.
 class CallRecord {
  public:
   // Takes the call's identity from the client's metadata, and answers with its request id in the trailing metadata.
@@ -46,6 +47,7 @@ class CallRecord {
   grpc::ServerContext* context_ = nullptr;
   std::string_view method_;
   RequestIdentity identity_;
+  const RequestScope scope_;  // this thread's, while the method runs
   absl::Time started_ = absl::Now();
 };
 

@@ -91,12 +91,6 @@ bool AddDevice(std::string_view id, DeviceChoice& choice) {
   return ordinal.has_value();
 }
 
-std::optional<LogFormat> LogFormatFromName(std::string_view name) {
-  if (name == "text") return LogFormat::kText;
-  if (name == "json") return LogFormat::kJson;
-  return std::nullopt;
-}
-
 // Copies what needs no translation.
 DaemonConfig PlainFields(const DaemonOptions& options) {
   DaemonConfig config;

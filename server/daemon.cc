@@ -33,6 +33,7 @@ DevicePool::Options PoolOptions(const DaemonConfig& config) {
   options.worker.slots = config.slots;
   options.worker.staging_bytes = config.staging_bytes;
   options.worker.launch_timeout = config.launch_timeout;
+  options.worker.log = {config.log_level, config.log_format};
   options.include_host = config.devices.all || config.devices.host;
   if (!config.devices.all) options.cuda_ordinals = config.devices.cuda_ordinals;
   return options;
@@ -64,7 +65,8 @@ absl::Status Daemon::OpenCache() {
       SubprocessCompiler::Options{.worker_executable = (config_.worker_directory / "gemmd_compile_worker").string(),
                                   .nvrtc_directories = config_.nvrtc_directories,
                                   .workers = config_.compile_workers,
-                                  .max_waiting = config_.compile_queue});
+                                  .max_waiting = config_.compile_queue,
+                                  .log = {config_.log_level, config_.log_format}});
   GEMMD_ASSIGN_OR_RETURN(disk_, DiskStore::Open(config_.cache_directory, config_.cache_bytes));
   engine_ = std::make_unique<Engine>(compiler_.get(), disk_.get(), config_.memory_cache_bytes);
   const absl::Status warm = compiler_->Prewarm(absl::Now() + kPrewarmTimeout);

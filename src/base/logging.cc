@@ -68,6 +68,23 @@ std::optional<LogLevel> LogLevelFromName(std::string_view name) {
   return std::nullopt;
 }
 
+std::string_view Name(LogFormat format) {
+  switch (format) {
+    case LogFormat::kText:
+      return "text";
+    case LogFormat::kJson:
+      return "json";
+  }
+  return "";
+}
+
+std::optional<LogFormat> LogFormatFromName(std::string_view name) {
+  for (const LogFormat format : {LogFormat::kText, LogFormat::kJson}) {
+    if (Name(format) == name) return format;
+  }
+  return std::nullopt;
+}
+
 std::shared_ptr<spdlog::logger> MakeLogger(const std::string& name, LogLevel level, LogFormat format) {
   return MakeLoggerTo(std::cerr, name, level, format);
 }

@@ -19,6 +19,8 @@ std::optional<LogLevel> LogLevelFromName(std::string_view name);
 
 // kText is for people; kJson is an object a line, with the keys time (RFC 3339, UTC), level, logger and message.
 enum class LogFormat { kText, kJson };
+std::string_view Name(LogFormat format);  // "text", "json"
+std::optional<LogFormat> LogFormatFromName(std::string_view name);
 
 // Writes to standard error, a line at once. Thread-safe. Include <spdlog/logger.h> to log.
 std::shared_ptr<spdlog::logger> MakeLogger(const std::string& name, LogLevel level, LogFormat format);

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/time/clock.h"
+#include "base/request_scope.h"
 #include "base/status.h"
+#include "base/worker_log.h"
 #include "gemmd/v1/worker.pb.h"
 
 namespace gemmd {
@@ -72,6 +75,7 @@ absl::Status Run(const Compiler& compiler, const v1::WorkerRequest& request, v1:
 
 std::string EncodeCompileCall(const CompileRequest& request) {
   v1::WorkerRequest wire;
+  wire.set_request_id(RequestScope::Current());
   v1::WorkerRequest::Compile& compile = *wire.mutable_compile();
   compile.set_source(Printable(request.source));
   compile.set_arch(Name(request.arch));
@@ -111,7 +115,10 @@ std::string AnswerCompileCall(const absl::StatusOr<const Compiler*>& compiler, c
   if (!request.ParseFromString(call)) {
     status = InvalidArgument("a call of {} bytes that cannot be read", call.size());
   } else if (status.ok()) {
+    const absl::Time began = absl::Now();
     status = Run(**compiler, request, response);
+    const RequestScope scope(request.request_id());
+    LogWorkerCall(request.has_compile() ? "compile" : "identify", status, absl::Now() - began);
   }
   if (!status.ok()) response.clear_kind();
   ToWire(status, *response.mutable_status());

@@ -1,4 +1,5 @@
 // gemmd_compile_worker: NVRTC in a process that may be killed. Serves calls on descriptor 3 until the parent closes it.
+#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -9,6 +10,8 @@
 #include <vector>
 
 #include "base/call_channel.h"
+#include "base/logging.h"
+#include "base/process.h"
 #include "base/status.h"
 #include "compile/compile_protocol.h"
 #include "compile/compile_worker_exit.h"
@@ -62,7 +65,12 @@ int Main(int argc, char** argv) {
   CLI::App app("Compiles generated CUDA C++ for gemmd, which starts it; not for use by hand.");
   app.add_option("--nvrtc-dir", directories, "a directory that may hold NVRTC; repeat to add more");
   app.add_option("--memory-limit-bytes", memory_limit_bytes, "address space that this process may take; 0: no limit");
+  std::string log_level(Name(LogLevel::kInfo)), log_format(Name(LogFormat::kText));
+  app.add_option("--log-level", log_level, "debug, info, warning or error");
+  app.add_option("--log-format", log_format, "text or json");
   CLI11_PARSE(app, argc, argv);
+  spdlog::set_default_logger(MakeLogger("compile-worker", LogLevelFromName(log_level).value_or(LogLevel::kInfo),
+                                        LogFormatFromName(log_format).value_or(LogFormat::kText)));
 
   DieWithParent();
   if (!LimitResources(memory_limit_bytes).ok()) return 1;

@@ -19,7 +19,9 @@ absl::StatusOr<std::unique_ptr<CompileWorker>> Spawn(const SubprocessCompiler::O
   GEMMD_ASSIGN_OR_RETURN(SocketPair sockets, MakeSocketPair());
   ChildProcess::Options child;
   child.executable = options.worker_executable;
-  child.arguments = {"--memory-limit-bytes", fmt::format("{}", options.memory_limit_bytes)};
+  child.arguments = {"--memory-limit-bytes", fmt::to_string(options.memory_limit_bytes),
+                     "--log-level",          std::string(Name(options.log.level)),
+                     "--log-format",         std::string(Name(options.log.format))};
   for (const std::string& directory : options.nvrtc_directories) {
     child.arguments.push_back("--nvrtc-dir");
     child.arguments.push_back(directory);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/worker_log.h"
 #include "compile/compiler.h"
 #include "compile/worker_pool.h"
 
@@ -19,6 +20,7 @@ class SubprocessCompiler final : public Compiler {
     int workers = 2;                                          // at most; each compiles one source at a time
     int max_waiting = 256;                                    // compiles, for a worker
     std::int64_t memory_limit_bytes = std::int64_t{8} << 30;  // of address space a worker
+    WorkerLog log = {};
   };
   explicit SubprocessCompiler(Options options);
   ~SubprocessCompiler() override;

@@ -1,5 +1,6 @@
 #include "compile/worker_pool.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include "base/status.h"
@@ -10,6 +11,17 @@ struct WorkerPool::State {
   State(int workers, int max_waiting, Starter starter_in)
       : starter(std::move(starter_in)), queue("compiles", workers, max_waiting) {}
 
+  // A worker is gone: takes it out, unless a lease has it, or had it and let it go.
+  void Bury(const CompileWorker* gone) {
+    std::unique_ptr<CompileWorker> dead;  // reaped without the lock
+    const std::lock_guard lock(mutex);
+    const auto found = std::find_if(idle.begin(), idle.end(), [&](const auto& worker) { return worker.get() == gone; });
+    if (found == idle.end()) return;
+    dead = std::move(*found);
+    idle.erase(found);
+    ++ended;
+  }
+
   const Starter starter;
   std::mutex mutex;
   std::int64_t started = 0, ended = 0;
@@ -19,7 +31,12 @@ struct WorkerPool::State {
 
 WorkerPool::WorkerPool(int workers, int max_waiting, Starter starter)
     : state_(std::make_unique<State>(workers, max_waiting, std::move(starter))) {}
-WorkerPool::~WorkerPool() = default;
+
+WorkerPool::~WorkerPool() {
+  std::vector<std::unique_ptr<CompileWorker>> idle;  // goes without the lock, which a worker's callback may wait for
+  const std::lock_guard lock(state_->mutex);
+  idle.swap(state_->idle);
+}
 
 absl::StatusOr<WorkerPool::Lease> WorkerPool::Acquire(absl::Time deadline) {
   GEMMD_ASSIGN_OR_RETURN(FairQueue::Place place, state_->queue.Enter("", deadline));
@@ -58,7 +75,9 @@ WorkerPoolStats WorkerPool::stats() const {
 
 void WorkerPool::Release(std::unique_ptr<CompileWorker> worker) {
   const std::lock_guard lock(state_->mutex);
+  CompileWorker* const view = worker.get();
   state_->idle.push_back(std::move(worker));
+  view->channel->OnBroken([state = state_.get(), view] { state->Bury(view); });
 }
 
 }  // namespace gemmd

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "base/request_scope.h"
 #include "base/status.h"
 #include "cache/single_flight.h"
 #include "engine/candidate.h"
@@ -128,8 +129,12 @@ absl::StatusOr<Built> Engine::State::BuildAll(const Question& question, const st
                                               absl::Time deadline) {
   std::vector<absl::StatusOr<Built>> built(ranges.size());
   std::vector<std::thread> others;
+  const std::string request = RequestScope::Current();
   for (std::size_t i = 1; i < ranges.size(); ++i) {
-    others.emplace_back([&, i] { built[i] = BuildOnce(question, ranges[i], deadline); });
+    others.emplace_back([&, i] {
+      const RequestScope scope(request);
+      built[i] = BuildOnce(question, ranges[i], deadline);
+    });
   }
   built[0] = BuildOnce(question, ranges[0], deadline);
   for (std::thread& thread : others) thread.join();

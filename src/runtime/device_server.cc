@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/request_scope.h"
 #include "base/status.h"
+#include "base/worker_log.h"
 #include "runtime/host_memory.h"
 #include "runtime/worker_protocol.h"
 
@@ -87,8 +89,11 @@ std::string DeviceServer::Answer(const std::string& request) const {
   v1::WorkerRequest parsed;
   v1::WorkerResponse response;
   absl::Status status = device_.status();
+  const absl::Time began = absl::Now();
   if (status.ok() && !parsed.ParseFromString(request)) status = DataLoss("a request that does not parse");
+  const RequestScope scope(parsed.request_id());
   if (status.ok()) status = Dispatch(**device_, parsed, staging_, &response);
+  LogWorkerCall(KindName(parsed), status, absl::Now() - began);
   if (!status.ok()) *response.mutable_status() = StatusToWire(status);
   response.set_device_lost(lost_());
   return response.SerializeAsString();

@@ -32,6 +32,8 @@ struct WorkerArguments {
   int slots = 8;
   std::int64_t staging_bytes = 0;
   bool list = false;
+  std::string log_level{Name(LogLevel::kInfo)};
+  std::string log_format{Name(LogFormat::kText)};
 };
 
 DiscoveredGpus SearchGpus() {
@@ -97,8 +99,12 @@ int DeviceWorkerMain(int argc, char** argv, const DeviceWrapper& wrap) {
   app.add_option("--slots", arguments.slots, "launches and copies in flight at once")->check(CLI::Range(1, 1024));
   app.add_option("--staging-bytes", arguments.staging_bytes, "size of the staging memory on descriptor 4");
   app.add_flag("--list", arguments.list, "write the number of GPUs to descriptor 3 and exit");
+  app.add_option("--log-level", arguments.log_level, "debug, info, warning or error");
+  app.add_option("--log-format", arguments.log_format, "text or json");
   CLI11_PARSE(app, argc, argv);
-  spdlog::set_default_logger(MakeLogger("device-worker " + arguments.device, LogLevel::kInfo, LogFormat::kText));
+  spdlog::set_default_logger(MakeLogger("device-worker " + arguments.device,
+                                        LogLevelFromName(arguments.log_level).value_or(LogLevel::kInfo),
+                                        LogFormatFromName(arguments.log_format).value_or(LogFormat::kText)));
   return arguments.list ? List() : Serve(arguments, wrap);
 }
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/request_scope.h"
 #include "base/status.h"
 
 namespace gemmd {
@@ -57,7 +59,13 @@ absl::Status TransferInPieces(std::int64_t bytes, std::int64_t piece_bytes,
     }
   };
   std::vector<std::thread> others;
-  for (std::int64_t i = 1; i < std::min(kPiecesAtOnce, pieces); ++i) others.emplace_back(work);
+  const std::string request = RequestScope::Current();
+  for (std::int64_t i = 1; i < std::min(kPiecesAtOnce, pieces); ++i) {
+    others.emplace_back([&] {
+      const RequestScope scope(request);
+      work();
+    });
+  }
   work();
   for (std::thread& other : others) other.join();
   return first_error;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/request_scope.h"
 #include "base/status.h"
 #include "runtime/worker_protocol.h"
 
@@ -36,7 +37,9 @@ absl::StatusOr<std::unique_ptr<WorkerDevice>> WorkerDevice::Spawn(const WorkerOp
   child_options.executable = options.executable;
   child_options.arguments = {"--device",        options.device,
                              "--slots",         fmt::to_string(options.slots),
-                             "--staging-bytes", fmt::to_string(staging.bytes())};
+                             "--staging-bytes", fmt::to_string(staging.bytes()),
+                             "--log-level",     std::string(Name(options.log.level)),
+                             "--log-format",    std::string(Name(options.log.format))};
   child_options.descriptors = {{sockets.child.get(), kChannelFd}, {staging.fd(), kStagingFd}};
   GEMMD_ASSIGN_OR_RETURN(ChildProcess child, ChildProcess::Spawn(child_options));
   sockets.child.Reset();
@@ -131,6 +134,7 @@ absl::StatusOr<v1::WorkerResponse> WorkerDevice::Call(v1::WorkerRequest request,
                                                       CallOptions options) {
   if (!healthy()) return Gone(0);
   request.set_deadline_unix_us(DeadlineToWire(deadline));
+  request.set_request_id(RequestScope::Current());
   const std::uint64_t call = watch_->Begin(std::move(options.kernel), Now());
   const auto late = [watch = watch_, channel = channel_.get(), call, then = std::move(options.on_late_answer)] {
     if (!channel->broken()) watch->End(call, Now());

@@ -12,6 +12,7 @@
 
 #include "base/call_channel.h"
 #include "base/process.h"
+#include "base/worker_log.h"
 #include "runtime/call_watch.h"
 #include "runtime/device.h"
 #include "runtime/staging_area.h"
@@ -31,6 +32,7 @@ struct WorkerOptions {
   std::int64_t chunk_bytes = std::int64_t{4} << 20;
   absl::Duration start_timeout = absl::Seconds(30);
   absl::Duration launch_timeout = absl::Minutes(2);  // one that takes longer hangs
+  WorkerLog log;
 };
 
 // How a device was lost.

@@ -111,6 +111,11 @@ LaunchRequest LaunchFromWire(const v1::WorkerRequest::Launch& wire) {
   return request;
 }
 
+std::string KindName(const v1::WorkerRequest& request) {
+  const auto* field = request.GetDescriptor()->FindFieldByNumber(request.kind_case());
+  return field == nullptr ? "" : field->name();
+}
+
 std::int64_t DeadlineToWire(absl::Time deadline) {
   if (deadline == absl::InfiniteFuture()) return 0;
   return std::max<std::int64_t>(absl::ToUnixMicros(deadline), 1);

@@ -23,6 +23,9 @@ absl::StatusOr<KernelImage> ImageFromWire(const v1::WorkerRequest::Load& wire);
 v1::WorkerRequest::Launch LaunchToWire(const LaunchRequest& request);
 LaunchRequest LaunchFromWire(const v1::WorkerRequest::Launch& wire);
 
+// "launch"; empty for a request without one.
+std::string KindName(const v1::WorkerRequest& request);
+
 // Microseconds since 1970; 0 is never, so a deadline before 1970 is 1.
 std::int64_t DeadlineToWire(absl::Time deadline);
 absl::Time DeadlineFromWire(std::int64_t unix_us);

@@ -207,6 +207,23 @@ class QuarantineTest(unittest.TestCase):
         self.assertEqual(self.gemmctl("quarantine", "list"), {"kernels": []})
 
 
+class RequestIdTest(unittest.TestCase):
+    def test_the_request_id_follows_a_call_into_the_workers(self):
+        directory = tempfile.mkdtemp(prefix="gemmd_")
+        self.addCleanup(shutil.rmtree, directory)
+        daemon = Daemon(directory, "--log-level", "debug")
+        self.addCleanup(daemon.kill)
+        responses = daemon.stub.Run(specs.run_requests(specs.linear_spec(), INPUTS, {"M": 2}, {"alpha": 2.0}),
+                                    metadata=(("x-request-id", "job-17/step:3"),))
+        compiled = specs.collect_outputs(responses)[0].compile.cache_tier == "compiled"
+        self.assertEqual(daemon.stop(), 0)
+        lines = [line for line in daemon.log().splitlines() if "request_id=job-17/step:3" in line]
+        for kind in ("allocate", "write", "load", "launch", "read", "free"):
+            self.assertTrue(any(f"device-worker host: call kind={kind} status=OK" in line for line in lines), kind)
+        if compiled:
+            self.assertTrue(any("compile-worker: call kind=compile status=OK" in line for line in lines))
+
+
 class ProductionTest(unittest.TestCase):
     def test_the_real_worker_takes_no_orders(self):
         directory = tempfile.mkdtemp(prefix="gemmd_")

@@ -34,8 +34,11 @@ class Process:
 
     def children(self):
         """The process ids of its workers."""
-        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
-        return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+        found = []
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended
+                found += [int(pid) for pid in (task / "children").read_text().split()]
+        return found
 
     def workers(self, program):
         """The process ids of its workers that run `program` and have not ended."""

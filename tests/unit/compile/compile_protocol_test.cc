@@ -2,9 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
 
 #include <functional>
+#include <sstream>
 
+#include "base/logging.h"
+#include "base/request_scope.h"
 #include "base/status.h"
 
 namespace gemmd {
@@ -59,6 +63,23 @@ TEST(CompileProtocolTest, ALogThatIsNotUtf8StillArrives) {
   const auto status =
       DecodeCompileAnswer(AnswerCompileCall(&compiler, EncodeCompileCall({"\xfe", {9, 0, true}, {}}))).status();
   EXPECT_EQ(MessageOf(status), "bad ? byte");
+}
+
+TEST(CompileProtocolTest, TheWorkerLogsTheCallersRequest) {
+  std::ostringstream log;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(MakeLoggerTo(log, "compile-worker", LogLevel::kInfo, LogFormat::kText));
+  ScriptedCompiler compiler;
+  compiler.answer = Internal("no such kernel\nin the second line");
+  std::string call;
+  {
+    const RequestScope scope("job-17");
+    call = EncodeCompileCall({"", {9, 0, true}, {}});
+  }
+  AnswerCompileCall(&compiler, call);
+  spdlog::set_default_logger(before);
+  EXPECT_THAT(log.str(), testing::HasSubstr(" info compile-worker: call kind=compile status=INTERNAL us="));
+  EXPECT_THAT(log.str(), testing::HasSubstr(" request_id=job-17 error=\"no such kernel\"\n"));
 }
 
 TEST(CompileProtocolTest, CarriesTheIdentity) {

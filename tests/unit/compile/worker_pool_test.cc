@@ -67,6 +67,14 @@ TEST_F(WorkerPoolTest, ReplacesAWorkerThatDiedIdle) {
   EXPECT_EQ(peers_.size(), 2U);
 }
 
+TEST_F(WorkerPoolTest, LetsGoOfAWorkerThatDiesIdleWithoutBeingAsked) {
+  ASSERT_TRUE(pool_.Acquire(In(absl::Seconds(20))).ok());
+  ASSERT_EQ(pool_.stats().idle, 1);
+  peers_[0].Reset();
+  for (const absl::Time deadline = In(absl::Seconds(20)); pool_.stats().idle == 1;) ASSERT_LT(absl::Now(), deadline);
+  EXPECT_EQ(pool_.stats().ended, 1);
+}
+
 TEST_F(WorkerPoolTest, AFailedStartCostsNoPlace) {
   start_ = Unavailable("no such program");
   EXPECT_EQ(pool_.Acquire(In(absl::Seconds(20))).status(), start_);

@@ -1,7 +1,12 @@
 #include "runtime/worker_protocol.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
 
+#include <sstream>
+
+#include "base/logging.h"
 #include "runtime/device_server.h"
 #include "runtime/host_device.h"
 #include "sample_kernel.h"
@@ -127,6 +132,24 @@ TEST_F(DeviceServerTest, RefusesTheRequestsOfACompileWorker) {
   v1::WorkerRequest request;
   request.mutable_compile();
   EXPECT_EQ(StatusFromWire(Ask(request).status()).code(), absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(DeviceServerTest, LogsTheRequestThatACallIsFor) {
+  std::ostringstream log;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(MakeLoggerTo(log, "device-worker", LogLevel::kDebug, LogFormat::kText));
+  v1::WorkerRequest request;
+  request.set_request_id("job-17");
+  request.mutable_identify();
+  Ask(request);
+  request.mutable_free()->set_buffer(99);
+  Ask(request);
+  spdlog::set_default_logger(before);
+  EXPECT_THAT(log.str(), testing::ContainsRegex(
+                             " debug device-worker: call kind=identify status=OK us=[0-9]+ request_id=job-17\n"));
+  EXPECT_THAT(log.str(),
+              testing::ContainsRegex(
+                  " info device-worker: call kind=free status=NOT_FOUND us=[0-9]+ request_id=job-17 error=\""));
 }
 
 TEST_F(DeviceServerTest, AnImageThatDoesNotParseIsDataLoss) {

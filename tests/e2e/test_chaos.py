@@ -1,0 +1,24 @@
+"""The chaos run, in short; GEMMD_CHAOS_SECONDS makes it longer, and chaos.py alone writes a report."""
+
+import os
+import sys
+import unittest
+
+import chaos
+
+SECONDS = float(os.environ.get("GEMMD_CHAOS_SECONDS", "25"))
+RECOVERY_MS = 1000
+
+
+class ChaosTest(unittest.TestCase):
+    def test_nothing_is_wrong_lost_or_left_behind(self):
+        report, faults = chaos.run(SECONDS)
+        print(report, file=sys.stderr)
+        self.assertEqual(faults, {})
+        self.assertGreater(report["calls"], 100)
+        self.assertGreater(sum(report["acts"].values()), 5)
+        self.assertLessEqual(report["recovery_ms"]["p50"], RECOVERY_MS)
+
+
+if __name__ == "__main__":
+    unittest.main()
