@@ -38,7 +38,8 @@ struct CudaDevice::Buffer {
   std::int64_t bytes = 0;
 };
 
-absl::StatusOr<std::unique_ptr<CudaDevice>> CudaDevice::Create(const Driver& driver, int ordinal, int slots) {
+absl::StatusOr<std::unique_ptr<CudaDevice>> CudaDevice::Create(const Driver& driver, int ordinal, int slots,
+                                                               PastDeadline past_deadline) {
   GEMMD_ASSIGN_OR_RETURN(GpuProperties properties, QueryGpu(driver, ordinal));
   GEMMD_ASSIGN_OR_RETURN(PrimaryContext context, PrimaryContext::Retain(driver, ordinal));
   GEMMD_RETURN_IF_ERROR(context.MakeCurrent());
@@ -51,13 +52,16 @@ absl::StatusOr<std::unique_ptr<CudaDevice>> CudaDevice::Create(const Driver& dri
   info.memory_bytes = properties.memory_bytes;
   info.slots = slots;
   GEMMD_ASSIGN_OR_RETURN(StreamPool streams, StreamPool::Create(driver, slots, info.id));
-  return std::unique_ptr<CudaDevice>(new CudaDevice(driver, std::move(context), std::move(streams), std::move(info)));
+  return std::unique_ptr<CudaDevice>(
+      new CudaDevice(driver, std::move(context), std::move(streams), std::move(info), past_deadline));
 }
 
-CudaDevice::CudaDevice(Driver driver, PrimaryContext context, StreamPool streams, DeviceInfo info)
+CudaDevice::CudaDevice(Driver driver, PrimaryContext context, StreamPool streams, DeviceInfo info,
+                       PastDeadline past_deadline)
     : driver_(std::move(driver)),
       context_(std::move(context)),
       info_(std::move(info)),
+      past_deadline_(past_deadline),
       streams_(std::move(streams)),
       buffers_("buffer"),
       kernels_("loaded kernel"),
@@ -185,7 +189,8 @@ absl::StatusOr<LaunchResult> CudaDevice::RunLaunch(const LaunchRequest& request,
   const absl::Status enqueued = kernel->Enqueue(plan, lease->stream.get());
   // Whatever was enqueued has to end before the stream is anyone else's.
   GEMMD_RETURN_IF_ERROR(Record(lease->end, lease->stream));
-  GEMMD_ASSIGN_OR_RETURN(const bool done, WaitFor(lease->end, deadline));
+  const absl::Time until = past_deadline_ == PastDeadline::kAwait ? absl::InfiniteFuture() : deadline;
+  GEMMD_ASSIGN_OR_RETURN(const bool done, WaitFor(lease->end, until));
   if (!done) {
     std::vector<std::shared_ptr<const void>> in_use(bound.held.begin(), bound.held.end());
     in_use.push_back(kernel);

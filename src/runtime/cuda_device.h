@@ -18,12 +18,18 @@ namespace gemmd {
 
 // A kernel fault ruins the process (facts of the driver: every later call fails, in every context). The call that meets
 // it answers Internal with the driver's error; every later one Unavailable, naming that first error.
-// A launch that outlives its deadline goes on; its buffers stay allocated and its stream leased until it ends.
+// A launch that outlives its deadline can't be stopped; its buffers stay allocated and its stream leased until it ends.
 // Copies heed their deadline only before they start: they use the caller's memory, and they never wait for kernels.
 class CudaDevice : public Device {
  public:
+  // What becomes of the call for a launch that outlives its deadline.
+  enum class PastDeadline {
+    kReturn,  // DeadlineExceeded
+    kAwait,   // it returns when the launch ends: for whoever watches for launches that never do
+  };
   // `slots`: launches and copies in flight at once, a stream each. Errors: NotFound (no GPU of that ordinal).
-  static absl::StatusOr<std::unique_ptr<CudaDevice>> Create(const Driver& driver, int ordinal, int slots);
+  static absl::StatusOr<std::unique_ptr<CudaDevice>> Create(const Driver& driver, int ordinal, int slots,
+                                                            PastDeadline past_deadline = PastDeadline::kReturn);
   ~CudaDevice() override;
 
   // Pins memory that the caller will copy from and to; let go of it before the device.
@@ -45,7 +51,7 @@ class CudaDevice : public Device {
  private:
   struct Buffer;
 
-  CudaDevice(Driver driver, PrimaryContext context, StreamPool streams, DeviceInfo info);
+  CudaDevice(Driver driver, PrimaryContext context, StreamPool streams, DeviceInfo info, PastDeadline past_deadline);
 
   absl::Status Enter() const;
   absl::Status Observe(absl::Status status);
@@ -55,6 +61,7 @@ class CudaDevice : public Device {
   const Driver driver_;
   const PrimaryContext context_;
   const DeviceInfo info_;
+  const PastDeadline past_deadline_;
   StreamPool streams_;
   HandleTable<BufferId, Buffer> buffers_;
   HandleTable<LoadedKernelId, LoadedImage> kernels_;

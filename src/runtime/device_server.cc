@@ -36,13 +36,9 @@ absl::Status Load(Device& device, const v1::WorkerRequest::Load& load, absl::Tim
   return absl::OkStatus();
 }
 
-// A GPU's launch can't be stopped, so it is answered when it ended: the daemon's watch would forget one that hangs.
-// Nobody has to wait for that answer.
 absl::Status Launch(Device& device, const v1::WorkerRequest::Launch& launch, absl::Time deadline,
                     v1::WorkerResponse* response) {
-  if (absl::Now() >= deadline) return DeadlineExceeded("the launch came to {} too late", device.info().id);
-  const absl::Time stop = device.info().kind == DeviceKind::kCuda ? absl::InfiniteFuture() : deadline;
-  GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, device.Launch(LaunchFromWire(launch), stop));
+  GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, device.Launch(LaunchFromWire(launch), deadline));
   response->mutable_launched()->set_device_ns(result.device_ns);
   return absl::OkStatus();
 }

@@ -62,7 +62,8 @@ absl::StatusOr<ServedDevice> MakeDevice(const WorkerArguments& arguments, std::s
   }
   if (ordinal < 0) return InvalidArgument("\"{}\" is no device, expected host or cuda:N", arguments.device);
   GEMMD_ASSIGN_OR_RETURN(const Driver driver, Driver::Create());
-  GEMMD_ASSIGN_OR_RETURN(std::unique_ptr<CudaDevice> gpu, CudaDevice::Create(driver, ordinal, arguments.slots));
+  GEMMD_ASSIGN_OR_RETURN(std::unique_ptr<CudaDevice> gpu,
+                         CudaDevice::Create(driver, ordinal, arguments.slots, CudaDevice::PastDeadline::kAwait));
   GEMMD_ASSIGN_OR_RETURN(PinnedRegistration pinned, gpu->Pin(staging));
   served.pinned.emplace(std::move(pinned));
   served.lost = [view = gpu.get()] { return view->lost(); };

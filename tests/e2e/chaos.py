@@ -98,7 +98,7 @@ class Chaos:
         self.stopping = threading.Event()
         self.random = random.Random(seed)
         self.clients = clients
-        self.cubins = {}  # the first of each key
+        self.machine_code = {}  # the first of each cubin_key
         self.daemon = self._start()
         self.victim = chaos_work.VICTIM.spec_id(self.daemon.stub)
         for work in chaos_work.WORKS:  # so that there are entries to damage from the start

@@ -1,6 +1,7 @@
 """What one client of the chaos run does: mixed work, each result checked, each failure judged by what the README allows."""
 
 import random
+import struct
 import threading
 import time
 
@@ -51,10 +52,20 @@ TRANSFER_ROWS = 4000
 
 
 class Held:
-    """A buffer that the daemon acknowledged, and what must be in it."""
+    """A buffer that the daemon acknowledged after `since`, and what must be in it."""
 
-    def __init__(self, handle, data):
-        self.handle, self.data, self.since = handle, data, time.monotonic()
+    def __init__(self, handle, data, since):
+        self.handle, self.data, self.since = handle, data, since
+
+
+def machine_code(cubin):
+    """The sections .text of an ELF image. NVRTC makes up some names in the rest anew in every compile."""
+    table, = struct.unpack_from("<Q", cubin, 0x28)
+    entry_bytes, count, names = struct.unpack_from("<HHH", cubin, 0x3A)
+    sections = [struct.unpack_from("<IIQQQQ", cubin, table + i * entry_bytes) for i in range(count)]
+    names_at = sections[names][4]
+    return [cubin[offset:offset + size] for name, _, _, _, offset, size in sections
+            if cubin.startswith(b".text", names_at + name)]
 
 
 class Client:
@@ -161,12 +172,13 @@ class Client:
             pb.CreateBufferRequest(device="host", bytes=len(data)), timeout=CALL_TIMEOUT_S))
         if made is None:
             return None
+        began = time.monotonic()
         messages = [pb.WriteBufferRequest(buffer=made.buffer, data=data[:1024])]
         messages += [pb.WriteBufferRequest(data=data[at:at + 4096]) for at in range(1024, len(data), 4096)]
         if self.call("WriteBuffer", lambda: self.stub.WriteBuffer(iter(messages), timeout=CALL_TIMEOUT_S)) is None:
             self._free(made.buffer)
             return None
-        return Held(made.buffer, data)
+        return Held(made.buffer, data, began)
 
     def _free(self, handle):
         self.call("FreeBuffer", lambda: self.stub.FreeBuffer(pb.FreeBufferRequest(buffer=handle), timeout=CALL_TIMEOUT_S))
@@ -250,8 +262,9 @@ class Client:
         except grpc.RpcError:  # the daemon was restarted
             return
         for key, cubin in zip(compiled.cubin_keys, kernel.cubin):
-            if self.chaos.cubins.setdefault(key, cubin) != cubin:
-                self.record.blame("wrong", f"cubin_key {key} has another cubin than before")
+            code = machine_code(cubin)
+            if not code or self.chaos.machine_code.setdefault(key, code) != code:
+                self.record.blame("wrong", f"cubin_key {key} has other machine code than before")
 
     def close(self):
         for held in self.held:
