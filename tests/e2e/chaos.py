@@ -17,7 +17,6 @@ import json
 import os
 import pathlib
 import random
-import shlex
 import signal
 import statistics
 import subprocess
@@ -363,7 +362,7 @@ def main():
     parser.add_argument("--commit", default="", help="for the report")
     arguments = parser.parse_args()
     report, faults = run(arguments.minutes * 60, arguments.clients, arguments.seed)
-    report = {"commit": arguments.commit, "command": shlex.join(["chaos.py", *sys.argv[1:]]),
+    report = {"commit": arguments.commit, "command": f"chaos.py --minutes {arguments.minutes:g} --clients {arguments.clients} --seed {arguments.seed}",
               "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
               "cpus": os.cpu_count(), **report}
     text = json.dumps(report, indent=2) + "\n"
