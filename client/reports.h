@@ -23,6 +23,8 @@ struct KernelShape {
   std::vector<std::int64_t> tile;   // m, n, k of a CTA
   std::vector<std::int64_t> micro;  // m, n of a thread (simt) or a warp (mma)
   std::int64_t stages = 0;
+  std::int64_t split_k = 1;    // CTAs that divide a tile's K between them
+  std::int64_t cluster_k = 1;  // how many of those are a cluster
   std::int64_t threads = 0;
   std::int64_t shared_bytes = 0;
 };

@@ -15,6 +15,8 @@ KernelShape FromWire(const v1::PlannedKernel& kernel) {
   shape.tile.assign(kernel.tile().begin(), kernel.tile().end());
   shape.micro.assign(kernel.micro().begin(), kernel.micro().end());
   shape.stages = kernel.stages();
+  shape.split_k = kernel.split_k();
+  shape.cluster_k = kernel.cluster_k();
   shape.threads = kernel.threads();
   shape.shared_bytes = kernel.shared_bytes();
   return shape;

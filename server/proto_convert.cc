@@ -27,6 +27,8 @@ class SpecReader {
     spec.config.schedule = message.config().schedule();
     spec.config.tile.assign(message.config().tile().begin(), message.config().tile().end());
     if (message.config().has_stages()) spec.config.stages = message.config().stages();
+    if (message.config().has_split_k()) spec.config.split_k = message.config().split_k();
+    if (message.config().has_cluster_k()) spec.config.cluster_k = message.config().cluster_k();
     return std::move(parsed_);
   }
 
@@ -228,6 +230,8 @@ v1::PlannedKernel ToProto(const KernelConfig& config) {
   for (const int extent : {config.tile_m, config.tile_n, config.tile_k}) message.add_tile(extent);
   for (const int extent : {config.micro_m, config.micro_n}) message.add_micro(extent);
   message.set_stages(config.stages);
+  message.set_cluster_k(config.cluster_k);
+  message.set_split_k(config.split_k());
   message.set_threads(config.threads);
   message.set_shared_bytes(config.shared_bytes);
   return message;

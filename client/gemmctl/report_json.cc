@@ -23,6 +23,8 @@ Json KernelsJson(const std::vector<KernelShape>& kernels) {
                     {"tile", kernel.tile},
                     {"micro", kernel.micro},
                     {"stages", kernel.stages},
+                    {"split_k", kernel.split_k},
+                    {"cluster_k", kernel.cluster_k},
                     {"threads", kernel.threads},
                     {"shared_bytes", kernel.shared_bytes}});
   }

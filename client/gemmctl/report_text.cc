@@ -32,9 +32,11 @@ std::string KernelText(const KernelShape& kernel) {
   if (kernel.family == "rows" && !kernel.micro.empty()) {
     return fmt::format("rows, {} threads for each, {} threads", kernel.micro.back(), kernel.threads);
   }
-  return fmt::format("{} tile {}, {} {}, {} stages, {} threads, {:.1f} KiB shared memory", kernel.family,
+  const std::string split =
+      kernel.split_k <= 1 ? "" : fmt::format(", K divided by {}, {} a cluster", kernel.split_k, kernel.cluster_k);
+  return fmt::format("{} tile {}, {} {}, {} stages{}, {} threads, {:.1f} KiB shared memory", kernel.family,
                      fmt::join(kernel.tile, "x"), MicroOwner(kernel.family), fmt::join(kernel.micro, "x"),
-                     kernel.stages, kernel.threads, static_cast<double>(kernel.shared_bytes) / 1024);
+                     kernel.stages, split, kernel.threads, static_cast<double>(kernel.shared_bytes) / 1024);
 }
 
 // The kernels of each variant, a line each. Report: a PlanReport or a CompileReport.

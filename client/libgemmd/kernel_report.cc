@@ -16,6 +16,8 @@ Json ConfigJson(const KernelConfig& config) {
           {"tile", {config.tile_m, config.tile_n, config.tile_k}},
           {"micro", {config.micro_m, config.micro_n}},
           {"stages", config.stages},
+          {"split_k", config.split_k()},
+          {"cluster_k", config.cluster_k},
           {"group_m", config.group_m},
           {"subtile_n", config.subtile_n},
           {"threads", config.threads},

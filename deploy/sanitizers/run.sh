@@ -14,8 +14,7 @@ shared="log_path=$reports/report:print_stacktrace=1"
 export ASAN_OPTIONS="$shared:halt_on_error=1:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
 export LSAN_OPTIONS="suppressions=$here/leaks.supp:print_suppressions=0"
 export UBSAN_OPTIONS="$shared:halt_on_error=1"
-# What libraries built without the sanitizer do is not looked at: it does not see what synchronises them.
-export TSAN_OPTIONS="$shared:halt_on_error=0:second_deadlock_stack=1:ignore_noninstrumented_modules=1"
+export TSAN_OPTIONS="$shared:halt_on_error=0:second_deadlock_stack=1"
 TSAN_OPTIONS+=":suppressions=$here/races.supp:print_suppressions=0"
 
 # ThreadSanitizer of g++ 12 and 13 does not start where addresses have more than 28 random bits.

@@ -98,6 +98,16 @@ __device__ __forceinline__ float LoadFromL2(const float* source) {
   return value;
 }
 
+// The same of four consecutive ones, on a multiple of 16 bytes.
+__device__ __forceinline__ Pack<float, 4> Load4FromL2(const float* source) {
+  Pack<float, 4> values;
+  asm volatile("ld.relaxed.gpu.global.v4.f32 {%0, %1, %2, %3}, [%4];"
+               : "=f"(values.at[0]), "=f"(values.at[1]), "=f"(values.at[2]), "=f"(values.at[3])
+               : "l"(source)
+               : "memory");
+  return values;
+}
+
 // d += a * b on a 16 x 8 x 16 block, f32 accumulation.
 template <typename T>
 __device__ __forceinline__ void MultiplyAccumulate(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1);

@@ -7,6 +7,7 @@
 #include "arch/hopper.cuh"
 #include "epilogue/fragment_staging.cuh"
 #include "epilogue/row_values.cuh"
+#include "epilogue/workspace.cuh"
 #include "mainloop/wgmma_multiply.cuh"
 #include "numeric/statistics.cuh"
 
@@ -21,17 +22,13 @@ struct FragmentColumns {
   __device__ __forceinline__ bool Has(int i) const { return Column(i) < n; }
 };
 
-// What the warpgroups of a row block share, in the launch's workspace: for each reduction of the chain a counter for
-// each row block, which starts at 0, and the parts of their states: of every row block, tile along N and word a float
-// for each row of the tile.
-struct RowExchange {
-  unsigned* counters;
-  float* parts;
-};
-
 constexpr int kRowsArrived = 3;  // named barriers 3 and 4: of the threads of one warpgroup
 
 // What a chain sees of the rows of a warpgroup's tile.
+//
+// What the warpgroups of a row block share, in the launch's workspace: for each reduction of the chain a counter for
+// each row block, and the parts of their states: of every row block, tile along N and word a float for each row of the
+// tile.
 template <typename Config, typename Epilogue>
 class RowFragments {
   using S = Shape<Config>;
@@ -46,7 +43,7 @@ class RowFragments {
   // `row0`, `column0`: of the warpgroup's tile; `staging`: the warp's own, `shared` the warpgroup's: what is known of
   // each row, and when it arrived.
   __device__ __forceinline__ RowFragments(Accumulators<Config>& acc, int m, int n, int row0, int column0, int warpgroup,
-                                          const RowExchange& exchange, unsigned char* staging, unsigned char* shared,
+                                          const Workspace& workspace, unsigned char* staging, unsigned char* shared,
                                           const Epilogue& epilogue)
       : acc_(acc),
         m_(m),
@@ -54,7 +51,7 @@ class RowFragments {
         row0_(row0),
         column0_(column0),
         warpgroup_(warpgroup),
-        exchange_(exchange),
+        workspace_(workspace),
         staging_(staging),
         known_(reinterpret_cast<float*>(shared)),
         epilogue_(epilogue) {}
@@ -190,12 +187,12 @@ class RowFragments {
   __device__ __forceinline__ float* Parts(int tile_n) const {
     const Int64 row_blocks = CeilDiv(m_, kTileRows);
     const Int64 block = kIndex * row_blocks + row0_ / kTileRows;
-    return exchange_.parts + (block * Config::kTilesN + tile_n) * (kStateWords * kTileRows);
+    return workspace_.parts + (block * Config::kTilesN + tile_n) * (kStateWords * kTileRows);
   }
 
   template <int kIndex>
   __device__ __forceinline__ unsigned* Counter() const {
-    return exchange_.counters + kIndex * CeilDiv(m_, kTileRows) + row0_ / kTileRows;
+    return workspace_.counters + kIndex * CeilDiv(m_, kTileRows) + row0_ / kTileRows;
   }
 
   template <int kIndex, typename State>
@@ -282,7 +279,7 @@ class RowFragments {
 
   Accumulators<Config>& acc_;
   const int m_, n_, row0_, column0_, warpgroup_;
-  const RowExchange& exchange_;
+  const Workspace& workspace_;
   unsigned char* const staging_;
   float* const known_;
   const Epilogue& epilogue_;

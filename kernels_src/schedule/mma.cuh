@@ -11,6 +11,7 @@
 #include "mainloop/mma_tile.cuh"
 #include "mainloop/prologue.cuh"
 #include "numeric/ops.cuh"
+#include "schedule/split_k.cuh"
 #include "schedule/tile.cuh"
 
 namespace gemmd::mma {
@@ -35,7 +36,7 @@ struct Shape {
   static constexpr int kStagingBytes = kWarpStagingBytes<Config::kMicroN>;
   static constexpr int kPipelineBytes = Config::kStages * kStageBytes;
   static constexpr int kEpilogueBytes = kWarpsM * kWarpsN * kStagingBytes;
-  static_assert(Config::kSharedBytes == (kPipelineBytes > kEpilogueBytes ? kPipelineBytes : kEpilogueBytes),
+  static_assert(Config::kSharedBytes == kMax<kPipelineBytes, kMax<kEpilogueBytes, SharedTile<Config>::kBytes>>,
                 "planned and real shared memory differ");
 };
 
@@ -77,7 +78,7 @@ struct Accumulators {
   }
 };
 
-// Computes one tile of the result; the grid has one CTA for each.
+// Computes one tile of the result, or a share of one; the grid has one CTA for each.
 template <typename Config, typename PrologueA, typename PrologueB, typename Epilogue>
 __device__ __forceinline__ void Run(const Problem<typename Config::A, typename Config::B>& problem,
                                     const PrologueA& prologue_a, const PrologueB& prologue_b,
@@ -85,8 +86,9 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
   using S = Shape<Config>;
   extern __shared__ __align__(128) unsigned char shared[];
 
+  const KShare share = ShareOfK<Config>(CeilDiv(problem.k, Config::kTileK));
   const TileIndex tile =
-      GroupedTile<Config::kGroupM>(blockIdx.x, CeilDiv(problem.m, Config::kTileM), CeilDiv(problem.n, Config::kTileN));
+      GroupedTile<Config::kGroupM>(share.tile, CeilDiv(problem.m, Config::kTileM), CeilDiv(problem.n, Config::kTileN));
   const int row0 = tile.m * Config::kTileM;
   const auto columns = ColumnsOf<typename S::Columns, Config::kGated, Config::kTileN>(tile.n, problem.n);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -94,23 +96,22 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
 
   const typename S::OperandA a(problem.a, problem.lda, Span{row0, problem.m}, problem.k);
   const typename S::OperandB b(problem.b, problem.ldb, columns, problem.k);
-  const int blocks = CeilDiv(problem.k, Config::kTileK);
 
-  // Every turn commits one group, empty past the end of K, so that the count of groups is the count of turns.
+  // Every turn commits one group, empty past the last block, so that the count of groups is the count of turns.
   const auto fetch = [&](int block) {
-    if (block < blocks) {
+    if (block < share.count) {
       unsigned char* stage = shared + block % Config::kStages * S::kStageBytes;
-      a.Fetch(stage, block * Config::kTileK);
-      b.Fetch(stage + S::OperandA::Tile::kBytes, block * Config::kTileK);
+      a.Fetch(stage, share.Block<Config>(block) * Config::kTileK);
+      b.Fetch(stage + S::OperandA::Tile::kBytes, share.Block<Config>(block) * Config::kTileK);
     }
     ptx::CommitCopies();
   };
   // Once this thread's copies of a block have landed, and before other threads read them.
   const auto prepare = [&](int block) {
-    if (block >= blocks) return;
+    if (block >= share.count) return;
     unsigned char* stage = shared + block % Config::kStages * S::kStageBytes;
-    a.Apply(prologue_a, stage, block * Config::kTileK);
-    b.Apply(prologue_b, stage + S::OperandA::Tile::kBytes, block * Config::kTileK);
+    a.Apply(prologue_a, stage, share.Block<Config>(block) * Config::kTileK);
+    b.Apply(prologue_b, stage + S::OperandA::Tile::kBytes, share.Block<Config>(block) * Config::kTileK);
   };
 #pragma unroll 1
   for (int block = 0; block < Config::kStages - 1; ++block) fetch(block);
@@ -121,10 +122,10 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
   ptx::WaitCopies<Config::kStages - 2>();
   prepare(0);
   __syncthreads();
-  if (blocks > 0) fragments[0].Load(base, warp_row, warp_column, 0, lane);
+  if (share.count > 0) fragments[0].Load(base, warp_row, warp_column, 0, lane);
 
 #pragma unroll 1
-  for (int block = 0; block < blocks; ++block) {
+  for (int block = 0; block < share.count; ++block) {
     const unsigned stage = base + block % Config::kStages * S::kStageBytes;
 #pragma unroll
     for (int step = 0; step < S::kSteps; ++step) {
@@ -135,7 +136,7 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
         prepare(block + 1);
         __syncthreads();  // block + 1 has arrived for all; nobody reads this block's stage any more
         const unsigned next = base + (block + 1) % Config::kStages * S::kStageBytes;
-        if (block + 1 < blocks) fragments[(step + 1) % 2].Load(next, warp_row, warp_column, 0, lane);
+        if (block + 1 < share.count) fragments[(step + 1) % 2].Load(next, warp_row, warp_column, 0, lane);
       }
       if (step == 0) fetch(block + Config::kStages - 1);
       acc.Multiply(fragments[step % 2]);
@@ -144,14 +145,31 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
 
   ptx::WaitCopies<0>();
   __syncthreads();  // the pipeline's memory is now the epilogue's
-  using Staging = WarpStaging<Config::kMicroN, 8, Config::kGated, Epilogue>;
-  Staging staging(shared + warp * S::kStagingBytes, problem.m, problem.n, epilogue);
-  const auto slice = [&](int i) -> typename Staging::Slice {
-    return {i < S::kFragmentsM ? row0 + warp_row + i * 16 : problem.m, columns.At(warp_column)};
-  };
-  staging.Start(slice(0));
+  if constexpr (kIsSplit<Config>) {
+    SharedTile<Config> sums(shared);
+    const int row = warp_row + lane / 4, column = warp_column + lane % 4 * 2;
 #pragma unroll
-  for (int i = 0; i < S::kFragmentsM; ++i) staging.Write(acc.at[i], slice(i), slice(i + 1));
+    for (int i = 0; i < S::kFragmentsM; ++i) {
+#pragma unroll
+      for (int j = 0; j < S::kFragmentsN; ++j) {
+        const float(&at)[4] = acc.at[i][j];
+        sums.Put(row + i * 16, column + j * 8, Vec<2>{at[0], at[1]});
+        sums.Put(row + i * 16 + 8, column + j * 8, Vec<2>{at[2], at[3]});
+      }
+    }
+    SplitEpilogue<Config, typename S::Columns, Config::kMicroN / 2, Epilogue>(share, problem.workspace, row0, problem.m,
+                                                                              columns, epilogue)
+        .Run(sums);
+  } else {
+    using Staging = WarpStaging<Config::kMicroN, 8, Config::kGated, Epilogue>;
+    Staging staging(shared + warp * S::kStagingBytes, problem.m, problem.n, epilogue);
+    const auto slice = [&](int i) -> typename Staging::Slice {
+      return {i < S::kFragmentsM ? row0 + warp_row + i * 16 : problem.m, columns.At(warp_column)};
+    };
+    staging.Start(slice(0));
+#pragma unroll
+    for (int i = 0; i < S::kFragmentsM; ++i) staging.Write(acc.at[i], slice(i), slice(i + 1));
+  }
 }
 
 }  // namespace gemmd::mma

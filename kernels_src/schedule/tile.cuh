@@ -1,6 +1,7 @@
 // What every schedule is given, and the order in which CTAs take the tiles of the result.
 #pragma once
 
+#include "epilogue/workspace.cuh"
 #include "numeric/types.cuh"
 
 namespace gemmd {
@@ -13,10 +14,13 @@ struct Problem {
   const B* b;
   Int64 ldb;
   int m, n, k;
+  Workspace workspace = {};  // where clusters of one tile share K
 };
 
 __device__ __forceinline__ int CeilDiv(int x, int y) { return (x + y - 1) / y; }
 __device__ __forceinline__ int Min(int x, int y) { return x < y ? x : y; }
+template <int kX, int kY>
+constexpr int kMax = kX > kY ? kX : kY;
 
 // Upper-left corner of a tile, in tiles.
 struct TileIndex {

@@ -24,7 +24,7 @@ struct MappedProblem {
   int m, n, k;
   const hopper::TensorMap* low_a = nullptr;
   const hopper::TensorMap* low_b = nullptr;
-  RowExchange exchange = {};  // where the chain has row reductions
+  Workspace workspace = {};  // where the chain has row reductions
 };
 
 constexpr int kTurn = 1;  // named barriers 1 and 2: whose turn it is to multiply
@@ -124,7 +124,7 @@ class RowTileWriter {
         epilogue_(epilogue) {}
 
   __device__ __forceinline__ void Write(Accumulators<Config>& acc) const {
-    RowFragments<Config, Epilogue> rows(acc, problem_.m, problem_.n, row0_, column0_, warpgroup_, problem_.exchange,
+    RowFragments<Config, Epilogue> rows(acc, problem_.m, problem_.n, row0_, column0_, warpgroup_, problem_.workspace,
                                         staging_, row_memory_, epilogue_);
     epilogue_(rows);
   }

@@ -78,6 +78,8 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
     }
   } else {
     lines.push_back(fmt::format("static constexpr int kMicroM = {}, kMicroN = {};", config.micro_m, config.micro_n));
+    lines.push_back(fmt::format("static constexpr int kSlicesK = {}, kClusterK = {}, kClustersK = {};", config.slices_k,
+                                config.cluster_k, config.clusters_k));
   }
   return lines;
 }
@@ -138,7 +140,9 @@ std::string ProductProblem(const Graph& graph, const KernelConfig& config, std::
   if (maps == 2) return "&p.map0, &p.map1, p.m, p.n, p.k";
   if (maps == 4) return "&p.map0, &p.map2, p.m, p.n, p.k, &p.map1, &p.map3";
   const std::string a = InputName(graph.a), b = InputName(graph.b);
-  return fmt::format("p.{}, p.{}, p.{}, p.{}, p.m, p.n, p.k", a, InputLdName(graph.a), b, InputLdName(graph.b));
+  const std::string_view workspace = HasWorkspace(config) ? ", {p.counters, p.parts}" : "";
+  return fmt::format("p.{}, p.{}, p.{}, p.{}, p.m, p.n, p.k{}", a, InputLdName(graph.a), b, InputLdName(graph.b),
+                     workspace);
 }
 
 std::string_view ExtentName(Axis axis) {
@@ -277,7 +281,7 @@ std::string ProblemText(const Graph& whole, const Graph& graph, const KernelConf
 absl::StatusOr<GeneratedKernel> Generate(const Graph& whole, const KernelPlan& kernel) {
   const Graph graph = GraphOf(whole, kernel.config);
   const std::vector<TensorMapRecipe> maps = TensorMapsOf(graph, kernel.config);
-  const std::vector<ParamField> fields = ParamLayout(graph, maps, kernel.config.rows);
+  const std::vector<ParamField> fields = ParamLayout(graph, maps, HasWorkspace(kernel.config));
   std::vector<std::string> params;
   for (const ParamField& field : fields) params.push_back(ParamLine(graph, field));
   constexpr std::string_view kPrologueA = "PrologueA", kPrologueB = "PrologueB";

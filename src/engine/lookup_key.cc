@@ -24,6 +24,7 @@ std::string LookupKey(std::string_view spec_id, const DeviceLimits& limits, cons
   digest.Add("tile", static_cast<std::int64_t>(pin.tile.size()));
   for (const std::int64_t extent : pin.tile) digest.Add("extent", extent);
   digest.Add("stages", pin.stages.value_or(-1));
+  digest.Add("split_k", pin.split_k.value_or(-1)).Add("cluster_k", pin.cluster_k.value_or(-1));
   return digest.FinishHex();
 }
 

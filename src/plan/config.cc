@@ -4,6 +4,7 @@
 #include "plan/packing.h"
 #include "plan/plan.h"
 #include "plan/row_kernels.h"
+#include "plan/split_k.h"
 
 namespace gemmd {
 namespace {
@@ -19,8 +20,8 @@ bool OneOf(int value, std::initializer_list<int> values) {
 }
 
 std::int64_t SimtSharedBytes(const KernelConfig& config) {
-  constexpr std::int64_t kPadding = 4;  // floats a row of either tile
-  return std::int64_t{config.stages} * config.tile_k * (config.tile_m + kPadding + config.tile_n + kPadding) * 4;
+  const std::int64_t padding = config.stages > kRegisterStages ? 0 : 4;  // floats a row of either tile
+  return std::int64_t{config.stages} * config.tile_k * (config.tile_m + padding + config.tile_n + padding) * 4;
 }
 
 // The pipeline's memory becomes the epilogue's: 16 padded f32 rows of each warp's tile (epilogue/warp_staging.cuh).
@@ -31,28 +32,46 @@ std::int64_t MmaSharedBytes(const KernelConfig& config, std::int64_t element_byt
   return std::max(pipeline, epilogue);
 }
 
-absl::Status CheckSimt(const KernelConfig& config, const Graph& graph) {
+absl::Status CheckSimt(const KernelConfig& config, const Graph& graph, const Assumptions& assumptions) {
   const auto legal_tile = [](int tile) { return tile >= 32 && tile <= 256 && tile % 32 == 0; };
-  GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_m), "tile_m", config.tile_m, "a multiple of 32 up to 256"));
+  GEMMD_RETURN_IF_ERROR(Require(config.tile_m == 16 || legal_tile(config.tile_m), "tile_m", config.tile_m,
+                                "16, or a multiple of 32 up to 256"));
   GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_n), "tile_n", config.tile_n, "a multiple of 32 up to 256"));
-  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.tile_k, {8, 16, 32}), "tile_k", config.tile_k, "8, 16 or 32"));
-  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_m, {4, 8}), "micro_m", config.micro_m, "4 or 8"));
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.tile_k, {8, 16, 32, 64}), "tile_k", config.tile_k, "8, 16, 32 or 64"));
+  const bool async = config.stages > kRegisterStages;
+  GEMMD_RETURN_IF_ERROR(
+      Require(!async || config.tile_k >= 16, "tile_k", config.tile_k, "16, 32 or 64 where copies are asynchronous"));
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_m, {4, 8}) || (async && config.micro_m == 16), "micro_m",
+                                config.micro_m, "4 or 8, or 16 where copies are asynchronous"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_n, {4, 8}), "micro_n", config.micro_n, "4 or 8"));
   GEMMD_RETURN_IF_ERROR(Require(!graph.IsGated() || config.micro_n == 8, "micro_n", config.micro_n,
                                 "8, of which a gate's halves have 4 columns each"));
-  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.stages, {1, 2}), "stages", config.stages, "1 or 2"));
+  GEMMD_RETURN_IF_ERROR(Require(config.stages >= 1 && config.stages <= 6, "stages", config.stages, "between 1 and 6"));
+  GEMMD_RETURN_IF_ERROR(Require(!async || CopiesAsync(graph, assumptions), "stages", config.stages,
+                                "1 or 2, unless both factors are f32 in chunks of 16 bytes without a prologue"));
   // A warp is 4 threads along M by 8 along N.
   const int threads_m = config.tile_m / config.micro_m, threads_n = config.tile_n / config.micro_n;
   GEMMD_RETURN_IF_ERROR(Require(threads_m % 4 == 0, "micro_m", config.micro_m, "a split of tile_m into 4 n threads"));
   GEMMD_RETURN_IF_ERROR(Require(threads_n % 8 == 0, "micro_n", config.micro_n, "a split of tile_n into 8 n threads"));
+  GEMMD_RETURN_IF_ERROR(Require(config.threads == threads_m * threads_n * config.slices_k, "threads", config.threads,
+                                "the tile over the micro tile, for each slice"));
+  GEMMD_RETURN_IF_ERROR(Require(!async || (IsPowerOfTwo(config.tile_m) && IsPowerOfTwo(config.tile_n)), "tile_m",
+                                config.tile_m, "a power of two, like tile_n, where copies are asynchronous"));
   GEMMD_RETURN_IF_ERROR(
-      Require(config.threads == threads_m * threads_n, "threads", config.threads, "the tile over the micro tile"));
+      Require(config.slices_k == 1 || async, "slices_k", config.slices_k, "1, unless copies are asynchronous"));
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.slices_k, {1, 2, 4, 8}) && config.tile_k % (4 * config.slices_k) == 0,
+                                "slices_k", config.slices_k, "1, 2, 4 or 8, each with four steps of a block"));
+  const bool small = config.tile_m <= 64 && config.tile_n <= 64;
+  GEMMD_RETURN_IF_ERROR(
+      Require(config.slices_k == 1 || small, "slices_k", config.slices_k, "1 for tiles of more than 64 by 64"));
   // Beside its accumulators a thread holds what it fetched for the next block of K, and where each element comes by an
   // access of its own its address too: more than this spilled.
   const int fetched = (config.tile_m + config.tile_n) * config.tile_k / config.threads;
-  const int most_fetched = config.micro_m * config.micro_n < 64 ? 32 : 24;
-  GEMMD_RETURN_IF_ERROR(Require(fetched <= most_fetched, "tile_k", config.tile_k,
-                                "at most 32 fetched elements a thread, 24 beside a micro tile of 8 by 8"));
+  const int micro = config.micro_m * config.micro_n;
+  const int most_fetched = micro == 16 ? 64 : micro < 64 ? 32 : 24;
+  GEMMD_RETURN_IF_ERROR(
+      Require(async || fetched <= most_fetched, "tile_k", config.tile_k,
+              "at most 32 fetched elements a thread, 64 beside a micro tile of 4 by 4, 24 beside one of 8 by 8"));
   // Over 256 threads have at most 128 registers each, which a micro tile of 8 by 8 needs: ptxas' choices were poor
   // (f32 4096^3 on an H200: 4164 us with 512 threads, 3439 with 256).
   return Require(config.threads >= 64 && config.threads <= 256, "threads", config.threads, "between 64 and 256");
@@ -112,7 +131,10 @@ absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const Devi
   }
   if (limits.arch.capability() < 80) return InvalidArgument("config.schedule: mma is not for {}", Name(limits.arch));
   const auto legal_tile = [](int tile) { return tile >= 32 && tile <= 256 && IsPowerOfTwo(tile); };
-  GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_m), "tile_m", config.tile_m, "32, 64, 128 or 256"));
+  // A line of column-major A has eight chunks at least, to be free of bank conflicts.
+  const bool low = config.tile_m == 16 && RunsAlongK(graph, true);
+  GEMMD_RETURN_IF_ERROR(Require(low || legal_tile(config.tile_m), "tile_m", config.tile_m,
+                                "32, 64, 128 or 256, or 16 where A is row-major"));
   GEMMD_RETURN_IF_ERROR(Require(legal_tile(config.tile_n), "tile_n", config.tile_n, "32, 64, 128 or 256"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.tile_k, {32, 64}), "tile_k", config.tile_k, "32 or 64"));
   GEMMD_RETURN_IF_ERROR(
@@ -215,6 +237,13 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
 
 }  // namespace
 
+bool CopiesAsync(const Graph& graph, const Assumptions& assumptions) {
+  constexpr int kChunk = 4;
+  if (HasPrologue(graph) || graph.inputs[graph.a].dtype != DType::kF32) return false;
+  const AccessWidths widths = WidthsOf(graph, assumptions);
+  return widths.inputs[graph.a] == kChunk && widths.inputs[graph.b] == kChunk;
+}
+
 absl::Status CheckPacking(Packing packing, const Graph& graph, const Assumptions& assumptions) {
   const auto check = [&](bool packed, bool is_a, bool prologue) {
     const std::string_view name = is_a ? "A" : "B", why_not = WhyNotAsItIs(graph, is_a, assumptions);
@@ -287,9 +316,9 @@ int OutputSlices(const Graph& graph) {
 std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph) {
   switch (config.family) {
     case Family::kSimt:
-      return SimtSharedBytes(config);
+      return std::max(SimtSharedBytes(config), SplitSharedBytes(config));
     case Family::kMma:
-      return MmaSharedBytes(config, SizeBytes(graph.inputs[graph.a].dtype));
+      return std::max(MmaSharedBytes(config, SizeBytes(graph.inputs[graph.a].dtype)), SplitSharedBytes(config));
     case Family::kWgmma:
       return WgmmaSharedBytes(config, graph);
     case Family::kPointwise:
@@ -303,7 +332,7 @@ absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const D
                          const Assumptions& assumptions) {
   switch (config.family) {
     case Family::kSimt:
-      GEMMD_RETURN_IF_ERROR(CheckSimt(config, graph));
+      GEMMD_RETURN_IF_ERROR(CheckSimt(config, graph, assumptions));
       break;
     case Family::kMma:
       GEMMD_RETURN_IF_ERROR(CheckMma(config, graph, limits));
@@ -317,6 +346,7 @@ absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const D
   }
   GEMMD_RETURN_IF_ERROR(
       Require(config.group_m >= 1 && config.group_m <= 64, "group_m", config.group_m, "between 1 and 64"));
+  GEMMD_RETURN_IF_ERROR(CheckSplit(config, graph, limits));
   GEMMD_RETURN_IF_ERROR(Require(config.shared_bytes == SharedBytes(config, graph), "shared_bytes", config.shared_bytes,
                                 "what the schedule needs"));
   return Require(config.shared_bytes <= limits.shared_bytes_per_block, "shared_bytes", config.shared_bytes,

@@ -9,15 +9,20 @@ namespace {
 
 // The values each number may take; CheckConfig has the last word on their combinations.
 struct Choices {
-  std::vector<int> tile, tile_k, micro_m, micro_n, stages;
+  std::vector<int> tile, tile_k, micro_m, micro_n, stages, slices_k = {1};
 };
 
 Choices ChoicesOf(Family family) {
   switch (family) {
     case Family::kSimt:
-      return {{32, 64, 96, 128, 160, 192, 224, 256}, {8, 16, 32}, {4, 8}, {4, 8}, {1, 2}};
+      return {{16, 32, 64, 96, 128, 160, 192, 224, 256},
+              {8, 16, 32, 64},
+              {4, 8, 16},
+              {4, 8},
+              {1, 2, 3, 4, 6},
+              {1, 2, 4, 8}};
     case Family::kMma:
-      return {{32, 64, 128, 256}, {32, 64}, {16, 32, 64, 128}, {32, 64, 128}, {2, 3, 4, 5, 6}};
+      return {{16, 32, 64, 128, 256}, {32, 64}, {16, 32, 64, 128}, {32, 64, 128}, {2, 3, 4, 5, 6}};
     case Family::kWgmma:
       return {{64, 128, 192, 256}, {32, 64}, {64, 128}, {64, 128, 192, 256}, {2, 3, 4, 5, 6, 7, 8}};
     case Family::kPointwise:
@@ -31,7 +36,7 @@ int ThreadsOf(const KernelConfig& config) {
   const int micro_tiles = (config.tile_m / config.micro_m) * (config.tile_n / config.micro_n);
   switch (config.family) {
     case Family::kSimt:
-      return micro_tiles;
+      return micro_tiles * config.slices_k;
     case Family::kMma:
       return micro_tiles * 32;
     case Family::kWgmma:
@@ -56,8 +61,13 @@ std::vector<int> CellsOf(Family family, const Graph& graph) {
 }
 
 // Passes over what CheckConfig would refuse at once: planning is done for every spec, and a refusal's text takes time.
-bool MayBeLegal(Family family, int tile_m, int tile_n, int micro_m, int micro_n) {
+bool MayBeLegal(Family family, int tile_m, int tile_n, int micro_m, int micro_n, int slices_k) {
   if (micro_m > tile_m || micro_n > tile_n) return false;
+  if (family == Family::kSimt) {
+    const int threads = tile_m / micro_m * (tile_n / micro_n) * slices_k;
+    return tile_m % (4 * micro_m) == 0 && tile_n % (8 * micro_n) == 0 && threads >= 64 && threads <= 256 &&
+           (slices_k == 1 || (tile_m <= 64 && tile_n <= 64));
+  }
   return family != Family::kWgmma || (micro_n == tile_n && (micro_m == tile_m || 2 * micro_m == tile_m));
 }
 
@@ -79,6 +89,7 @@ std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const 
   // Measured on an H200, bf16 4096^3 by 128x256: groups of 4, 8 and 16 rows of tiles take 1.026, 1.029 and 1.023 of
   // cuBLAS.
   if (family == Family::kWgmma) config.group_m = 16;
+  const bool copies = CopiesAsync(graph, assumptions);
   const std::vector<int> cells = CellsOf(family, graph);
   const std::vector<Packing> packings = PackingsOf(family, graph, assumptions);
   const auto add_if_legal = [&] {
@@ -95,16 +106,21 @@ std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const 
     for (int tile_n : choices.tile) {
       for (int micro_m : choices.micro_m) {
         for (int micro_n : choices.micro_n) {
-          if (!MayBeLegal(family, tile_m, tile_n, micro_m, micro_n)) continue;
-          for (int tile_k : choices.tile_k) {
-            for (int stages : choices.stages) {
-              config.tile_m = tile_m;
-              config.tile_n = tile_n;
-              config.tile_k = tile_k;
-              config.micro_m = micro_m;
-              config.micro_n = micro_n;
-              config.stages = stages;
-              add_if_legal();
+          for (int slices_k : choices.slices_k) {
+            if (!MayBeLegal(family, tile_m, tile_n, micro_m, micro_n, slices_k)) continue;
+            for (int tile_k : choices.tile_k) {
+              for (int stages : choices.stages) {
+                const bool async = family == Family::kSimt && stages > kRegisterStages;
+                if (async ? !copies : slices_k > 1) continue;
+                config.slices_k = slices_k;
+                config.tile_m = tile_m;
+                config.tile_n = tile_n;
+                config.tile_k = tile_k;
+                config.micro_m = micro_m;
+                config.micro_n = micro_n;
+                config.stages = stages;
+                add_if_legal();
+              }
             }
           }
         }

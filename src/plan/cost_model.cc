@@ -5,6 +5,7 @@
 #include <set>
 
 #include "plan/packing.h"
+#include "plan/split_k.h"
 
 namespace gemmd {
 namespace {
@@ -16,6 +17,7 @@ constexpr double kFfmaMultiplyAddsPerCycle = 128;
 constexpr double kSharedBytesPerCycle = 128;
 constexpr double kL2BytesPerCycle = 32;  // when every SM reads
 constexpr double kMemoryLatencyCycles = 800;
+constexpr double kLoadedLatencyCycles = 1500;        // where every SM waits for memory
 constexpr double kBarrierCycles = 60;                // of one turn of the main loop
 constexpr double kLaunchCycles = 1500;               // a CTA's start and end
 constexpr std::int64_t kReservedSharedBytes = 1024;  // by the driver, for each CTA
@@ -25,9 +27,13 @@ std::int64_t CeilDiv(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
 int RegistersPerThread(const KernelConfig& config) {
   int registers = config.micro_m * config.micro_n;
   switch (config.family) {
-    case Family::kSimt:  // a row and a column of the micro tile, the next K block, addresses
-      registers +=
-          config.micro_m + config.micro_n + (config.tile_m + config.tile_n) * config.tile_k / config.threads + 24;
+    case Family::kSimt:
+      if (config.stages > kRegisterStages) {  // four K steps of the micro tile's rows, of a group of its columns
+        registers += 4 * config.micro_m + 16 + 56;
+      } else {  // a row and a column of the micro tile, the next K block, addresses
+        registers +=
+            config.micro_m + config.micro_n + (config.tile_m + config.tile_n) * config.tile_k / config.threads + 24;
+      }
       break;
     case Family::kMma:  // a warp's tile over its lanes, two sets of fragments, addresses
       registers = registers / 32 + (config.micro_m + config.micro_n) / 2 + 40;
@@ -46,13 +52,14 @@ int ThreadsPerSm(const Arch& arch) {
   return small_sm ? 1536 : 2048;
 }
 
-// How long one CTA keeps each unit of its SM busy for one step of K. The units overlap, but not perfectly.
+// How long one CTA keeps each unit of its SM busy for one step of K. The units overlap, but not perfectly; few warps
+// leave those inside the SM idle.
 struct StepCycles {
   double multiply = 0, shared = 0, l2 = 0;
-  double Total() const {
+  double Total(double utilisation) const {
     constexpr double kExposed = 0.15;
-    const double longest = std::max({multiply, shared, l2});
-    return longest + kExposed * (multiply + shared + l2 - longest);
+    const double inside = std::max(multiply, shared) / utilisation, longest = std::max(inside, l2);
+    return longest + kExposed * ((multiply + shared) / utilisation + l2 - longest);
   }
 };
 
@@ -68,7 +75,8 @@ StepCycles MmaStep(const KernelConfig& config) {
 // A thread's 16-byte shared loads are half broadcasts: two cycles for each warp's. They take issue slots from the
 // FFMAs.
 StepCycles SimtStep(const KernelConfig& config, double element_bytes) {
-  const double warps = config.threads / 32.0, edges = config.tile_m + config.tile_n;
+  // A K step is one slice's.
+  const double warps = config.threads / 32.0 / config.slices_k, edges = config.tile_m + config.tile_n;
   const double loads = warps * (config.micro_m + config.micro_n) / 4;
   const double issue = loads / 4;  // four schedulers
   return {.multiply = config.tile_m * config.tile_n / kFfmaMultiplyAddsPerCycle + issue,
@@ -132,7 +140,8 @@ double PrologueShare(const KernelConfig& config, const Graph& graph) {
 
 // Persistent CTAs, one an SM: each takes tiles one after the other. In ping-pong a tile's epilogue hides behind the
 // next tile's main loop, of which it may take twice as long before it shows.
-double WgmmaCycles(const KernelConfig& config, const Graph& graph, double bytes, double weight, int sm_count) {
+double WgmmaCycles(const KernelConfig& config, const Graph& graph, double bytes, double weight, int sm_count,
+                   bool from_memory) {
   const std::int64_t m = graph.m.value_or(kNominalExtent), n = graph.n.value_or(kNominalExtent);
   const std::int64_t tiles = std::max<std::int64_t>(1, CeilDiv(m, config.tile_m) * CeilDiv(n, config.tile_n));
   const double elements = static_cast<double>(config.tile_m) * config.tile_n;
@@ -144,8 +153,8 @@ double WgmmaCycles(const KernelConfig& config, const Graph& graph, double bytes,
                                                                   : kOfFloats;
   const double rate = kWgmmaMultiplyAddsPerCycle * share;
   const double multiply = elements * config.tile_k / (rate * WgmmaRate(config));
-  constexpr double kL2ReadBytesPerCycle = 80;      // bulk copies
-  const double latency = 1800.0 * PartsOf(graph);  // of a stage, until it may be filled again
+  constexpr double kL2ReadBytesPerCycle = 80;                               // bulk copies
+  const double latency = (from_memory ? 3000.0 : 1800.0) * PartsOf(graph);  // of a stage, until it may be filled again
   const double copy = (config.tile_m + config.tile_n) * config.tile_k * element_bytes / kL2ReadBytesPerCycle;
   const double loop =
       blocks * std::max({multiply, copy, latency / (config.stages - 1)}) * (1 + PrologueShare(config, graph));
@@ -170,12 +179,35 @@ double PackingCycles(const KernelConfig& config, const Graph& graph, int sm_coun
   return kernels * (kLaunchCycles + kMemoryLatencyCycles) + bytes / (kBytesPerSmCycle * sm_count);
 }
 
+// Of the factors, each once.
+double MemoryBytes(const Graph& graph) {
+  const auto bytes = [&](int input) {
+    double product = static_cast<double>(SizeBytes(graph.inputs[input].dtype));
+    for (const Axis axis : graph.inputs[input].axes) {
+      product *= static_cast<double>(graph.ExtentOf(axis).value_or(kNominalExtent));
+    }
+    return product;
+  };
+  return bytes(graph.a) + (graph.b == graph.a ? 0 : bytes(graph.b));
+}
+
+// What takes `cycles` with its factors in L2 has to wait for memory too.
+double MemoryBound(double cycles, double bytes) {
+  // Measured on an H200, whose L2 was full of others' writes: a read of 117 MB in 31 us, of 32 MB in 10.4 us.
+  constexpr double kMemoryBytesPerCycle = 2000;
+  constexpr double kExposed = 0.15;
+  const double memory = kLaunchCycles + kMemoryLatencyCycles + bytes / kMemoryBytesPerCycle;
+  return std::max(cycles, memory) + kExposed * std::min(cycles, memory);
+}
+
 class Estimate {
  public:
-  Estimate(const KernelConfig& config, const Graph& graph, double epilogue_bytes)
+  Estimate(const KernelConfig& config, const Graph& graph, double epilogue_bytes, bool from_memory)
       : config_(config),
+        latency_cycles_(from_memory ? kLoadedLatencyCycles : kMemoryLatencyCycles),
         element_bytes_(static_cast<double>(SizeBytes(graph.inputs[graph.a].dtype))),
-        blocks_(static_cast<double>(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k))),
+        blocks_(
+            static_cast<double>(CeilDiv(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k), config.split_k()))),
         prologue_cycles_(PrologueCycles(config, graph)),
         epilogue_bytes_(epilogue_bytes) {}
 
@@ -183,14 +215,16 @@ class Estimate {
   double Cycles(double resident) const {
     const StepCycles step = config_.family == Family::kSimt ? SimtStep(config_, element_bytes_) : MmaStep(config_);
     const double warps = resident * config_.threads / 32.0;
-    const double step_cycles = step.Total() * Scheduling() + prologue_cycles_;
-    const double block_cycles = resident * step_cycles * config_.tile_k / Utilisation(warps) + kBarrierCycles;
-    // simt holds its next block in registers, mma its next stages in shared memory.
-    const double blocks_in_flight = config_.family == Family::kSimt ? 1 : config_.stages - 1;
+    const double step_cycles = step.Total(Utilisation(warps)) * Scheduling() + prologue_cycles_;
+    const double block_cycles = resident * step_cycles * config_.tile_k + kBarrierCycles;
+    // simt may hold its next block in registers, the others their next stages in shared memory.
+    const bool in_registers = config_.family == Family::kSimt && config_.stages <= kRegisterStages;
+    const double blocks_in_flight = in_registers ? 1 : config_.stages - 1;
     const double single_buffer = config_.family == Family::kSimt && config_.stages == 1 ? kBarrierCycles : 0;
-    const double latency_cycles = kMemoryLatencyCycles / blocks_in_flight;
-    const double store_cycles = resident * config_.tile_m * config_.tile_n * epilogue_bytes_ / kL2BytesPerCycle;
-    return kLaunchCycles + kMemoryLatencyCycles + store_cycles +
+    const double latency_cycles = latency_cycles_ / blocks_in_flight;
+    const double elements = resident * config_.tile_m * config_.tile_n;
+    const double store_cycles = elements * epilogue_bytes_ / kL2BytesPerCycle / config_.cluster_k;
+    return kLaunchCycles + kMemoryLatencyCycles + store_cycles + SplitCycles(elements * 4) +
            blocks_ * std::max(block_cycles + single_buffer, latency_cycles);
   }
 
@@ -201,14 +235,31 @@ class Estimate {
     return warps / (warps + half);
   }
 
-  // How well ptxas orders the main loop. Measured on an H200, simt 128x128x16 by 8x8, f32 8192^3: 25.2 ms with one
-  // stage and 34.0 ms with two.
+  // What adding the shares takes; `bytes`: of the shares of one SM's CTAs.
+  double SplitCycles(double bytes) const {
+    if (config_.split_k() * config_.slices_k == 1) return 0;
+    constexpr double kClusterCycles = 1200;    // two barriers
+    constexpr double kWorkspaceCycles = 4000;  // zeroed counters before the launch; an atomic; a last round trip
+    double cycles = bytes * (config_.slices_k == 1 ? 1 : 2 * config_.slices_k) / kSharedBytesPerCycle;
+    if (config_.cluster_k > 1) cycles += kClusterCycles + bytes / kL2BytesPerCycle;
+    if (config_.clusters_k > 1) {
+      const double part = bytes / config_.cluster_k;
+      cycles += kWorkspaceCycles + (part + config_.clusters_k * part) / kL2BytesPerCycle;
+    }
+    return cycles;
+  }
+
+  // How well ptxas orders the main loop. Measured on an H200, simt 128x128 by 8x8, f32 8192^3: 25.2 ms with one stage
+  // through registers and 34.0 ms with two; 23.8 ms by asynchronous copies.
   double Scheduling() const {
-    const bool large = config_.family == Family::kSimt && config_.micro_m * config_.micro_n == 64;
-    return large && config_.stages == 2 ? 1.35 : 1;
+    if (config_.family != Family::kSimt) return 1;
+    if (config_.stages > kRegisterStages) return config_.slices_k == 1 ? 1 : 1.04;
+    const bool large = config_.micro_m * config_.micro_n == 64;
+    return large && config_.stages == 2 ? 1.42 : 1.06;
   }
 
   const KernelConfig& config_;
+  double latency_cycles_;
   double element_bytes_;
   double blocks_;
   double prologue_cycles_;
@@ -229,24 +280,45 @@ int CtasPerSm(const KernelConfig& config, const DeviceLimits& limits) {
 }
 
 CostModel::CostModel(const Graph& graph, const DeviceLimits& limits)
-    : graph_(graph), limits_(limits), epilogue_bytes_(EpilogueBytes(graph)) {
+    : graph_(graph), limits_(limits), epilogue_bytes_(EpilogueBytes(graph)), memory_bytes_(MemoryBytes(graph)) {
+  // Fewer products than that for a byte of the factors, and memory is what is waited for.
+  constexpr double kProductsPerByte = 100;
+  const double products = static_cast<double>(graph.m.value_or(kNominalExtent)) *
+                          static_cast<double>(graph.n.value_or(kNominalExtent)) *
+                          static_cast<double>(graph.k.value_or(kNominalExtent));
+  from_memory_ = products < kProductsPerByte * memory_bytes_;
   for (const Node& node : graph.epilogue) epilogue_weight_ += Weight(node.kind);
 }
 
 double CostModel::Cycles(const KernelConfig& config) const {
   if (config.family == Family::kWgmma) {
     return PackingCycles(config, graph_, limits_.sm_count) +
-           WgmmaCycles(config, graph_, epilogue_bytes_, epilogue_weight_, limits_.sm_count);
+           MemoryBound(WgmmaCycles(config, graph_, epilogue_bytes_, epilogue_weight_, limits_.sm_count, from_memory_),
+                       memory_bytes_);
   }
   const std::int64_t m = graph_.m.value_or(kNominalExtent), n = graph_.n.value_or(kNominalExtent);
-  const std::int64_t tiles = std::max<std::int64_t>(1, CeilDiv(m, config.tile_m) * CeilDiv(n, config.tile_n));
+  const std::int64_t tiles =
+      std::max<std::int64_t>(1, CeilDiv(m, config.tile_m) * CeilDiv(n, config.tile_n)) * config.split_k();
   const int ctas_per_sm = CtasPerSm(config, limits_);
-  const std::int64_t wave = std::int64_t{limits_.sm_count} * ctas_per_sm;
+  const std::int64_t sms = ClusterSms(config.cluster_k, limits_), wave = sms * ctas_per_sm;
   const std::int64_t full_waves = tiles / wave, rest = tiles % wave;
-  const Estimate estimate(config, graph_, epilogue_bytes_);
+  const Estimate estimate(config, graph_, epilogue_bytes_, from_memory_);
   double cycles = static_cast<double>(full_waves) * estimate.Cycles(ctas_per_sm);
-  if (rest > 0) cycles += estimate.Cycles(static_cast<double>(CeilDiv(rest, limits_.sm_count)));
-  return cycles;
+  if (rest > 0) cycles += estimate.Cycles(static_cast<double>(CeilDiv(rest, sms)));
+  return MemoryBound(cycles, memory_bytes_);
+}
+
+std::int64_t ClusterSms(int cluster, const DeviceLimits& limits) {
+  return cluster > 2 ? limits.sm_count * 10 / 11 : limits.sm_count;
+}
+
+double RowPassCycles(const Graph& graph, const DeviceLimits& limits) {
+  // Measured on an H200: two_kernel's second kernel, f32 in and bf16 out, 4.1 TB/s at 1.7 GHz.
+  constexpr double kBytesPerSmCycle = 18, kLeftBytes = 4, kStoredBytes = 2;
+  const double elements =
+      static_cast<double>(graph.m.value_or(kNominalExtent)) * static_cast<double>(graph.n.value_or(kNominalExtent));
+  return kLaunchCycles + 2 * kMemoryLatencyCycles +
+         elements * (kLeftBytes + kStoredBytes) / (kBytesPerSmCycle * limits.sm_count);
 }
 
 double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {

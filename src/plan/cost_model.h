@@ -8,13 +8,16 @@ namespace gemmd {
 // The extents a plan is made for where the graph leaves them to the launch.
 inline constexpr std::int64_t kNominalExtent = 4096;
 
-// SM clock cycles from the first CTA's start to the last one's end, with inputs in L2. Requires a legal config.
+// SM clock cycles from the first CTA's start to the last one's end. Requires a legal config.
 //
 // The model: CTAs run in waves of as many as fit on the SMs at once. Along K, the CTAs of one SM take about the longest
 // of what their multiplies, their shared-memory traffic and their L2 traffic take, stretched where few warps leave
 // issue slots empty; a CTA on its own can't be faster than its pipeline's depth hides the latency of memory. Every CTA
 // also fills its pipeline once and stores its tile. The wgmma schedule is persistent, and modelled tile by tile.
 double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits);
+
+// What a kernel of its own for row reductions adds to a product's, in SM clock cycles.
+double RowPassCycles(const Graph& graph, const DeviceLimits& limits);
 
 // The same for many configs of one graph, whose chains are weighed once. Both outlive it.
 class CostModel {
@@ -26,8 +29,14 @@ class CostModel {
   const Graph& graph_;
   const DeviceLimits& limits_;
   double epilogue_bytes_ = 0;   // of one element of the result, that the chain reads and writes
+  double memory_bytes_ = 0;     // of the factors
+  bool from_memory_ = false;    // whether memory is what the product waits for
   double epilogue_weight_ = 0;  // of the chain's operations (Weight)
 };
+
+// The SMs that CTAs in clusters of that many find room on. Measured on an H200 of 132 SMs: of CTAs in clusters of 4 and
+// 8 it holds 120, of those in clusters of 2 all.
+std::int64_t ClusterSms(int cluster, const DeviceLimits& limits);
 
 // CTAs that one SM holds at once, by shared memory, registers of a thread, and threads.
 int ResidentCtas(std::int64_t shared_bytes, int registers, int threads, const DeviceLimits& limits);

@@ -20,6 +20,14 @@ constexpr int kSampleCount = kSamples.size();
 // What a range must save at one sample, as a share of its time, to be worth a kernel.
 constexpr double kRangeCost = 0.01;
 
+// What losing a share of one's time counts for: twice as much where it is the most that a range should lose, and soon
+// so much that several smaller losses are better.
+double Weighed(double loss) {
+  constexpr double kMostLoss = 0.05;
+  const double share = loss / kMostLoss;
+  return loss * (1 + share * share * share);
+}
+
 // Samples first to last, served by one config.
 struct Segment {
   int first = 0, last = 0;
@@ -31,9 +39,13 @@ class Division {
  public:
   explicit Division(const Ranking& ranking) {
     std::vector<KernelConfig> best;
-    for (const std::int64_t m : kSamples) best.push_back(ranking.Best(m));
-    for (const KernelConfig& config : best) {
-      if (std::find(configs_.begin(), configs_.end(), config) == configs_.end()) configs_.push_back(config);
+    // Of configs that the model can't tell apart the larger M's choice is taken: it is where pipelines differ most.
+    for (auto m = kSamples.rbegin(); m != kSamples.rend(); ++m) {
+      const std::vector<KernelConfig> leaders = ranking.Leaders(*m);
+      best.insert(best.begin(), leaders.front());
+      for (const KernelConfig& config : leaders) {
+        if (std::find(configs_.begin(), configs_.end(), config) == configs_.end()) configs_.push_back(config);
+      }
     }
     loss_.resize(configs_.size());
     for (int sample = 0; sample < kSampleCount; ++sample) {
@@ -41,7 +53,7 @@ class Division {
       const CostModel model(graph, ranking.limits());
       const double least = model.Cycles(best[sample]);
       for (std::size_t config = 0; config < configs_.size(); ++config) {
-        loss_[config].push_back(model.Cycles(configs_[config]) / least - 1);
+        loss_[config].push_back(Weighed(model.Cycles(configs_[config]) / least - 1));
       }
     }
   }
@@ -88,8 +100,8 @@ class Division {
     return best;
   }
 
-  std::vector<KernelConfig> configs_;      // the best of any sample, each once
-  std::vector<std::vector<double>> loss_;  // by config, by sample: its time over the best one's, less 1
+  std::vector<KernelConfig> configs_;      // the leaders of any sample, each once
+  std::vector<std::vector<double>> loss_;  // by config, by sample: its time over the best one's, less 1, Weighed
 };
 
 }  // namespace

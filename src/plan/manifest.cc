@@ -4,6 +4,7 @@
 
 #include "plan/packing.h"
 #include "plan/row_kernels.h"
+#include "plan/split_k.h"
 
 namespace gemmd {
 namespace {
@@ -45,11 +46,13 @@ LaunchStep StepOfKernel(const KernelConfig& config, int module, const Graph& ker
   step.entry = std::string(kKernelEntry);
   step.module = module;
   step.grid = {config.tile_m, config.tile_n, config.family == Family::kWgmma ? 1 : 0};
+  step.grid.ctas_per_tile = config.split_k();
+  step.cluster = {config.cluster_k, 1, 1};
   if (config.rows == RowSchedule::kBarrier) step.grid.least_ctas = RowBarrierCtas(kernel_graph, config);
   step.block = {config.threads, 1, 1};
   step.shared_bytes = config.shared_bytes;
   step.tensor_maps = TensorMapsOf(kernel_graph, config);
-  step.params = ParamLayout(kernel_graph, step.tensor_maps, config.rows);
+  step.params = ParamLayout(kernel_graph, step.tensor_maps, HasWorkspace(config));
   step.cooperative = config.rows == RowSchedule::kBarrier;
   step.param_bytes = ParamBytes(step.params);
   return step;
@@ -110,6 +113,12 @@ LaunchStep StepOf(const Graph& graph, const KernelConfig& config, int module, co
 
 }  // namespace
 
+bool HasWorkspace(const KernelConfig& config) { return config.rows == RowSchedule::kBarrier || config.clusters_k > 1; }
+
+Workspace WorkspaceOf(const Graph& graph, const KernelConfig& config) {
+  return config.rows == RowSchedule::kBarrier ? RowWorkspace(graph, config) : SplitWorkspace(graph, config);
+}
+
 Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::string> cubin_keys) {
   Manifest manifest;
   manifest.spec_id = SpecId(graph);
@@ -135,16 +144,12 @@ Manifest MakeManifest(const Graph& graph, const Plan& plan, std::vector<std::str
   if (std::ranges::any_of(plan.kernels, [](const KernelPlan& k) { return k.config.family == Family::kRows; })) {
     manifest.intermediates.push_back({"", DType::kF32, Layout::kRowMajor, Name(RowAxes(graph))});
   }
-  for (const KernelPlan& kernel : plan.kernels) {
-    if (kernel.config.rows != RowSchedule::kBarrier) continue;
-    // Of several variants the tiles differ: what the largest needs serves all.
-    const Workspace needed = RowWorkspace(graph, kernel.config);
-    if (needed.bytes > manifest.workspace.bytes) manifest.workspace = needed;
-  }
   for (const PlanVariant& planned : plan.variants) {
-    Variant variant{planned.m.min, planned.m.max, {}};
+    Variant variant{planned.m.min, planned.m.max, {}, {}};
     for (const int kernel : planned.kernels) {
-      variant.launches.push_back(StepOf(graph, plan.kernels[kernel].config, kernel, intermediates));
+      const KernelConfig& config = plan.kernels[kernel].config;
+      if (HasWorkspace(config)) variant.workspace = WorkspaceOf(graph, config);  // one kernel's at most
+      variant.launches.push_back(StepOf(graph, config, kernel, intermediates));
     }
     manifest.variants.push_back(std::move(variant));
   }

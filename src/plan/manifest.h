@@ -12,7 +12,7 @@
 
 namespace gemmd {
 
-inline constexpr int kManifestVersion = 2;
+inline constexpr int kManifestVersion = 3;
 inline constexpr std::string_view kKernelEntry = "gemmd_kernel";  // the symbol of every generated kernel
 
 // One field of a kernel's by-value parameter struct.
@@ -45,13 +45,14 @@ struct Dim3 {
   friend bool operator==(const Dim3&, const Dim3&) = default;
 };
 
-// grid.x = ceil(rows / tile_m) * ceil(columns / tile_n), at most ctas_per_sm * (the device's SMs) where that is not 0;
-// a device on which that is under least_ctas can't run it, for its CTAs wait for as many.
+// grid.x = ceil(rows / tile_m) * ceil(columns / tile_n) * ctas_per_tile, at most ctas_per_sm * (the device's SMs) where
+// that is not 0; a device on which that is under least_ctas can't run it, for its CTAs wait for as many.
 struct GridFormula {
   int tile_m = 1;
   int tile_n = 1;
   int ctas_per_sm = 0;
   int least_ctas = 0;
+  int ctas_per_tile = 1;
   Axis rows = Axis::kM, columns = Axis::kN;  // whose extents they are
   friend bool operator==(const GridFormula&, const GridFormula&) = default;
 };
@@ -81,10 +82,19 @@ struct LaunchStep {
   friend bool operator==(const LaunchStep&, const LaunchStep&) = default;
 };
 
+// Memory that is private to a launch beside its intermediates, for each started `rows` of M; none where `bytes` is 0.
+struct Workspace {
+  int rows = 1;
+  std::int64_t zeroed_bytes = 0;  // that start as zeros
+  std::int64_t bytes = 0;
+  friend bool operator==(const Workspace&, const Workspace&) = default;
+};
+
 // Launches that are good for m_min <= M <= m_max.
 struct Variant {
   std::int64_t m_min = 0;
   std::int64_t m_max = INT64_MAX;
+  Workspace workspace;
   std::vector<LaunchStep> launches;
   friend bool operator==(const Variant&, const Variant&) = default;
 };
@@ -100,14 +110,6 @@ struct ManifestTensor {
   friend bool operator==(const ManifestTensor&, const ManifestTensor&) = default;
 };
 
-// Memory that is private to a launch beside its intermediates, for each started `rows` of M; none where `bytes` is 0.
-struct Workspace {
-  int rows = 1;
-  std::int64_t zeroed_bytes = 0;  // that start as zeros
-  std::int64_t bytes = 0;
-  friend bool operator==(const Workspace&, const Workspace&) = default;
-};
-
 struct Manifest {
   int version = kManifestVersion;
   std::string spec_id, plan_id;
@@ -118,7 +120,6 @@ struct Manifest {
   // Between kernels, the launcher's to allocate, private to a launch: every line starts on 16 bytes, so a leading
   // dimension is its extent rounded up. None in a plan of one kernel.
   std::vector<ManifestTensor> intermediates;
-  Workspace workspace;
   std::vector<Variant> variants;
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
@@ -134,10 +135,13 @@ absl::StatusOr<Manifest> ManifestFromJson(std::string_view text);
 std::vector<TensorMapRecipe> TensorMapsOf(const Graph& graph, const KernelConfig& config);
 
 // The fields of the generated kernel's parameter struct, in order, with their offsets; codegen prints the same list.
-// Order: tensor maps, the workspace's pointers where row reductions share one, input pointers (not scalars, nor what
+// Order: tensor maps, the workspace's pointers where its CTAs share one, input pointers (not scalars, nor what
 // has a map), output pointers, input lds (of matrices among them), output lds, m, n, k, scalars.
 std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<TensorMapRecipe>& tensor_maps,
-                                    RowSchedule rows = RowSchedule::kNone);
+                                    bool has_workspace = false);
+// What the CTAs of a kernel of this config share; nothing for most.
+Workspace WorkspaceOf(const Graph& graph, const KernelConfig& config);
+bool HasWorkspace(const KernelConfig& config);
 // Rounded up to 8, or to 64 where there are tensor maps: the size of the struct in C++.
 std::int64_t ParamBytes(const std::vector<ParamField>& fields);
 

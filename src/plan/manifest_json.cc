@@ -36,6 +36,7 @@ json ToJson(const LaunchStep& step) {
             {"tile_n", step.grid.tile_n},
             {"ctas_per_sm", step.grid.ctas_per_sm},
             {"least_ctas", step.grid.least_ctas},
+            {"ctas_per_tile", step.grid.ctas_per_tile},
             {"rows", Name({step.grid.rows})},
             {"columns", Name({step.grid.columns})}}},
           {"tensor_maps", std::move(maps)},
@@ -51,7 +52,13 @@ json ToJson(const LaunchStep& step) {
 json ToJson(const Variant& variant) {
   json launches = json::array();
   for (const LaunchStep& step : variant.launches) launches.push_back(ToJson(step));
-  return {{"m_min", variant.m_min}, {"m_max", variant.m_max}, {"launches", std::move(launches)}};
+  return {{"m_min", variant.m_min},
+          {"m_max", variant.m_max},
+          {"workspace",
+           {{"rows", variant.workspace.rows},
+            {"zeroed_bytes", variant.workspace.zeroed_bytes},
+            {"bytes", variant.workspace.bytes}}},
+          {"launches", std::move(launches)}};
 }
 
 json ToJson(const std::vector<ManifestTensor>& tensors) {
@@ -149,11 +156,13 @@ LaunchStep ReadStep(ArtifactReader& reader, const json& entry, const Manifest& m
   LaunchStep step;
   step.entry = reader.Text(entry, "entry");
   step.module = reader.Int(entry, "module", 0, std::max(0, static_cast<int>(manifest.cubin_keys.size()) - 1));
+  constexpr int kMaxCtasPerTile = 1 << 16;
   const json& grid = reader.Object(entry, "grid");
   step.grid = {reader.Int(grid, "tile_m", 1),
                reader.Int(grid, "tile_n", 1),
                reader.Int(grid, "ctas_per_sm", 0),
                reader.Int(grid, "least_ctas", 0),
+               reader.Int(grid, "ctas_per_tile", 1, kMaxCtasPerTile),
                reader.Named<Axis>(grid, "rows", AxisFromName),
                reader.Named<Axis>(grid, "columns", AxisFromName)};
   step.block = ReadDim3(reader, reader.Object(entry, "block"));
@@ -179,6 +188,9 @@ Variant ReadVariant(ArtifactReader& reader, const json& entry, const Manifest& m
   Variant variant;
   variant.m_min = reader.Integer(entry, "m_min", 0);
   variant.m_max = reader.Integer(entry, "m_max", variant.m_min);
+  const json& workspace = reader.Object(entry, "workspace");
+  variant.workspace = {reader.Int(workspace, "rows", 1), reader.Integer(workspace, "zeroed_bytes", 0),
+                       reader.Integer(workspace, "bytes", 0)};
   for (const json& step : reader.List(entry, "launches")) {
     variant.launches.push_back(ReadStep(reader, step, manifest));
   }
@@ -201,10 +213,6 @@ std::string ManifestToJson(const Manifest& manifest) {
                      {"inputs", ToJson(manifest.inputs)},
                      {"outputs", ToJson(manifest.outputs)},
                      {"intermediates", ToJson(manifest.intermediates)},
-                     {"workspace",
-                      {{"rows", manifest.workspace.rows},
-                       {"zeroed_bytes", manifest.workspace.zeroed_bytes},
-                       {"bytes", manifest.workspace.bytes}}},
                      {"variants", std::move(variants)}};
   return root.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
@@ -227,9 +235,6 @@ absl::StatusOr<Manifest> ManifestFromJson(std::string_view text) {
   manifest.inputs = ReadTensors(reader, reader.List(root, "inputs"));
   manifest.outputs = ReadTensors(reader, reader.List(root, "outputs"));
   manifest.intermediates = ReadTensors(reader, reader.List(root, "intermediates"));
-  const json& workspace = reader.Object(root, "workspace");
-  manifest.workspace = {reader.Int(workspace, "rows", 1), reader.Integer(workspace, "zeroed_bytes", 0),
-                        reader.Integer(workspace, "bytes", 0)};
   for (const json& variant : reader.List(root, "variants")) {
     manifest.variants.push_back(ReadVariant(reader, variant, manifest));
   }

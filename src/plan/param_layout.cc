@@ -89,10 +89,10 @@ std::vector<TensorMapRecipe> TensorMapsOf(const Graph& graph, const KernelConfig
 }
 
 std::vector<ParamField> ParamLayout(const Graph& graph, const std::vector<TensorMapRecipe>& tensor_maps,
-                                    RowSchedule rows) {
+                                    bool has_workspace) {
   std::vector<ParamField> fields;
   for (std::size_t i = 0; i < tensor_maps.size(); ++i) Append(fields, ParamKind::kTensorMap, i);
-  if (rows == RowSchedule::kBarrier) {
+  if (has_workspace) {
     Append(fields, ParamKind::kWorkspaceCounters, 0);
     Append(fields, ParamKind::kWorkspaceParts, 0);
   }

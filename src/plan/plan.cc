@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "plan/packing.h"
 #include "plan/row_kernels.h"
+#include "plan/split_k.h"
 
 namespace gemmd {
 namespace {
@@ -51,6 +52,8 @@ void AddConfig(Digest& digest, const KernelConfig& config) {
   digest.Add("micro_n", std::int64_t{config.micro_n}).Add("stages", std::int64_t{config.stages});
   digest.Add("subtile_n", std::int64_t{config.subtile_n}).Add("cell_n", std::int64_t{config.cell_n});
   digest.Add("packing", Name(config.packing)).Add("rows", Name(config.rows));
+  digest.Add("slices_k", std::int64_t{config.slices_k});
+  digest.Add("cluster_k", std::int64_t{config.cluster_k}).Add("clusters_k", std::int64_t{config.clusters_k});
   digest.Add("group_m", std::int64_t{config.group_m}).Add("threads", std::int64_t{config.threads});
   digest.Add("shared_bytes", config.shared_bytes);
 }
@@ -130,7 +133,8 @@ std::string ScheduleOf(const KernelConfig& config) {
   if (config.family == Family::kPointwise)
     return fmt::format("{}, packs {}", Name(config.family), Name(config.packing));
   if (config.family == Family::kRows) return fmt::format("{}, {} threads a row", Name(config.family), config.micro_n);
-  return fmt::format("{} {}x{}x{}", Name(config.family), config.tile_m, config.tile_n, config.tile_k);
+  const std::string tile = fmt::format("{} {}x{}x{}", Name(config.family), config.tile_m, config.tile_n, config.tile_k);
+  return config.split_k() == 1 ? tile : fmt::format("{}, K divided by {}", tile, config.split_k());
 }
 
 int AlignmentOf(std::int64_t offset_bytes, std::int64_t pitch_bytes) {

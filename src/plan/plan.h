@@ -62,8 +62,14 @@ struct KernelConfig {
       0;  // wgmma: columns that a lane hands its chain at once: 2 on fragments, 8 or, for registers, 4 of a row
   Packing packing = Packing::kNone;  // wgmma: what was packed for it; pointwise: the one factor that it packs
   RowSchedule rows = RowSchedule::kNone;
-  int threads = 0;  // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma]; wgmma: 384; rows: micro_n a row
+  int slices_k = 1;    // simt: slices of a CTA's threads that take the K steps of a block in turns
+  int cluster_k = 1;   // simt and mma: CTAs of one cluster that divide a tile's K between them,
+  int clusters_k = 1;  // and clusters that do (plan/split_k.h)
+  int threads =
+      0;  // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma, * slices_k]; wgmma: 384; rows: micro_n a row
   std::int64_t shared_bytes = 0;  // dynamic; a static_assert in the kernel holds it to the real size
+
+  int split_k() const { return cluster_k * clusters_k; }  // CTAs that share a tile
   friend bool operator==(const KernelConfig&, const KernelConfig&) = default;
 };
 
@@ -122,6 +128,12 @@ int OutputSlices(const Graph& graph);
 
 // The planned dynamic shared memory of a config, in bytes.
 std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph);
+
+inline constexpr int kRegisterStages = 2;  // of simt, at most, where its blocks go through registers
+
+// Whether simt can copy blocks of both factors straight to shared memory: f32 in chunks of 16 bytes, without a
+// prologue.
+bool CopiesAsync(const Graph& graph, const Assumptions& assumptions);
 
 // OK if the config is legal for the graph on that device, for launches that keep `assumptions`.
 // Errors: InvalidArgument naming the field.

@@ -12,6 +12,7 @@
 #include "plan/cost_model.h"
 #include "plan/ranking.h"
 #include "plan/row_kernels.h"
+#include "plan/split_k.h"
 
 namespace gemmd {
 namespace {
@@ -26,9 +27,17 @@ auto TieBreak(const KernelConfig& config) {
   // What shared memory does not take, L1 has. Measured on an H200: mma, bf16 4096^3, 333 us with 3 stages and 359 with
   // 4; wgmma 128x128, f16 8192^3 with a residual and gelu, 1716 us with 5 stages and 1780 with 6. Too few stages for
   // wgmma are the model's to see.
-  const int enough_stages = config.family == Family::kMma ? 3 : config.family == Family::kWgmma ? 2 : 4;
+  const int enough_stages = config.family == Family::kWgmma ? 2 : 3;
   return std::tuple(std::abs(config.stages - enough_stages), -config.tile_k, config.tile_m, -config.micro_m,
                     -config.micro_n, config.shared_bytes);
+}
+
+// Whether two configs differ in less than how the product is divided.
+bool HasTileOf(const KernelConfig& config, const KernelConfig& other) {
+  const auto tile = [](const KernelConfig& c) {
+    return std::tuple(c.family, c.tile_m, c.tile_n, c.micro_m, c.micro_n, c.split_k());
+  };
+  return tile(config) == tile(other);
 }
 
 bool Matches(const KernelConfig& config, const ConfigPin& pin) {
@@ -39,30 +48,29 @@ bool Matches(const KernelConfig& config, const ConfigPin& pin) {
   return !pin.stages || *pin.stages == config.stages;
 }
 
-struct Estimated {
-  double order = 0;  // of its time: equal within half a percent
-  KernelConfig config;
-};
-
 bool IsBetter(const Estimated& left, const Estimated& right) {
   if (left.order != right.order) return left.order < right.order;
   return TieBreak(left.config) < TieBreak(right.config);
 }
 
+// Of each config and of what it becomes by dividing K.
 std::vector<Estimated> Estimate(const std::vector<KernelConfig>& configs, const Graph& graph,
-                                const DeviceLimits& limits) {
+                                const DeviceLimits& limits, const ConfigPin& pin) {
   std::vector<Estimated> estimated;
   estimated.reserve(configs.size());
   const CostModel model(graph, limits);
-  for (const KernelConfig& config : configs)
-    estimated.push_back({std::floor(std::log(model.Cycles(config)) * 200), config});
+  for (const KernelConfig& whole : configs) {
+    for (const KernelConfig& config : WithSplits(whole, graph, limits, pin)) {
+      estimated.push_back({std::floor(std::log(model.Cycles(config)) * 200), config});
+    }
+  }
   return estimated;
 }
 
 // The best, best first, with few variations of one tile.
-std::vector<Estimated> BestOf(const std::vector<KernelConfig>& configs, const Graph& graph,
-                              const DeviceLimits& limits) {
-  std::vector<Estimated> estimated = Estimate(configs, graph, limits);
+std::vector<Estimated> BestOf(const std::vector<KernelConfig>& configs, const Graph& graph, const DeviceLimits& limits,
+                              const ConfigPin& pin) {
+  std::vector<Estimated> estimated = Estimate(configs, graph, limits, pin);
   std::stable_sort(estimated.begin(), estimated.end(), IsBetter);
   std::vector<Estimated> best;
   std::map<std::tuple<int, int, int, int, int>, int> siblings;
@@ -73,6 +81,21 @@ std::vector<Estimated> BestOf(const std::vector<KernelConfig>& configs, const Gr
     if (count++ < kMaxRankedPerTile) best.push_back(entry);
   }
   return best;
+}
+
+// Requires one at least.
+const Estimated& BestOfAll(const std::vector<Estimated>& estimated) {
+  return *std::min_element(estimated.begin(), estimated.end(), IsBetter);
+}
+
+// Whether the smallest tiles of row_barrier's are one for each SM.
+bool FillsDevice(const std::vector<KernelConfig>& barrier, const Graph& graph, const DeviceLimits& limits) {
+  std::int64_t most = 0;
+  for (const KernelConfig& config : barrier) {
+    const std::int64_t blocks = (graph.m.value_or(kNominalExtent) + config.tile_m - 1) / config.tile_m;
+    most = std::max(most, blocks * TilesAcross(graph, config));
+  }
+  return most >= limits.sm_count;
 }
 
 // The tensor-core families compete; simt follows them, but for f32, which they may have to copy first.
@@ -97,6 +120,8 @@ std::string Describe(const ConfigPin& pin) {
   std::string text = pin.schedule.empty() ? "any schedule" : pin.schedule;
   if (!pin.tile.empty()) text += fmt::format(", tile [{}]", fmt::join(pin.tile, ", "));
   if (pin.stages) text += fmt::format(", {} stages", *pin.stages);
+  if (pin.split_k) text += fmt::format(", K divided by {}", *pin.split_k);
+  if (pin.cluster_k) text += fmt::format(", clusters of {}", *pin.cluster_k);
   return text;
 }
 
@@ -108,29 +133,34 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
   const RowSchedule rows = ReducesRows(whole) ? RowSchedule::kTwoKernels : RowSchedule::kNone;
   const Graph graph = ProductOf(whole, rows);
   const Assumptions assumptions = ProductOf(whole, rows, promised);
-  Ranking ranking(graph, whole, limits);
+  Ranking ranking(graph, whole, limits, pin);
   const auto legal = [&](Family family) {
     std::vector<KernelConfig> configs = LegalConfigs(family, graph, limits, assumptions);
     for (KernelConfig& config : configs) config.rows = rows;
-    std::erase_if(configs, [&](const KernelConfig& config) { return !Matches(config, pin); });
+    std::erase_if(configs, [&](const KernelConfig& config) {
+      return !Matches(config, pin) || WithSplits(config, graph, limits, pin).empty();
+    });
     return configs;
   };
+  const bool is_split = pin.split_k.value_or(1) != 1 || pin.cluster_k.value_or(1) != 1;
   ranking.wgmma_ = legal(Family::kWgmma);
-  ranking.barrier_ = RowBarrierConfigs(whole, limits, promised);
+  if (!is_split) ranking.barrier_ = RowBarrierConfigs(whole, limits, promised);
   std::erase_if(ranking.barrier_, [&](const KernelConfig& config) { return !Matches(config, pin); });
   ranking.mma_ = legal(Family::kMma);
   ranking.simt_ = legal(Family::kSimt);
   KernelConfig portable = PortableConfig(graph);
   portable.rows = rows;
-  if (Matches(portable, pin)) ranking.portable_ = portable;
+  if (Matches(portable, pin) && !is_split) ranking.portable_ = portable;
   if (ranking.barrier_.empty() && ranking.wgmma_.empty() && ranking.mma_.empty() && ranking.simt_.empty() &&
       !ranking.portable_) {
     return InvalidArgument(
         "config: {} is not legal for {} on {}; simt takes tiles of multiples of 32 by 8, 16 or 32 "
         "along K and 1 or 2 stages, mma (f16 and bf16) tiles of powers of two from 32 to 256 by 32 "
-        "or 64 along K and 2 to 6 stages, wgmma (f16, bf16, tf32 and tf32x3 on sm_90a) tiles of "
+        "or 64 along K, of 16 rows where A is row-major, and 2 to 6 stages, wgmma (f16, bf16, tf32 and tf32x3 on "
+        "sm_90a) tiles of "
         "64, 128 or 256 by 64, 128, 192 or 256 by 64, for f32 by 32, and 2 to 8 stages, within {} bytes of shared "
-        "memory",
+        "memory; simt and mma divide K by up to 512, in clusters of 1, 2, 4 or 8 CTAs that divide it, larger than 1 "
+        "from sm_90 on",
         Describe(pin), Name(graph.inputs[graph.a].dtype), Name(limits.arch), limits.shared_bytes_per_block);
   }
   return ranking;
@@ -138,14 +168,14 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
 
 std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   const Graph graph = At(m);
-  std::vector<Estimated> ranked = BestOf(wgmma_, graph, limits_);
-  for (const Estimated& entry : BestOf(mma_, graph, limits_)) ranked.push_back(entry);
-  const std::vector<Estimated> simt = BestOf(simt_, graph, limits_);
+  std::vector<Estimated> ranked = BestOf(wgmma_, graph, limits_, pin_);
+  for (const Estimated& entry : BestOf(mma_, graph, limits_, pin_)) ranked.push_back(entry);
+  const std::vector<Estimated> simt = BestOf(simt_, graph, limits_, pin_);
   if (SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
   std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
   if (!SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
-  const std::vector<Estimated> barrier = BestOf(barrier_, With(whole_, m), limits_);
-  ranked.insert(StreamsB(whole_) ? ranked.end() : ranked.begin(), barrier.begin(), barrier.end());
+  const std::vector<Estimated> barrier = BestOf(barrier_, With(whole_, m), limits_, pin_);
+  ranked.insert(PrefersBarrier(m) ? ranked.begin() : ranked.end(), barrier.begin(), barrier.end());
   std::vector<KernelConfig> configs;
   for (const Estimated& entry : ranked) configs.push_back(entry.config);
   if (portable_) {
@@ -155,19 +185,48 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   return configs;
 }
 
-KernelConfig Ranking::Best(std::int64_t m) const {
-  if (!barrier_.empty() && !StreamsB(whole_)) {
-    const std::vector<Estimated> estimated = Estimate(barrier_, With(whole_, m), limits_);
-    return std::min_element(estimated.begin(), estimated.end(), IsBetter)->config;
+std::vector<KernelConfig> Ranking::Leaders(std::int64_t m) const {
+  constexpr std::size_t kLeaders = 6;
+  std::vector<Estimated> estimated =
+      PrefersBarrier(m) ? Estimate(barrier_, With(whole_, m), limits_, pin_) : EstimateProducts(m);
+  if (estimated.empty()) return {*portable_};
+  // Several of each tile differ by less than the model knows.
+  const std::size_t sorted = std::min<std::size_t>(4 * kLeaders, estimated.size());
+  std::partial_sort(estimated.begin(), estimated.begin() + static_cast<std::ptrdiff_t>(sorted), estimated.end(),
+                    IsBetter);
+  std::vector<KernelConfig> leaders;
+  for (std::size_t i = 0; i < sorted && leaders.size() < kLeaders; ++i) {
+    const KernelConfig& config = estimated[i].config;
+    if (std::ranges::none_of(leaders, [&](const KernelConfig& other) { return HasTileOf(config, other); })) {
+      leaders.push_back(config);
+    }
   }
+  return leaders;
+}
+
+std::vector<Estimated> Ranking::EstimateProducts(std::optional<std::int64_t> m) const {
   const Graph graph = At(m);
-  std::vector<Estimated> estimated = Estimate(wgmma_, graph, limits_);
-  for (const Estimated& entry : Estimate(mma_, graph, limits_)) estimated.push_back(entry);
-  if (estimated.empty() || SimtCompetes(graph)) {
-    for (const Estimated& entry : Estimate(simt_, graph, limits_)) estimated.push_back(entry);
-  }
-  if (estimated.empty()) return *portable_;
-  return std::min_element(estimated.begin(), estimated.end(), IsBetter)->config;
+  std::vector<Estimated> estimated = Estimate(wgmma_, graph, limits_, pin_);
+  const auto add = [&](const std::vector<KernelConfig>& configs) {
+    const std::vector<Estimated> more = Estimate(configs, graph, limits_, pin_);
+    estimated.insert(estimated.end(), more.begin(), more.end());
+  };
+  add(mma_);
+  if (estimated.empty() || SimtCompetes(graph)) add(simt_);
+  return estimated;
+}
+
+bool Ranking::PrefersBarrier(std::optional<std::int64_t> m) const {
+  if (barrier_.empty() || StreamsB(whole_)) return false;
+  const Graph whole = With(whole_, m);
+  if (FillsDevice(barrier_, whole, limits_)) return true;
+  const std::vector<Estimated> products = EstimateProducts(m);
+  if (products.empty()) return true;
+  const CostModel model(whole, limits_), product_model(At(m), limits_);
+  // One kernel where it is not clear that two are faster.
+  constexpr double kClear = 0.8;
+  return kClear * model.Cycles(BestOfAll(Estimate(barrier_, whole, limits_, pin_)).config) <
+         product_model.Cycles(BestOfAll(products).config) + RowPassCycles(whole, limits_);
 }
 
 Graph Ranking::At(std::optional<std::int64_t> m) const { return With(graph_, m); }

@@ -10,6 +10,11 @@
 
 namespace gemmd {
 
+struct Estimated {
+  double order = 0;  // of its time: equal within half a percent
+  KernelConfig config;
+};
+
 class Ranking {
  public:
   // Errors: RankConfigs'.
@@ -18,21 +23,27 @@ class Ranking {
 
   // A handful of configs, the best guess first, as RankConfigs has them; `m`: of the launch, absent: the graph's.
   std::vector<KernelConfig> Ranked(std::optional<std::int64_t> m) const;
-  // Ranked(m).front(), sooner.
-  KernelConfig Best(std::int64_t m) const;
+  // Ranked(m).front() and some that come close, sooner.
+  std::vector<KernelConfig> Leaders(std::int64_t m) const;
   // The graph with that M.
   Graph At(std::optional<std::int64_t> m) const;
   const DeviceLimits& limits() const { return limits_; }
 
  private:
-  Ranking(const Graph& graph, const Graph& whole, const DeviceLimits& limits)
-      : graph_(graph), whole_(whole), limits_(limits) {}
+  Ranking(const Graph& graph, const Graph& whole, const DeviceLimits& limits, const ConfigPin& pin)
+      : graph_(graph), whole_(whole), limits_(limits), pin_(pin) {}
+
+  // Of the kernels that take a product, without row_barrier's; simt's where they compete.
+  std::vector<Estimated> EstimateProducts(std::optional<std::int64_t> m) const;
+  // Whether row_barrier comes before a product and a kernel of its own for rows.
+  bool PrefersBarrier(std::optional<std::int64_t> m) const;
 
   Graph graph_;  // of the product where row reductions are a kernel of their own, else the whole one
   Graph whole_;
   DeviceLimits limits_;
-  std::vector<KernelConfig> barrier_;             // before all others: row reductions in one kernel
-  std::vector<KernelConfig> wgmma_, mma_, simt_;  // that the pin allows
+  ConfigPin pin_;
+  std::vector<KernelConfig> barrier_;             // row reductions in one kernel
+  std::vector<KernelConfig> wgmma_, mma_, simt_;  // that the pin allows, before K is divided
   std::optional<KernelConfig> portable_;          // unless the pin rules it out
 };
 

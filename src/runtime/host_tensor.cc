@@ -24,6 +24,7 @@ void Store(std::span<const float> values, std::byte* target) {
 }  // namespace
 
 void LoadElements(DType dtype, const std::byte* source, std::span<float> out) {
+  if (out.empty()) return;
   switch (dtype) {
     case DType::kF32:
       std::memcpy(out.data(), source, out.size_bytes());
@@ -41,6 +42,7 @@ void LoadElements(DType dtype, const std::byte* source, std::span<float> out) {
 }
 
 void StoreElements(DType dtype, std::span<const float> values, std::byte* target) {
+  if (values.empty()) return;  // nothing may come from nowhere
   switch (dtype) {
     case DType::kF32:
       std::memcpy(target, values.data(), values.size_bytes());

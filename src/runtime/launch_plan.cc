@@ -59,14 +59,17 @@ std::int64_t ExtentOf(const GemmShape& shape, Axis axis) {
 }
 
 absl::StatusOr<std::int64_t> GridX(const GridFormula& grid, const GemmShape& shape) {
-  if (grid.tile_m <= 0 || grid.tile_n <= 0) {
+  if (grid.tile_m <= 0 || grid.tile_n <= 0 || grid.ctas_per_tile <= 0) {
     return Internal("the manifest has a tile of {}x{}", grid.tile_m, grid.tile_n);
   }
   // Both factors are at most kMaxExtent: no overflow.
   const std::int64_t tiles =
       CeilDiv(ExtentOf(shape, grid.rows), grid.tile_m) * CeilDiv(ExtentOf(shape, grid.columns), grid.tile_n);
-  if (tiles > kMaxGridX) return InvalidArgument("{} tiles are more than one launch can have ({})", tiles, kMaxGridX);
-  return tiles;
+  if (tiles > kMaxGridX / grid.ctas_per_tile) {
+    return InvalidArgument("{} CTAs for each of {} tiles are more than one launch can have ({})", grid.ctas_per_tile,
+                           tiles, kMaxGridX);
+  }
+  return tiles * grid.ctas_per_tile;
 }
 
 // Writes fields into a launch's parameter struct; the first bad field is kept as the status.
@@ -175,7 +178,9 @@ absl::StatusOr<std::int64_t> PlaceScratch(const Manifest& manifest, const GemmSh
     plan.intermediates.push_back(placed);
     GEMMD_RETURN_IF_ERROR(add(BytesOf(placed, tensor.dtype)));
   }
-  const Workspace& workspace = manifest.workspace;
+  if (shape.m == 0) return total;
+  GEMMD_ASSIGN_OR_RETURN(const std::size_t variant, SelectVariant(manifest, shape.m));
+  const Workspace& workspace = manifest.variants[variant].workspace;
   if (workspace.bytes == 0) return total;
   if (workspace.rows <= 0) return Internal("the manifest has a workspace for every {} rows", workspace.rows);
   const std::int64_t blocks = CeilDiv(shape.m, workspace.rows);

@@ -42,7 +42,9 @@ struct TensorSpec {
 struct ConfigPin {
   std::string schedule;            // "simt", "mma", "wgmma"; empty: any
   std::vector<std::int64_t> tile;  // {m, n, k}; empty: any
-  std::optional<std::int64_t> stages;
+  std::optional<std::int64_t> stages{};
+  std::optional<std::int64_t> split_k{};    // CTAs that divide a tile's K between them; 1: none do
+  std::optional<std::int64_t> cluster_k{};  // how many of those are a cluster
   friend bool operator==(const ConfigPin&, const ConfigPin&) = default;
 };
 

@@ -157,6 +157,8 @@ void ReadConfig(const json& value, ConfigPin& pin, Diagnostics& diagnostics) {
     }
   }
   reader.ReadInteger("stages", pin.stages);
+  reader.ReadInteger("split_k", pin.split_k);
+  reader.ReadInteger("cluster_k", pin.cluster_k);
   reader.Finish();
 }
 

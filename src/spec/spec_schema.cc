@@ -242,7 +242,9 @@ Json Config() {
   Json properties = {
       {"schedule", {{"type", "string"}, {"enum", kScheduleNames}}},
       {"tile", {{"type", "array"}, {"description", "m, n, k"}, {"items", positive}, {"minItems", 3}, {"maxItems", 3}}},
-      {"stages", positive}};
+      {"stages", positive},
+      {"split_k", Described(positive, "CTAs that divide a tile's K between them")},
+      {"cluster_k", Described(positive, "How many of those are one cluster")}};
   return Object("A pin, for tests and measurement; the planner chooses the rest", std::move(properties), Json::array());
 }
 

@@ -55,7 +55,12 @@ void CheckConfigPin(const ConfigPin& pin, CheckState& state) {
   for (std::size_t i = 0; i < pin.tile.size(); ++i) {
     if (pin.tile[i] < 1) state.Add(ElementPlace("config.tile", i), fmt::format("{}", pin.tile[i]), "positive");
   }
-  if (pin.stages && *pin.stages < 1) state.Add("config.stages", fmt::format("{}", *pin.stages), "positive");
+  const auto check_count = [&](std::string_view field, const std::optional<std::int64_t>& count) {
+    if (count && *count < 1) state.Add(FieldPlace("config", field), fmt::format("{}", *count), "positive");
+  };
+  check_count("stages", pin.stages);
+  check_count("split_k", pin.split_k);
+  check_count("cluster_k", pin.cluster_k);
 }
 
 void CheckPrologue(const KernelSpec& spec, const std::vector<Operation>& chain, std::string_view side,

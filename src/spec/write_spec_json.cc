@@ -51,6 +51,8 @@ ordered_json ToJson(const ConfigPin& pin) {
   if (!pin.schedule.empty()) object["schedule"] = pin.schedule;
   if (!pin.tile.empty()) object["tile"] = pin.tile;
   if (pin.stages) object["stages"] = *pin.stages;
+  if (pin.split_k) object["split_k"] = *pin.split_k;
+  if (pin.cluster_k) object["cluster_k"] = *pin.cluster_k;
   return object;
 }
 

@@ -1,5 +1,6 @@
 """How the daemon starts, reloads and stops: its configuration file, its signals, what it tells its service manager."""
 
+import os
 import pathlib
 import shutil
 import signal
@@ -106,7 +107,7 @@ class LifecycleTest(unittest.TestCase):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.bind(path)
             manager.settimeout(WAIT_S)
-            daemon = self.start(environment={"NOTIFY_SOCKET": path, "HOME": self.directory})
+            daemon = self.start(environment={**os.environ, "NOTIFY_SOCKET": path})
             self.assertEqual(manager.recv(4096), b"READY=1")
             daemon.process.send_signal(signal.SIGHUP)
             self.assertRegex(manager.recv(4096), rb"^RELOADING=1\nMONOTONIC_USEC=\d+$")

@@ -8,10 +8,7 @@ import sys
 import tempfile
 import unittest
 
-try:
-    import yaml
-except ImportError:
-    raise unittest.SkipTest("no PyYAML (tests/e2e/requirements.txt)") from None
+import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN_DIR = pathlib.Path(os.environ["GEMMD_BINARY_DIR"])

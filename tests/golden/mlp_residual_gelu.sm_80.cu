@@ -14,6 +14,7 @@ struct Config {
   static constexpr int kSharedBytes = 65536;
   static constexpr bool kGated = false;
   static constexpr int kMicroM = 64, kMicroN = 64;
+  static constexpr int kSlicesK = 1, kClusterK = 1, kClustersK = 1;
 };
 
 struct Params {

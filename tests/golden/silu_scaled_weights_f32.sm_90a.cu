@@ -9,11 +9,12 @@ struct Config {
   using B = float;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 4, kWidthB = 4;
-  static constexpr int kTileM = 96, kTileN = 32, kTileK = 32;
-  static constexpr int kStages = 2, kGroupM = 8, kThreads = 192;
-  static constexpr int kSharedBytes = 34816;
+  static constexpr int kTileM = 192, kTileN = 64, kTileK = 16;
+  static constexpr int kStages = 1, kGroupM = 8, kThreads = 192;
+  static constexpr int kSharedBytes = 55312;
   static constexpr bool kGated = false;
-  static constexpr int kMicroM = 4, kMicroN = 4;
+  static constexpr int kMicroM = 8, kMicroN = 8;
+  static constexpr int kSlicesK = 1, kClusterK = 8, kClustersK = 1;
 };
 
 struct Params {

@@ -9,11 +9,12 @@ struct Config {
   using B = BFloat16;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 1, kWidthB = 1;
-  static constexpr int kTileM = 32, kTileN = 32, kTileK = 32;
-  static constexpr int kStages = 4, kGroupM = 8, kThreads = 64;
-  static constexpr int kSharedBytes = 16384;
+  static constexpr int kTileM = 32, kTileN = 32, kTileK = 64;
+  static constexpr int kStages = 6, kGroupM = 8, kThreads = 64;
+  static constexpr int kSharedBytes = 49152;
   static constexpr bool kGated = false;
   static constexpr int kMicroM = 16, kMicroN = 32;
+  static constexpr int kSlicesK = 1, kClusterK = 1, kClustersK = 1;
 };
 
 struct Params {

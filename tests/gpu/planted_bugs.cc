@@ -79,6 +79,16 @@ namespace {
 
 constexpr int kMulNode = 0, kResidualNode = 1, kBiasNode = 2, kAuxNode = 4, kGeluNode = 5;
 
+// Two CTAs a cluster, four clusters a tile.
+const char kPlantedSplit[] = R"({
+  "version": 1, "name": "planted", "dims": {"M": 67, "N": 93, "K": 1001},
+  "inputs": {"x": {"dtype": "bf16", "shape": ["M", "K"]}, "w": {"dtype": "bf16", "shape": ["K", "N"]},
+             "bias": {"dtype": "bf16", "shape": ["N"]}},
+  "matmul": {"a": "x", "b": "w"},
+  "config": {"schedule": "mma", "tile": [32, 64, 32], "split_k": 8, "cluster_k": 2},
+  "epilogue": [{"op": "add", "operand": "bias"}, {"op": "relu"}, {"op": "store", "output": "y", "dtype": "f32"}]
+})";
+
 PlantedBug InText(std::string name, std::string file, std::string find, std::string replace) {
   return {kPlantedEpilogue, std::move(name), std::move(file), std::move(find), std::move(replace), nullptr};
 }
@@ -235,6 +245,25 @@ std::vector<PlantedBug> RowBugs() {
   return bugs;
 }
 
+std::vector<PlantedBug> SplitBugs() {
+  const std::string split = "schedule/split_k.cuh";
+  std::vector<PlantedBug> bugs = {
+      InText("ShareOfOneCtaForgotten", split, "rank < Config::kClusterK; ++rank", "rank < 1; ++rank"),
+      InText("OwnShareForAll", split, "cluster::AddressIn(ptx::SharedAddress(mine), rank)",
+             "cluster::AddressIn(ptx::SharedAddress(mine), 0)"),
+      InText("LastClusterForgotten", split, "cluster < Config::kClustersK; ++cluster",
+             "cluster < Config::kClustersK - 1; ++cluster"),
+      InText("CellsOfOneRank", split, "const int first = rank * kCellsOfRank;", "const int first = 0;"),
+      InText("BlocksOverlap", split, "return first + i * kSplits<Config>;", "return first + i;"),
+      InText("EveryShareFromTheStart", "schedule/mma.cuh", "share.Block<Config>(block) * Config::kTileK);\n      b",
+             "block * Config::kTileK);\n      b"),
+      InText("OperandsOfTheFirstCell", split, "i + Config::kThreads < kCellsOfRank ? first + i + Config::kThreads",
+             "i + Config::kThreads < kCellsOfRank ? first + i"),
+  };
+  for (PlantedBug& bug : bugs) bug.spec = kPlantedSplit;
+  return bugs;
+}
+
 }  // namespace
 
 std::vector<PlantedBug> PlantedBugs() {
@@ -245,6 +274,7 @@ std::vector<PlantedBug> PlantedBugs() {
   for (PlantedBug& bug : PackingBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : PartsBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : RowBugs()) bugs.push_back(std::move(bug));
+  for (PlantedBug& bug : SplitBugs()) bugs.push_back(std::move(bug));
   return bugs;
 }
 

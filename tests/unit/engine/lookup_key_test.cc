@@ -40,7 +40,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Change{"AlignmentOfOutputs", [](Question& q) { q.assumptions.outputs = {8}; }},
                     Change{"Schedule", [](Question& q) { q.pin.schedule = "simt"; }},
                     Change{"Tile", [](Question& q) { q.pin.tile.assign(3, 64); }},
-                    Change{"Stages", [](Question& q) { q.pin.stages = 2; }}),
+                    Change{"Stages", [](Question& q) { q.pin.stages = 2; }},
+                    Change{"SplitK", [](Question& q) { q.pin.split_k = 2; }},
+                    Change{"ClusterK", [](Question& q) { q.pin.cluster_k = 2; }}),
     [](const testing::TestParamInfo<Change>& param) { return param.param.name; });
 
 }  // namespace

@@ -118,15 +118,16 @@ TEST(MakeManifestTest, CarriesTheIdsAndAlignmentsOfThePlan) {
 TEST(ManifestJsonTest, ReadsBackAsTheSameManifest) {
   Manifest manifest = SampleManifest();
   manifest.inputs[0].name = "x";
-  manifest.workspace = {128, 4, 4096};
   manifest.intermediates = {{"", DType::kF32, Layout::kRowMajor, "M,N"}};
   manifest.variants[0].m_max = 64;
   manifest.variants.push_back(manifest.variants[0]);
   manifest.variants[1].m_min = 65;
+  manifest.variants[1].workspace = {128, 4, 4096};
   manifest.variants[1].m_max = INT64_MAX;
   manifest.variants[1].launches[0].cluster = {2, 1, 1};
   manifest.variants[1].launches[0].cooperative = true;
   manifest.variants[1].launches[0].grid.least_ctas = 17;
+  manifest.variants[1].launches[0].grid.ctas_per_tile = 16;
   manifest.variants[1].launches[0].programmatic_dependent = true;
   const auto read = ManifestFromJson(ManifestToJson(manifest));
   ASSERT_TRUE(read.ok()) << read.status();
@@ -149,7 +150,7 @@ TEST(ManifestJsonTest, RefusesDamage) {
   const std::string text = ManifestToJson(SampleManifest());
   for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
            {"{", ""},
-           {"\"version\": 2", "\"version\": 3"},
+           {"\"version\": 3", "\"version\": 2"},
            {"\"arch\": \"sm_90a\"", "\"arch\": \"sm_9\""},
            {"\"module\": 0", "\"module\": 1"},
            {"\"tile_m\": 64", "\"tile_m\": 0"},

@@ -142,11 +142,11 @@ TEST(RowBarrierTest, ItsKernelIsCooperativeAndHasAWorkspace) {
   EXPECT_THAT(KindsOf(launch), Contains(ParamKind::kWorkspaceCounters).Times(1));
   EXPECT_THAT(KindsOf(launch), Contains(ParamKind::kWorkspaceParts).Times(1));
   // Of each of two reductions a counter, and three words for a row and tile along N.
-  EXPECT_EQ(manifest.workspace, (Workspace{128, 2 * 4, 2 * (256 / config.tile_n) * 128 * 3 * 4}));
+  EXPECT_EQ(manifest.variants.at(0).workspace, (Workspace{128, 2 * 4, 2 * (256 / config.tile_n) * 128 * 3 * 4}));
   EXPECT_TRUE(manifest.intermediates.empty());
 }
 
-TEST(RowBarrierTest, TheWorkspaceServesEveryVariant) {
+TEST(RowBarrierTest, EachVariantHasItsOwnWorkspace) {
   const Graph graph = NormedGraph();
   const std::vector<KernelConfig> configs = RowBarrierConfigs(graph, HopperLimits(), {});
   const KernelConfig &wide = configs.front(), &narrow = configs.back();
@@ -157,7 +157,9 @@ TEST(RowBarrierTest, TheWorkspaceServesEveryVariant) {
   for (const auto& [first, second] : {std::pair(wide, narrow), std::pair(narrow, wide)}) {
     const Plan joined = Joined(graph, {plan(first, {0, 256}), plan(second, {257, INT64_MAX})});
     const Manifest manifest = MakeManifest(graph, joined, {"first", "second"});
-    EXPECT_EQ(manifest.workspace, RowWorkspace(graph, narrow));
+    ASSERT_EQ(manifest.variants.size(), 2u);
+    EXPECT_EQ(manifest.variants[0].workspace, RowWorkspace(graph, first));
+    EXPECT_EQ(manifest.variants[1].workspace, RowWorkspace(graph, second));
   }
 }
 

@@ -82,7 +82,7 @@ Manifest SampleManifest() {
                  {ParamKind::kInputLd, 1, 24},     {ParamKind::kOutputLd, 0, 32},    {ParamKind::kM, 0, 40},
                  {ParamKind::kN, 0, 44},           {ParamKind::kK, 0, 48},           {ParamKind::kScalar, 4, 52}};
   step.param_bytes = 56;
-  manifest.variants = {{0, INT64_MAX, {step}}};
+  manifest.variants = {{0, INT64_MAX, {}, {step}}};
   return manifest;
 }
 

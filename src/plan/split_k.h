@@ -1,0 +1,28 @@
+// K divided between CTAs, where the tiles of a result are too few to fill the device
+// (kernels_src/schedule/split_k.cuh).
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "plan/graph.h"
+#include "plan/manifest.h"
+#include "plan/plan.h"
+
+namespace gemmd {
+
+// Of the shared memory where a CTA leaves its share of a tile, in bytes: 0 where it has the whole.
+std::int64_t SplitSharedBytes(const KernelConfig& config);
+
+// OK if the config may divide K so. Errors: InvalidArgument naming the field.
+absl::Status CheckSplit(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits);
+
+// What the clusters of a tile leave each other; nothing where a tile has one.
+Workspace SplitWorkspace(const Graph& graph, const KernelConfig& config);
+
+// An undivided config and what it becomes by dividing K as often as the device has room for more CTAs: all legal, if
+// the config is. What the pin says of it is done in any case.
+std::vector<KernelConfig> WithSplits(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
+                                     const ConfigPin& pin = {});
+
+}  // namespace gemmd
