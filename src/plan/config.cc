@@ -61,9 +61,9 @@ absl::Status CheckSimt(const KernelConfig& config, const Graph& graph, const Ass
       Require(config.slices_k == 1 || async, "slices_k", config.slices_k, "1, unless copies are asynchronous"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.slices_k, {1, 2, 4, 8}) && config.tile_k % (4 * config.slices_k) == 0,
                                 "slices_k", config.slices_k, "1, 2, 4 or 8, each with four steps of a block"));
-  const bool small = config.tile_m <= 64 && config.tile_n <= 64;
-  GEMMD_RETURN_IF_ERROR(
-      Require(config.slices_k == 1 || small, "slices_k", config.slices_k, "1 for tiles of more than 64 by 64"));
+  const bool small = config.tile_m <= 64 && config.tile_n <= 64 && config.micro_m <= 8;
+  GEMMD_RETURN_IF_ERROR(Require(config.slices_k == 1 || small, "slices_k", config.slices_k,
+                                "1 for tiles of more than 64 by 64, or micro tiles of 16 rows"));
   // Beside its accumulators a thread holds what it fetched for the next block of K, and where each element comes by an
   // access of its own its address too: more than this spilled.
   const int fetched = (config.tile_m + config.tile_n) * config.tile_k / config.threads;

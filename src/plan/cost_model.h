@@ -16,6 +16,9 @@ inline constexpr std::int64_t kNominalExtent = 4096;
 // also fills its pipeline once and stores its tile. The wgmma schedule is persistent, and modelled tile by tile.
 double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits);
 
+// Whether memory is what a product waits for, rather than multipliers: it has few for a byte of its factors.
+bool WaitsForMemory(const Graph& graph);
+
 // What a kernel of its own for row reductions adds to a product's, in SM clock cycles.
 double RowPassCycles(const Graph& graph, const DeviceLimits& limits);
 
@@ -23,6 +26,7 @@ double RowPassCycles(const Graph& graph, const DeviceLimits& limits);
 class CostModel {
  public:
   CostModel(const Graph& graph, const DeviceLimits& limits);
+  CostModel(Graph&&, const DeviceLimits&) = delete;
   double Cycles(const KernelConfig& config) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -53,32 +54,46 @@ bool IsBetter(const Estimated& left, const Estimated& right) {
   return TieBreak(left.config) < TieBreak(right.config);
 }
 
-// Of each config and of what it becomes by dividing K.
+// Of each config and, if `divides`, of what it becomes by dividing K; without most of those that are hopeless.
 std::vector<Estimated> Estimate(const std::vector<KernelConfig>& configs, const Graph& graph,
-                                const DeviceLimits& limits, const ConfigPin& pin) {
+                                const DeviceLimits& limits, const ConfigPin& pin, bool divides = true) {
+  constexpr double kHopeless = 1.6;  // times the best one's time
   std::vector<Estimated> estimated;
-  estimated.reserve(configs.size());
   const CostModel model(graph, limits);
+  double least = std::numeric_limits<double>::infinity();
+  const auto add = [&](const KernelConfig& config) {
+    const double cycles = model.Cycles(config);
+    if (cycles > kHopeless * least) return;
+    least = std::min(least, cycles);
+    estimated.push_back({std::floor(std::log(cycles) * 200), config});
+  };
   for (const KernelConfig& whole : configs) {
-    for (const KernelConfig& config : WithSplits(whole, graph, limits, pin)) {
-      estimated.push_back({std::floor(std::log(model.Cycles(config)) * 200), config});
+    if (!divides) {
+      add(whole);
+      continue;
     }
+    for (const KernelConfig& config : WithSplits(whole, graph, limits, pin)) add(config);
   }
   return estimated;
 }
 
+// Sorts the best, of as many as there may be, to the front; how many those are.
+std::size_t SortBest(std::vector<Estimated>& estimated, std::size_t most) {
+  const std::size_t sorted = std::min(most, estimated.size());
+  std::partial_sort(estimated.begin(), estimated.begin() + static_cast<std::ptrdiff_t>(sorted), estimated.end(),
+                    IsBetter);
+  return sorted;
+}
+
 // The best, best first, with few variations of one tile.
-std::vector<Estimated> BestOf(const std::vector<KernelConfig>& configs, const Graph& graph, const DeviceLimits& limits,
-                              const ConfigPin& pin) {
-  std::vector<Estimated> estimated = Estimate(configs, graph, limits, pin);
-  std::stable_sort(estimated.begin(), estimated.end(), IsBetter);
+std::vector<Estimated> BestOf(std::vector<Estimated> estimated) {
   std::vector<Estimated> best;
   std::map<std::tuple<int, int, int, int, int>, int> siblings;
-  for (const Estimated& entry : estimated) {
-    if (best.size() == kMaxRankedPerFamily) break;
-    const KernelConfig& config = entry.config;
+  const std::size_t sorted = SortBest(estimated, 16 * kMaxRankedPerFamily);
+  for (std::size_t i = 0; i < sorted && best.size() < kMaxRankedPerFamily; ++i) {
+    const KernelConfig& config = estimated[i].config;
     int& count = siblings[{config.tile_m, config.tile_n, config.micro_m, config.micro_n, config.cell_n}];
-    if (count++ < kMaxRankedPerTile) best.push_back(entry);
+    if (count++ < kMaxRankedPerTile) best.push_back(estimated[i]);
   }
   return best;
 }
@@ -168,13 +183,15 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
 
 std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   const Graph graph = At(m);
-  std::vector<Estimated> ranked = BestOf(wgmma_, graph, limits_, pin_);
-  for (const Estimated& entry : BestOf(mma_, graph, limits_, pin_)) ranked.push_back(entry);
-  const std::vector<Estimated> simt = BestOf(simt_, graph, limits_, pin_);
+  std::vector<Estimated> ranked = BestOf(Estimate(wgmma_, graph, limits_, pin_));
+  for (const Estimated& entry : BestOf(Estimate(mma_, graph, limits_, pin_))) ranked.push_back(entry);
+  // Behind others it is there to be right, not to be fast.
+  const bool divides = SimtCompetes(graph) || ranked.empty() || pin_.split_k.value_or(1) != 1;
+  const std::vector<Estimated> simt = BestOf(Estimate(simt_, graph, limits_, pin_, divides));
   if (SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
   std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
   if (!SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
-  const std::vector<Estimated> barrier = BestOf(barrier_, With(whole_, m), limits_, pin_);
+  const std::vector<Estimated> barrier = BestOf(Estimate(barrier_, With(whole_, m), limits_, pin_));
   ranked.insert(PrefersBarrier(m) ? ranked.begin() : ranked.end(), barrier.begin(), barrier.end());
   std::vector<KernelConfig> configs;
   for (const Estimated& entry : ranked) configs.push_back(entry.config);
@@ -191,9 +208,7 @@ std::vector<KernelConfig> Ranking::Leaders(std::int64_t m) const {
       PrefersBarrier(m) ? Estimate(barrier_, With(whole_, m), limits_, pin_) : EstimateProducts(m);
   if (estimated.empty()) return {*portable_};
   // Several of each tile differ by less than the model knows.
-  const std::size_t sorted = std::min<std::size_t>(4 * kLeaders, estimated.size());
-  std::partial_sort(estimated.begin(), estimated.begin() + static_cast<std::ptrdiff_t>(sorted), estimated.end(),
-                    IsBetter);
+  const std::size_t sorted = SortBest(estimated, 4 * kLeaders);
   std::vector<KernelConfig> leaders;
   for (std::size_t i = 0; i < sorted && leaders.size() < kLeaders; ++i) {
     const KernelConfig& config = estimated[i].config;
@@ -211,7 +226,8 @@ std::vector<Estimated> Ranking::EstimateProducts(std::optional<std::int64_t> m) 
     const std::vector<Estimated> more = Estimate(configs, graph, limits_, pin_);
     estimated.insert(estimated.end(), more.begin(), more.end());
   };
-  add(mma_);
+  // Where memory is not what is waited for, wgmma multiplies twice as fast.
+  if (estimated.empty() || WaitsForMemory(graph)) add(mma_);
   if (estimated.empty() || SimtCompetes(graph)) add(simt_);
   return estimated;
 }
@@ -219,10 +235,11 @@ std::vector<Estimated> Ranking::EstimateProducts(std::optional<std::int64_t> m) 
 bool Ranking::PrefersBarrier(std::optional<std::int64_t> m) const {
   if (barrier_.empty() || StreamsB(whole_)) return false;
   const Graph whole = With(whole_, m);
-  if (FillsDevice(barrier_, whole, limits_)) return true;
+  if (!WaitsForMemory(whole) || FillsDevice(barrier_, whole, limits_)) return true;
   const std::vector<Estimated> products = EstimateProducts(m);
   if (products.empty()) return true;
-  const CostModel model(whole, limits_), product_model(At(m), limits_);
+  const Graph product = At(m);
+  const CostModel model(whole, limits_), product_model(product, limits_);
   // One kernel where it is not clear that two are faster.
   constexpr double kClear = 0.8;
   return kClear * model.Cycles(BestOfAll(Estimate(barrier_, whole, limits_, pin_)).config) <

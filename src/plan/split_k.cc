@@ -70,6 +70,8 @@ std::vector<KernelConfig> WithSplits(const KernelConfig& config, const Graph& gr
   const std::int64_t tiles =
       std::max<std::int64_t>(1, CeilDiv(graph.m.value_or(kNominalExtent), config.tile_m) * TilesAcross(graph, config));
   const std::int64_t blocks = CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k);
+  const int ctas_per_sm = CtasPerSm(config, limits);
+  if (!pin.split_k && !pin.cluster_k && 2 * tiles > std::int64_t{limits.sm_count} * ctas_per_sm) return configs;
   KernelConfig split = config;
   const auto add = [&](int cluster, std::int64_t clusters) {
     if (clusters < 1 || cluster * clusters < 2 || cluster * clusters > kMostSplits) return;
@@ -79,8 +81,9 @@ std::vector<KernelConfig> WithSplits(const KernelConfig& config, const Graph& gr
     const bool fits = split.shared_bytes <= limits.shared_bytes_per_block;
     if (fits && CheckSplit(split, graph, limits).ok()) configs.push_back(split);
   };
-  const int ctas_per_sm = CtasPerSm(config, limits);
-  for (int cluster = LargestCluster(limits); cluster >= 1; cluster /= 2) {
+  // Where there are clusters shares are added up in some: without, the last CTA of a tile has too much to add.
+  const int smallest = pin.split_k || pin.cluster_k ? 1 : std::min(2, LargestCluster(limits));
+  for (int cluster = LargestCluster(limits); cluster >= smallest; cluster /= 2) {
     if (!pinned(pin.cluster_k, cluster)) continue;
     if (pin.split_k) {
       if (*pin.split_k % cluster == 0) add(cluster, *pin.split_k / cluster);

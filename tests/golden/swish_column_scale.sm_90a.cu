@@ -9,9 +9,9 @@ struct Config {
   using B = BFloat16;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 1, kWidthB = 1;
-  static constexpr int kTileM = 32, kTileN = 32, kTileK = 64;
+  static constexpr int kTileM = 16, kTileN = 64, kTileK = 64;
   static constexpr int kStages = 6, kGroupM = 8, kThreads = 64;
-  static constexpr int kSharedBytes = 49152;
+  static constexpr int kSharedBytes = 61440;
   static constexpr bool kGated = false;
   static constexpr int kMicroM = 16, kMicroN = 32;
   static constexpr int kSlicesK = 1, kClusterK = 1, kClustersK = 1;
