@@ -18,6 +18,7 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -25,6 +26,7 @@ import tempfile
 import threading
 import time
 import traceback
+import urllib.request
 
 import grpc
 
@@ -52,7 +54,8 @@ class Record:
         self.statuses = collections.Counter()
         self.faults = collections.defaultdict(list)  # wrong, lost, leaked, wrong_status, harness: texts
         self.acts = collections.Counter()
-        self.recoveries_s = []
+        self.recoveries_s = []  # as a client sees them
+        self.worker_recoveries = collections.Counter()  # as the daemon has them in /metrics
 
     def called(self, status):
         with self._lock:
@@ -98,6 +101,8 @@ class Chaos:
         self.random = random.Random(seed)
         self.clients = clients
         self.machine_code = {}  # the first of each cubin_key
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.metrics_port = probe.getsockname()[1]
         self.daemon = self._start()
         self.victim = chaos_work.VICTIM.spec_id(self.daemon.stub)
         for work in chaos_work.WORKS:  # so that there are entries to damage from the start
@@ -105,7 +110,16 @@ class Chaos:
         self.idle_fds = self._idle_fds()
 
     def _start(self):
-        return Daemon(self.directory, *FLAGS, environment=self.orders.environment, binaries=SABOTAGED_DIR)
+        return Daemon(self.directory, *FLAGS, "--metrics-address", str(self.metrics_port), environment=self.orders.environment, binaries=SABOTAGED_DIR)
+
+    def _keep_metrics(self):
+        """Before the daemon goes: how soon its device's workers were replaced."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=WAIT_S) as answer:
+            text = answer.read().decode()
+        name = 'gemmd_device_recovery_duration_seconds_bucket{device="host",le="%s"} '
+        for bound, key in (("1", "within_1s"), ("+Inf", "count")):
+            line, = [line for line in text.splitlines() if line.startswith(name % bound)]
+            self.record.worker_recoveries[key] += int(line.split()[-1])
 
     def connect(self):
         return grpc.insecure_channel(self.daemon.address, CHANNEL_OPTIONS)
@@ -216,11 +230,13 @@ class Chaos:
 
     def kill_daemon(self):
         with self.deaths.span(daemon=True):
+            self._keep_metrics()
             self.daemon.kill()
             self._restart()
 
     def restart_daemon(self):
         with self.deaths.span(daemon=True):
+            self._keep_metrics()
             code = self.daemon.stop()
             if code != 0:
                 self.record.blame("harness", f"the daemon ended with {code}")
@@ -276,6 +292,7 @@ class Chaos:
             if thread.is_alive():
                 self.record.blame("wrong_status", "a call did not end at all")
         self._check_leaks()
+        self._keep_metrics()
         code = self.daemon.stop()
         if code != 0:
             self.record.blame("harness", f"the daemon ended with {code}:\n{self.daemon.log()[-2000:]}")
@@ -336,6 +353,7 @@ class Chaos:
                 "recovery_ms": {"count": len(self.record.recoveries_s),
                                 "p50": round(statistics.median(recoveries) * 1000, 1),
                                 "max": round(recoveries[-1] * 1000, 1)},
+                "worker_recoveries": dict(self.record.worker_recoveries),
                 "acts": dict(sorted(self.record.acts.items())),
                 "statuses": dict(sorted(self.record.statuses.items()))}
 

@@ -12,7 +12,8 @@ import gemmd_specs as specs
 from gemmd_daemon import pb, pb_grpc
 
 CALL_TIMEOUT_S = 30
-RECONNECT_S = 0.5  # after the daemon is back, until a connection has noticed
+RECONNECT_S = 3.0  # after the daemon is back, until each connection has noticed
+SETTLE_S = 0.5  # after a worker is back, until its last call's answer has been looked at
 ROWS = (1, 3, 17, 64)
 
 
@@ -109,7 +110,8 @@ class Client:
     def _may_fail(self, code, details, began, victim, cancelled):
         deaths = self.chaos.deaths
         if code == grpc.StatusCode.UNAVAILABLE:  # a worker died, of the device or of the compiler; or the daemon
-            return "compile worker" in details or deaths.since(began - RECONNECT_S)
+            return ("compile worker" in details or deaths.since(began - SETTLE_S)
+                    or deaths.since(began - RECONNECT_S, daemon=True))
         if code == grpc.StatusCode.INTERNAL:
             if "the launch did not end within" in details:  # of the victim, or of a worker that was stopped meanwhile
                 return deaths.since(began)

@@ -18,6 +18,8 @@ class ChaosTest(unittest.TestCase):
         self.assertGreater(report["calls"], 100)
         self.assertGreater(sum(report["acts"].values()), 5)
         self.assertLessEqual(report["recovery_ms"]["p50"], RECOVERY_MS)
+        recoveries = report["worker_recoveries"]
+        self.assertGreaterEqual(recoveries["within_1s"], 0.9 * recoveries["count"])
 
 
 if __name__ == "__main__":
