@@ -238,12 +238,15 @@ bool Ranking::PrefersBarrier(std::optional<std::int64_t> m) const {
   if (!WaitsForMemory(whole) || FillsDevice(barrier_, whole, limits_)) return true;
   const std::vector<Estimated> products = EstimateProducts(m);
   if (products.empty()) return true;
+  // What it can't do is divide K.
+  const KernelConfig& divided = BestOfAll(products).config;
+  if (divided.split_k() == 1) return true;
   const Graph product = At(m);
-  const CostModel model(whole, limits_), product_model(product, limits_);
   // One kernel where it is not clear that two are faster.
   constexpr double kClear = 0.8;
+  const CostModel model(whole, limits_), product_model(product, limits_);
   return kClear * model.Cycles(BestOfAll(Estimate(barrier_, whole, limits_, pin_)).config) <
-         product_model.Cycles(BestOfAll(products).config) + RowPassCycles(whole, limits_);
+         product_model.Cycles(divided) + RowPassCycles(whole, limits_);
 }
 
 Graph Ranking::At(std::optional<std::int64_t> m) const { return With(graph_, m); }

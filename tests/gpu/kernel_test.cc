@@ -327,7 +327,7 @@ class PrecisionTest : public GpuTest {
     const std::string text = fmt::format(
         R"({{"version": 1, "name": "precision",
         "inputs": {{"x": {{"dtype": "f32", "shape": [256, {}]}}, "w": {{"dtype": "f32", "shape": [{}, 384]}}}},
-        "matmul": {{"a": "x", "b": "w"}}, "precision": "{}", "config": {{"schedule": "{}"}},
+        "matmul": {{"a": "x", "b": "w"}}, "precision": "{}", "config": {{"schedule": "{}", "split_k": 1}},
         "epilogue": [{{"op": "store", "output": "out", "dtype": "f32"}}]}})",
         k, k, Name(precision), precision == Precision::kIeee ? "simt" : "wgmma");
     const KernelSpec spec = SpecFromText(text);

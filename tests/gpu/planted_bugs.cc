@@ -257,8 +257,6 @@ std::vector<PlantedBug> SplitBugs() {
       InText("BlocksOverlap", split, "return first + i * kSplits<Config>;", "return first + i;"),
       InText("EveryShareFromTheStart", "schedule/mma.cuh", "share.Block<Config>(block) * Config::kTileK);\n      b",
              "block * Config::kTileK);\n      b"),
-      InText("OperandsOfTheFirstCell", split, "i + Config::kThreads < kCellsOfRank ? first + i + Config::kThreads",
-             "i + Config::kThreads < kCellsOfRank ? first + i"),
   };
   for (PlantedBug& bug : bugs) bug.spec = kPlantedSplit;
   return bugs;
