@@ -156,7 +156,7 @@ absl::Status CheckMma(const KernelConfig& config, const Graph& graph, const Devi
   GEMMD_RETURN_IF_ERROR(Require(config.stages >= 2 && config.stages <= 6, "stages", config.stages, "between 2 and 6"));
   const int warps = config.tile_m / config.micro_m * (config.tile_n / config.micro_n);
   GEMMD_RETURN_IF_ERROR(Require(config.threads == warps * 32, "threads", config.threads, "32 a warp tile"));
-  GEMMD_RETURN_IF_ERROR(Require(warps >= 2 && warps <= 8, "threads", config.threads, "between 64 and 256"));
+  GEMMD_RETURN_IF_ERROR(Require(warps <= 8, "threads", config.threads, "at most 256"));
   // A thread's copies lie a multiple of 8 lines apart, 8 elements each: they share one bank permutation.
   const int line = std::max(SharedLine(graph, config, true), SharedLine(graph, config, false));
   return Require(config.threads >= line, "threads", config.threads, "at least a line of the tiles in shared memory");

@@ -314,7 +314,10 @@ double CostModel::Cycles(const KernelConfig& config) const {
   const Estimate estimate(config, graph_, epilogue_bytes_, from_memory_);
   double cycles = static_cast<double>(full_waves) * estimate.Cycles(ctas_per_sm);
   if (rest > 0) cycles += estimate.Cycles(static_cast<double>(CeilDiv(rest, sms)));
-  return MemoryBound(cycles, memory_bytes_, false);
+  // Nobody works while a CTA's one warp waits.
+  constexpr int kWarpThreads = 32;
+  constexpr double kAlone = 1.02;
+  return MemoryBound(cycles, memory_bytes_, false) * (config.threads == kWarpThreads ? kAlone : 1);
 }
 
 bool WaitsForMemory(const Graph& graph) {
