@@ -2,7 +2,8 @@
 //
 // Each thread holds a kMicroM x kMicroN block of accumulators, as groups of 4 x 4 spread over the tile so that a
 // warp's shared loads are 16 bytes wide and free of bank conflicts. Global loads of the next K block are in registers
-// while the current one is multiplied; shared memory is double-buffered when kStages is 2.
+// while the current one is multiplied; shared memory is double-buffered when kStages is 2. With more stages than that
+// blocks of f32 are copied to shared memory in the background, as they are.
 #pragma once
 
 #include "epilogue/access.cuh"

@@ -19,7 +19,9 @@ namespace gemmd {
 template <typename Config>
 constexpr int kSplits = Config::kClusterK* Config::kClustersK;
 template <typename Config>
-constexpr bool kIsSplit = kSplits<Config>* Config::kSlicesK != 1;
+constexpr bool kIsDivided = kSplits<Config> != 1;
+template <typename Config>
+constexpr bool kIsSplit = kIsDivided<Config> || Config::kSlicesK != 1;
 
 // The K blocks that a CTA multiplies, of which tile.
 struct KShare {
@@ -33,12 +35,12 @@ struct KShare {
   }
 };
 
-// CTAs take blocks in turns, so that what they read at a time lies side by side along K. Measured on an H200: with
-// blocks that follow each other, f32 [64, 65536] * [65536, 64] read 0.8 TB/s. Some shares are empty where there are
+// CTAs take blocks in turns, so that what they read at a time lies side by side along K. Measured on an H200, bf16
+// 1 x 4096 x 4096: 16.1 us, and 16.5 where each CTA's blocks follow each other. Some shares are empty where there are
 // fewer blocks than CTAs.
 template <typename Config>
 __device__ __forceinline__ KShare ShareOfK(int blocks) {
-  if constexpr (kSplits < Config >> 1) {
+  if constexpr (kIsDivided<Config>) {
     const int tile = blockIdx.x / kSplits<Config>, share = blockIdx.x % kSplits<Config>;
     const int rest = blocks - share;
     return {tile, share / Config::kClusterK, share, rest > 0 ? (rest - 1) / kSplits<Config> + 1 : 0};
