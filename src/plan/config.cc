@@ -41,8 +41,7 @@ absl::Status CheckSimt(const KernelConfig& config, const Graph& graph, const Ass
   const bool async = config.stages > kRegisterStages;
   GEMMD_RETURN_IF_ERROR(
       Require(!async || config.tile_k >= 16, "tile_k", config.tile_k, "16, 32 or 64 where copies are asynchronous"));
-  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_m, {4, 8}) || (async && config.micro_m == 16), "micro_m",
-                                config.micro_m, "4 or 8, or 16 where copies are asynchronous"));
+  GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_m, {4, 8}), "micro_m", config.micro_m, "4 or 8"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.micro_n, {4, 8}), "micro_n", config.micro_n, "4 or 8"));
   GEMMD_RETURN_IF_ERROR(Require(!graph.IsGated() || config.micro_n == 8, "micro_n", config.micro_n,
                                 "8, of which a gate's halves have 4 columns each"));
@@ -61,9 +60,9 @@ absl::Status CheckSimt(const KernelConfig& config, const Graph& graph, const Ass
       Require(config.slices_k == 1 || async, "slices_k", config.slices_k, "1, unless copies are asynchronous"));
   GEMMD_RETURN_IF_ERROR(Require(OneOf(config.slices_k, {1, 2, 4, 8}) && config.tile_k % (4 * config.slices_k) == 0,
                                 "slices_k", config.slices_k, "1, 2, 4 or 8, each with four steps of a block"));
-  const bool small = config.tile_m <= 64 && config.tile_n <= 64 && config.micro_m <= 8;
-  GEMMD_RETURN_IF_ERROR(Require(config.slices_k == 1 || small, "slices_k", config.slices_k,
-                                "1 for tiles of more than 64 by 64, or micro tiles of 16 rows"));
+  const bool small = config.tile_m <= 64 && config.tile_n <= 64;
+  GEMMD_RETURN_IF_ERROR(
+      Require(config.slices_k == 1 || small, "slices_k", config.slices_k, "1 for tiles of more than 64 by 64"));
   // Beside its accumulators a thread holds what it fetched for the next block of K, and where each element comes by an
   // access of its own its address too: more than this spilled.
   const int fetched = (config.tile_m + config.tile_n) * config.tile_k / config.threads;

@@ -15,12 +15,8 @@ struct Choices {
 Choices ChoicesOf(Family family) {
   switch (family) {
     case Family::kSimt:
-      return {{16, 32, 64, 96, 128, 160, 192, 224, 256},
-              {8, 16, 32, 64},
-              {4, 8, 16},
-              {4, 8},
-              {1, 2, 3, 4, 6},
-              {1, 2, 4, 8}};
+      return {
+          {16, 32, 64, 96, 128, 160, 192, 224, 256}, {8, 16, 32, 64}, {4, 8}, {4, 8}, {1, 2, 3, 4, 6}, {1, 2, 4, 8}};
     case Family::kMma:
       return {{16, 32, 64, 128, 256}, {32, 64}, {16, 32, 64, 128}, {32, 64, 128}, {2, 3, 4, 5, 6}};
     case Family::kWgmma:
@@ -66,7 +62,7 @@ bool MayBeLegal(Family family, int tile_m, int tile_n, int micro_m, int micro_n,
   if (family == Family::kSimt) {
     const int threads = tile_m / micro_m * (tile_n / micro_n) * slices_k;
     return tile_m % (4 * micro_m) == 0 && tile_n % (8 * micro_n) == 0 && threads >= 64 && threads <= 256 &&
-           (slices_k == 1 || (tile_m <= 64 && tile_n <= 64 && micro_m <= 8));
+           (slices_k == 1 || (tile_m <= 64 && tile_n <= 64));
   }
   if (family == Family::kMma) return tile_m / micro_m * (tile_n / micro_n) <= 8;
   return family != Family::kWgmma || (micro_n == tile_n && (micro_m == tile_m || 2 * micro_m == tile_m));

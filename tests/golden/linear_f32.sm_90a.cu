@@ -9,11 +9,11 @@ struct Config {
   using B = float;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 4, kWidthB = 4;
-  static constexpr int kTileM = 128, kTileN = 256, kTileK = 32;
-  static constexpr int kStages = 3, kGroupM = 8, kThreads = 256;
-  static constexpr int kSharedBytes = 147456;
+  static constexpr int kTileM = 128, kTileN = 128, kTileK = 16;
+  static constexpr int kStages = 1, kGroupM = 8, kThreads = 256;
+  static constexpr int kSharedBytes = 16896;
   static constexpr bool kGated = false;
-  static constexpr int kMicroM = 16, kMicroN = 8;
+  static constexpr int kMicroM = 8, kMicroN = 8;
   static constexpr int kSlicesK = 1, kClusterK = 1, kClustersK = 1;
 };
 
