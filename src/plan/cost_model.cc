@@ -256,9 +256,13 @@ class Estimate {
   // through registers and 34.0 ms with two; 23.8 ms by asynchronous copies.
   double Scheduling() const {
     if (config_.family != Family::kSimt) return 1;
-    if (config_.stages > kRegisterStages) return (config_.slices_k == 1 ? 1 : 1.04) * InstructionCache();
     const bool large = config_.micro_m * config_.micro_n == 64;
-    return large && config_.stages == 2 ? 1.42 : 1.06;
+    if (config_.stages > kRegisterStages) {
+      return (config_.slices_k == 1 ? 1 : 1.04) * (large ? 1 : 1.05) * InstructionCache();
+    }
+    // Of large micro tiles an SM holds half as many CTAs as their registers are counted here.
+    if (large) return config_.stages == 2 ? 1.58 : 1.18;
+    return 1.06;
   }
 
   // Several CTAs with a long main loop want different parts of it at a time. Measured on an H200, f32 8192^3 by 128x64:

@@ -9,9 +9,9 @@ struct Config {
   using B = float;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 4, kWidthB = 4;
-  static constexpr int kTileM = 128, kTileN = 128, kTileK = 16;
-  static constexpr int kStages = 1, kGroupM = 8, kThreads = 256;
-  static constexpr int kSharedBytes = 16896;
+  static constexpr int kTileM = 64, kTileN = 128, kTileK = 16;
+  static constexpr int kStages = 3, kGroupM = 8, kThreads = 128;
+  static constexpr int kSharedBytes = 36864;
   static constexpr bool kGated = false;
   static constexpr int kMicroM = 8, kMicroN = 8;
   static constexpr int kSlicesK = 1, kClusterK = 1, kClustersK = 1;
@@ -54,7 +54,7 @@ struct Epilogue {
 }  // namespace
 }  // namespace gemmd
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(128)
     gemmd_kernel(const __grid_constant__ gemmd::Params p) {
   gemmd::simt::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k},
                                          gemmd::NoPrologue{}, gemmd::NoPrologue{}, gemmd::Epilogue{p});

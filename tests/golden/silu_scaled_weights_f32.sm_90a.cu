@@ -9,11 +9,11 @@ struct Config {
   using B = float;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 4, kWidthB = 4;
-  static constexpr int kTileM = 192, kTileN = 64, kTileK = 16;
-  static constexpr int kStages = 1, kGroupM = 8, kThreads = 192;
-  static constexpr int kSharedBytes = 55312;
+  static constexpr int kTileM = 128, kTileN = 64, kTileK = 16;
+  static constexpr int kStages = 2, kGroupM = 8, kThreads = 256;
+  static constexpr int kSharedBytes = 36880;
   static constexpr bool kGated = false;
-  static constexpr int kMicroM = 8, kMicroN = 8;
+  static constexpr int kMicroM = 8, kMicroN = 4;
   static constexpr int kSlicesK = 1, kClusterK = 8, kClustersK = 1;
 };
 
@@ -79,7 +79,7 @@ struct Epilogue {
 }  // namespace
 }  // namespace gemmd
 
-extern "C" __global__ void __launch_bounds__(192, 1)
+extern "C" __global__ void __launch_bounds__(256, 1)
     gemmd_kernel(const __grid_constant__ gemmd::Params p) {
   gemmd::simt::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k},
                                          gemmd::PrologueA{p}, gemmd::PrologueB{p}, gemmd::Epilogue{p});
