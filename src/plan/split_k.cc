@@ -1,6 +1,7 @@
 #include "plan/split_k.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/status.h"
 #include "plan/cost_model.h"
@@ -12,8 +13,6 @@ constexpr int kPortableCluster = 8;  // CTAs that any device with clusters takes
 constexpr int kMostSplits = 512;
 
 std::int64_t CeilDiv(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
-
-bool IsPowerOfTwo(int value) { return value > 0 && (value & (value - 1)) == 0; }
 
 int LargestCluster(const DeviceLimits& limits) { return limits.arch.capability() >= 90 ? kPortableCluster : 1; }
 
@@ -33,7 +32,7 @@ absl::Status CheckSplit(const KernelConfig& config, const Graph& graph, const De
   const auto refuse = [](std::string_view field, int found, std::string_view expected) {
     return InvalidArgument("config.{}: {} is not {}", field, found, expected);
   };
-  if (!IsPowerOfTwo(config.cluster_k) || config.cluster_k > kPortableCluster) {
+  if (!std::has_single_bit(static_cast<unsigned>(config.cluster_k)) || config.cluster_k > kPortableCluster) {
     return refuse("cluster_k", config.cluster_k, "1, 2, 4 or 8");
   }
   if (config.clusters_k < 1 || config.split_k() > kMostSplits) {

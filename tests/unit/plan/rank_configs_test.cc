@@ -94,6 +94,7 @@ TEST(RankConfigsTest, GivesLargeFloatProductsTheLargestThreadTile) {
   EXPECT_EQ(first.micro_m, 8);
   EXPECT_EQ(first.micro_n, 8);
   EXPECT_GT(first.stages, kRegisterStages);
+  EXPECT_GE(first.tile_m * first.tile_n, 128 * 64);
 }
 
 TEST(RankConfigsTest, GivesSmallFloatProductsSmallTiles) {
