@@ -9,9 +9,13 @@
 namespace gemmd {
 namespace {
 
-absl::Status Require(bool held, std::string_view field, std::int64_t found, std::string_view expected) {
+// `expected`: a format of `values`, filled in only where it is needed: planning asks for thousands of configs.
+template <typename... Values>
+absl::Status Require(bool held, std::string_view field, std::int64_t found, std::string_view expected,
+                     const Values&... values) {
   if (held) return absl::OkStatus();
-  return InvalidArgument("config.{}: {} is not {}", field, found, expected);
+  return InvalidArgument("config.{}: {} is not {}", field, found,
+                         fmt::vformat(expected, fmt::make_format_args(values...)));
 }
 
 bool IsPowerOfTwo(int value) { return value > 0 && (value & (value - 1)) == 0; }
@@ -192,15 +196,14 @@ absl::Status CheckWgmma(const KernelConfig& config, const Graph& graph, const De
   GEMMD_RETURN_IF_ERROR(
       Require(OneOf(config.tile_n, {64, 128, 192, 256}), "tile_n", config.tile_n, "64, 128, 192 or 256"));
   const std::int64_t line = kSwizzleBytes / SizeBytes(dtype);
-  GEMMD_RETURN_IF_ERROR(
-      Require(config.tile_k == line, "tile_k", config.tile_k, fmt::format("{} for {}", line, Name(dtype))));
+  GEMMD_RETURN_IF_ERROR(Require(config.tile_k == line, "tile_k", config.tile_k, "{} for {}", line, Name(dtype)));
   const bool ping_pong = config.micro_m == config.tile_m;
   GEMMD_RETURN_IF_ERROR(Require(config.micro_m % 64 == 0 && (ping_pong || config.micro_m * 2 == config.tile_m),
                                 "micro_m", config.micro_m, "tile_m or half of it, in multiples of 64"));
   GEMMD_RETURN_IF_ERROR(Require(config.micro_n == config.tile_n, "micro_n", config.micro_n, "tile_n"));
-  GEMMD_RETURN_IF_ERROR(Require(
-      config.micro_m * config.micro_n <= most_accumulators * 128, "micro_m", config.micro_m,
-      fmt::format("a warpgroup tile of at most {} elements: accumulators are registers", most_accumulators * 128)));
+  GEMMD_RETURN_IF_ERROR(Require(config.micro_m * config.micro_n <= most_accumulators * 128, "micro_m", config.micro_m,
+                                "a warpgroup tile of at most {} elements: accumulators are registers",
+                                most_accumulators * 128));
   // Two stages of A's fragments lie in registers while a prologue works on them.
   const bool prepares_a = !graph.prologue_a.empty() && !PacksA(config.packing);
   GEMMD_RETURN_IF_ERROR(Require(!prepares_a || config.micro_m == 64, "micro_m", config.micro_m,
@@ -349,7 +352,7 @@ absl::Status CheckConfig(const KernelConfig& config, const Graph& graph, const D
   GEMMD_RETURN_IF_ERROR(Require(config.shared_bytes == SharedBytes(config, graph), "shared_bytes", config.shared_bytes,
                                 "what the schedule needs"));
   return Require(config.shared_bytes <= limits.shared_bytes_per_block, "shared_bytes", config.shared_bytes,
-                 fmt::format("within the {} of a block on {}", limits.shared_bytes_per_block, Name(limits.arch)));
+                 "within a block's {}", limits.shared_bytes_per_block);
 }
 
 }  // namespace gemmd

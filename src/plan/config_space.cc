@@ -64,7 +64,7 @@ bool MayBeLegal(Family family, int tile_m, int tile_n, int micro_m, int micro_n,
     return tile_m % (4 * micro_m) == 0 && tile_n % (8 * micro_n) == 0 && threads >= 64 && threads <= 256 &&
            (slices_k == 1 || (tile_m <= 64 && tile_n <= 64));
   }
-  if (family == Family::kMma) return tile_m / micro_m * (tile_n / micro_n) <= 8;
+  if (family == Family::kMma) return micro_m * micro_n <= 4096 && tile_m / micro_m * (tile_n / micro_n) <= 8;
   return family != Family::kWgmma || (micro_n == tile_n && (micro_m == tile_m || 2 * micro_m == tile_m));
 }
 

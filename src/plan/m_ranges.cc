@@ -64,10 +64,10 @@ class Division {
   std::vector<Segment> Cheapest() const {
     std::array<std::array<Step, kSampleCount + 1>, kMaxVariants + 1> steps;
     steps[0][0].cost = 0;
-    for (int count = 1; count <= kMaxVariants; ++count) {
-      for (int end = count; end <= kSampleCount; ++end) {
-        for (int begin = count - 1; begin < end; ++begin) {
-          const auto [config, loss] = BestFor(begin, end);
+    for (int begin = 0; begin < kSampleCount; ++begin) {
+      for (int end = begin + 1; end <= kSampleCount; ++end) {
+        const auto [config, loss] = BestFor(begin, end);
+        for (int count = 1; count <= kMaxVariants; ++count) {
           const double cost = steps[count - 1][begin].cost + loss + kRangeCost;
           if (cost < steps[count][end].cost) steps[count][end] = {cost, begin, config};
         }

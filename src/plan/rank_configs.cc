@@ -49,6 +49,14 @@ bool Matches(const KernelConfig& config, const ConfigPin& pin) {
   return !pin.stages || *pin.stages == config.stages;
 }
 
+// Whether it or a division of its K is what the pin asks for.
+bool CanSplit(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits, const ConfigPin& pin) {
+  if (!pin.split_k && !pin.cluster_k) return true;
+  bool can = false;
+  VisitSplits(config, graph, limits, pin, [&](const KernelConfig&) { can = true; });
+  return can;
+}
+
 bool IsBetter(const Estimated& left, const Estimated& right) {
   if (left.order != right.order) return left.order < right.order;
   return TieBreak(left.config) < TieBreak(right.config);
@@ -68,33 +76,38 @@ std::vector<Estimated> Estimate(const std::vector<KernelConfig>& configs, const 
     estimated.push_back({std::floor(std::log(cycles) * 200), config});
   };
   for (const KernelConfig& whole : configs) {
-    if (!divides) {
+    if (divides) {
+      VisitSplits(whole, graph, limits, pin, add);
+    } else {
       add(whole);
-      continue;
     }
-    for (const KernelConfig& config : WithSplits(whole, graph, limits, pin)) add(config);
   }
   return estimated;
 }
 
-// Sorts the best, of as many as there may be, to the front; how many those are.
-std::size_t SortBest(std::vector<Estimated>& estimated, std::size_t most) {
-  const std::size_t sorted = std::min(most, estimated.size());
-  std::partial_sort(estimated.begin(), estimated.begin() + static_cast<std::ptrdiff_t>(sorted), estimated.end(),
-                    IsBetter);
-  return sorted;
+// Visits them best first, until `visit` returns false: few of many are asked for.
+void VisitBestFirst(const std::vector<Estimated>& estimated, absl::FunctionRef<bool(const Estimated&)> visit) {
+  std::vector<const Estimated*> heap;
+  heap.reserve(estimated.size());
+  for (const Estimated& entry : estimated) heap.push_back(&entry);
+  const auto worse = [](const Estimated* left, const Estimated* right) { return IsBetter(*right, *left); };
+  std::ranges::make_heap(heap, worse);
+  while (!heap.empty() && visit(*heap.front())) {
+    std::ranges::pop_heap(heap, worse);
+    heap.pop_back();
+  }
 }
 
 // The best, best first, with few variations of one tile.
-std::vector<Estimated> BestOf(std::vector<Estimated> estimated) {
+std::vector<Estimated> BestOf(const std::vector<Estimated>& estimated) {
   std::vector<Estimated> best;
   std::map<std::tuple<int, int, int, int, int>, int> siblings;
-  const std::size_t sorted = SortBest(estimated, 16 * kMaxRankedPerFamily);
-  for (std::size_t i = 0; i < sorted && best.size() < kMaxRankedPerFamily; ++i) {
-    const KernelConfig& config = estimated[i].config;
+  VisitBestFirst(estimated, [&](const Estimated& entry) {
+    const KernelConfig& config = entry.config;
     int& count = siblings[{config.tile_m, config.tile_n, config.micro_m, config.micro_n, config.cell_n}];
-    if (count++ < kMaxRankedPerTile) best.push_back(estimated[i]);
-  }
+    if (count++ < kMaxRankedPerTile) best.push_back(entry);
+    return best.size() < kMaxRankedPerFamily;
+  });
   return best;
 }
 
@@ -153,7 +166,7 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
     std::vector<KernelConfig> configs = LegalConfigs(family, graph, limits, assumptions);
     for (KernelConfig& config : configs) config.rows = rows;
     std::erase_if(configs, [&](const KernelConfig& config) {
-      return !Matches(config, pin) || WithSplits(config, graph, limits, pin).empty();
+      return !Matches(config, pin) || !CanSplit(config, graph, limits, pin);
     });
     return configs;
   };
@@ -204,18 +217,17 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
 
 std::vector<KernelConfig> Ranking::Leaders(std::int64_t m) const {
   constexpr std::size_t kLeaders = 6;
-  std::vector<Estimated> estimated =
+  const std::vector<Estimated> estimated =
       PrefersBarrier(m) ? Estimate(barrier_, With(whole_, m), limits_, pin_) : EstimateProducts(m);
   if (estimated.empty()) return {*portable_};
   // Several of each tile differ by less than the model knows.
-  const std::size_t sorted = SortBest(estimated, 4 * kLeaders);
+  std::size_t seen = 0;
   std::vector<KernelConfig> leaders;
-  for (std::size_t i = 0; i < sorted && leaders.size() < kLeaders; ++i) {
-    const KernelConfig& config = estimated[i].config;
-    if (std::ranges::none_of(leaders, [&](const KernelConfig& other) { return HasTileOf(config, other); })) {
-      leaders.push_back(config);
-    }
-  }
+  VisitBestFirst(estimated, [&](const Estimated& entry) {
+    const auto has_tile = [&](const KernelConfig& other) { return HasTileOf(entry.config, other); };
+    if (std::ranges::none_of(leaders, has_tile)) leaders.push_back(entry.config);
+    return ++seen < 4 * kLeaders && leaders.size() < kLeaders;
+  });
   return leaders;
 }
 

@@ -58,19 +58,18 @@ Workspace SplitWorkspace(const Graph& graph, const KernelConfig& config) {
   return {config.tile_m, across * config.cluster_k * 4, across * config.clusters_k * tile_bytes};
 }
 
-std::vector<KernelConfig> WithSplits(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
-                                     const ConfigPin& pin) {
-  std::vector<KernelConfig> configs;
+void VisitSplits(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits, const ConfigPin& pin,
+                 absl::FunctionRef<void(const KernelConfig&)> visit) {
   const auto pinned = [](const std::optional<std::int64_t>& number, std::int64_t value) {
     return !number || *number == value;
   };
-  if (pinned(pin.split_k, 1) && pinned(pin.cluster_k, 1)) configs.push_back(config);
-  if (config.family != Family::kSimt && config.family != Family::kMma) return configs;
+  if (pinned(pin.split_k, 1) && pinned(pin.cluster_k, 1)) visit(config);
+  if (config.family != Family::kSimt && config.family != Family::kMma) return;
   const std::int64_t tiles =
       std::max<std::int64_t>(1, CeilDiv(graph.m.value_or(kNominalExtent), config.tile_m) * TilesAcross(graph, config));
   const std::int64_t blocks = CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k);
   const int ctas_per_sm = CtasPerSm(config, limits);
-  if (!pin.split_k && !pin.cluster_k && 2 * tiles > std::int64_t{limits.sm_count} * ctas_per_sm) return configs;
+  if (!pin.split_k && !pin.cluster_k && 2 * tiles > std::int64_t{limits.sm_count} * ctas_per_sm) return;
   KernelConfig split = config;
   const auto add = [&](int cluster, std::int64_t clusters) {
     if (clusters < 1 || cluster * clusters < 2 || cluster * clusters > kMostSplits) return;
@@ -78,7 +77,7 @@ std::vector<KernelConfig> WithSplits(const KernelConfig& config, const Graph& gr
     split.clusters_k = static_cast<int>(clusters);
     split.shared_bytes = SharedBytes(split, graph);
     const bool fits = split.shared_bytes <= limits.shared_bytes_per_block;
-    if (fits && CheckSplit(split, graph, limits).ok()) configs.push_back(split);
+    if (fits && CheckSplit(split, graph, limits).ok()) visit(split);
   };
   // Where there are clusters shares are added up in some: without, the last CTA of a tile has too much to add.
   const int smallest = pin.split_k || pin.cluster_k ? 1 : std::min(2, LargestCluster(limits));
@@ -95,7 +94,6 @@ std::vector<KernelConfig> WithSplits(const KernelConfig& config, const Graph& gr
     add(cluster, clusters(1));
     if (clusters(ctas_per_sm) != clusters(1)) add(cluster, clusters(ctas_per_sm));
   }
-  return configs;
 }
 
 }  // namespace gemmd

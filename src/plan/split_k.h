@@ -2,8 +2,7 @@
 // (kernels_src/schedule/split_k.cuh).
 #pragma once
 
-#include <vector>
-
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "plan/graph.h"
 #include "plan/manifest.h"
@@ -20,9 +19,9 @@ absl::Status CheckSplit(const KernelConfig& config, const Graph& graph, const De
 // What the clusters of a tile leave each other; nothing where a tile has one.
 Workspace SplitWorkspace(const Graph& graph, const KernelConfig& config);
 
-// An undivided config and what it becomes by dividing K as often as the device has room for more CTAs: all legal, if
-// the config is. What the pin says of it is done in any case.
-std::vector<KernelConfig> WithSplits(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
-                                     const ConfigPin& pin = {});
+// Visits an undivided config and what it becomes by dividing K as often as the device has room for more CTAs: all
+// legal, if the config is. What the pin says of it is done in any case.
+void VisitSplits(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits, const ConfigPin& pin,
+                 absl::FunctionRef<void(const KernelConfig&)> visit);
 
 }  // namespace gemmd
