@@ -13,7 +13,7 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config ca-certificates python3 python3-venv
   protobuf-compiler libprotobuf-dev protobuf-compiler-grpc libgrpc++-dev libgrpc-dev
   libabsl-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libeigen3-dev libcli11-dev libtomlplusplus-dev libssl-dev
-  libgtest-dev libgmock-dev libbenchmark-dev
+  libsqlite3-dev libgtest-dev libgmock-dev libbenchmark-dev
 )
 test_packages=(clang-format-14 clang-tidy-14)  # by version: another one formats otherwise
 cuda_wheels=('nvidia-cuda-nvrtc==13.0.*' 'nvidia-cuda-runtime==13.0.*')

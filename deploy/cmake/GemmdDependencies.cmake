@@ -13,6 +13,7 @@ find_package(CLI11 REQUIRED)
 find_path(GEMMD_TOML_INCLUDE_DIR NAMES toml++/toml.h REQUIRED)  # used as headers alone, which its package files are not
 find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
+find_package(SQLite3 REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC REQUIRED)
 find_program(GEMMD_PROTOC protoc REQUIRED)

@@ -35,6 +35,7 @@ ARROWS = {
 GUARDED = (
     (re.compile(r"cuda(_runtime.*|_fp16|_bf16)?\.h"), {"src/cuda"}),
     (re.compile(r"nvrtc\.h"), {"src/compile"}),
+    (re.compile(r"sqlite3\.h"), {"src/tune"}),
     (re.compile(r"grpc(pp)?/.*|.*\.grpc\.pb\.h"), {"server", "client"}),
     (re.compile(r"google/protobuf/.*|.*\.pb\.h"), {"proto", "server", "client", "src/runtime", "src/compile"}),
 )
