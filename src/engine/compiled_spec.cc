@@ -1,6 +1,7 @@
 #include "engine/compiled_spec.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace gemmd {
 
@@ -8,6 +9,13 @@ std::vector<std::string> CubinKeys(const PlannedSpec& planned) {
   std::vector<std::string> keys;
   for (const PlannedModule& module : planned.modules) keys.push_back(module.cubin_key);
   return keys;
+}
+
+CompiledSpec WithoutCubins(PlannedSpec planned) {
+  CompiledSpec compiled;
+  compiled.manifest = MakeManifest(planned.canonical.graph, planned.plan, CubinKeys(planned));
+  compiled.planned = std::move(planned);
+  return compiled;
 }
 
 CompiledSpec Joined(const std::vector<std::shared_ptr<const CompiledSpec>>& parts) {

@@ -43,6 +43,9 @@ struct CompiledSpec {
 // The cubin keys of the plan's kernels, in their order.
 std::vector<std::string> CubinKeys(const PlannedSpec& planned);
 
+// What stands for compiled kernels where nothing can be compiled and nothing needs to be.
+CompiledSpec WithoutCubins(PlannedSpec planned);
+
 // One compiled spec of the variants of several, as plan::Joined. Requires at least one, all of one graph.
 CompiledSpec Joined(const std::vector<std::shared_ptr<const CompiledSpec>>& parts);
 

@@ -1,8 +1,12 @@
 #include "engine/engine.h"
 
+#include <spdlog/spdlog.h>
+
 #include <atomic>
+#include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -11,9 +15,11 @@
 #include "base/status.h"
 #include "cache/single_flight.h"
 #include "engine/candidate.h"
+#include "engine/cubin_key.h"
 #include "engine/lookup_key.h"
 #include "plan/m_ranges.h"
 #include "spec/validate.h"
+#include "tune/neighbours.h"
 
 namespace gemmd {
 namespace {
@@ -21,6 +27,12 @@ namespace {
 struct Built {
   std::shared_ptr<const CompiledSpec> compiled;
   CacheTier tier = CacheTier::kNone;
+};
+
+// A range of M with the configs to try, and why the first of them is not the model's.
+struct Choice {
+  RangeConfigs range;
+  std::string reason;  // empty: it is the model's
 };
 
 // A question as the tiers see it.
@@ -63,18 +75,33 @@ std::string_view Name(CacheTier tier) {
 }
 
 struct Engine::State {
-  State(const Compiler* compiler_in, CubinStore* disk_in, std::int64_t memory_bytes)
-      : compiler(compiler_in, &stages.of(Stage::kCompile)), disk(disk_in), memory(memory_bytes) {}
+  State(const Compiler* compiler_in, CubinStore* disk_in, std::int64_t memory_bytes, const TunedConfigs* tuned_in)
+      : compiler(compiler_in, &stages.of(Stage::kCompile)), disk(disk_in), tuned(tuned_in), memory(memory_bytes) {}
 
-  absl::StatusOr<Built> Build(const Question& question, const RangeConfigs& range, absl::Time deadline);
-  absl::StatusOr<Built> BuildOnce(const Question& question, const RangeConfigs& range, absl::Time deadline);
-  absl::StatusOr<Built> BuildAll(const Question& question, const std::vector<RangeConfigs>& ranges,
-                                 absl::Time deadline);
+  absl::StatusOr<Built> Build(const Question& question, const Choice& choice, absl::Time deadline);
+  absl::StatusOr<Built> BuildOnce(const Question& question, const Choice& choice, absl::Time deadline);
+  absl::StatusOr<Built> BuildAll(const Question& question, const std::vector<Choice>& choices, absl::Time deadline);
 
-  absl::StatusOr<std::vector<RangeConfigs>> Rank(const CanonicalSpec& canonical, const DeviceLimits& limits,
-                                                 const ConfigPin& pin, const Assumptions& assumptions) {
-    const ScopeTimer timer(stages.of(Stage::kPlan));
-    return RankRanges(canonical.graph, limits, pin, assumptions);
+  // Requires Completed assumptions.
+  absl::StatusOr<std::vector<Choice>> Rank(const CanonicalSpec& canonical, const DeviceLimits& limits,
+                                           const ConfigPin& pin, const Assumptions& assumptions,
+                                           const TunedDevice& device);
+  void TakeTuned(const CanonicalSpec& canonical, const DeviceLimits& limits, const Assumptions& assumptions,
+                 const TuningKey& key, Choice& choice) const;
+  TuningKey KeyOf(const CanonicalSpec& canonical, const Assumptions& assumptions, const MRange& m,
+                  const TunedDevice& device) const {
+    return {.spec_id = SpecId(canonical.graph),
+            .promises = PromisesOf(assumptions),
+            .m = m,
+            .device = device,
+            .device_library = device_library};
+  }
+  // How often the spec was forgotten: a part of every lookup key, so that a build that began before ends under the old
+  // one.
+  std::int64_t Generation(const std::string& spec_id) {
+    const std::lock_guard lock(forgotten_mutex);
+    const auto found = forgotten.find(spec_id);
+    return found == forgotten.end() ? 0 : found->second;
   }
   absl::StatusOr<PlannedSpec> Generate(const CanonicalSpec& canonical, gemmd::Plan plan, std::string_view identity) {
     const ScopeTimer timer(stages.of(Stage::kGenerate));
@@ -84,13 +111,52 @@ struct Engine::State {
   StageTimes stages;
   const CountingCompiler compiler;
   CubinStore* const disk;
+  const TunedConfigs* const tuned;
+  const std::string device_library = DeviceLibraryDigest(DeviceLibrary());
   KernelMemory memory;
   SingleFlight<Built> flights;
   std::atomic<std::int64_t> memory_hits{0}, disk_hits{0}, rejected_candidates{0}, joined_flights{0};
+  std::mutex forgotten_mutex;
+  std::unordered_map<std::string, std::int64_t> forgotten;  // how often, by spec_id
 };
 
+absl::StatusOr<std::vector<Choice>> Engine::State::Rank(const CanonicalSpec& canonical, const DeviceLimits& limits,
+                                                        const ConfigPin& pin, const Assumptions& assumptions,
+                                                        const TunedDevice& device) {
+  const ScopeTimer timer(stages.of(Stage::kPlan));
+  GEMMD_ASSIGN_OR_RETURN(std::vector<RangeConfigs> ranges, RankRanges(canonical.graph, limits, pin, assumptions));
+  std::vector<Choice> choices;
+  for (RangeConfigs& range : ranges) {
+    Choice choice{.range = std::move(range), .reason = {}};
+    if (tuned != nullptr && !device.name.empty() && pin == ConfigPin{}) {
+      TakeTuned(canonical, limits, assumptions, KeyOf(canonical, assumptions, choice.range.m, device), choice);
+    }
+    choices.push_back(std::move(choice));
+  }
+  return choices;
+}
+
+// Puts the config of a record before the model's. One that is not legal, whoever wrote it, is none.
+void Engine::State::TakeTuned(const CanonicalSpec& canonical, const DeviceLimits& limits,
+                              const Assumptions& assumptions, const TuningKey& key, Choice& choice) const {
+  const std::optional<TuningRecord> record = tuned->Find(key);
+  if (!record) return;
+  const absl::Status legal = CheckWholeConfig(record->config, canonical.graph, limits, assumptions);
+  if (!legal.ok()) {
+    spdlog::warn("a tuning record of {} is ignored: {}", key.spec_id, MessageOf(legal));
+    return;
+  }
+  std::vector<KernelConfig>& configs = choice.range.configs;
+  std::erase(configs, record->config);
+  configs.insert(configs.begin(), record->config);
+  choice.reason = fmt::format("tuned at M = {}: {} takes {:.2f} us, the model's first pick, {}, {:.2f} us",
+                              record->shape.m, ScheduleOf(record->config), static_cast<double>(record->time_ns) / 1000,
+                              ScheduleOf(record->first_pick), static_cast<double>(record->first_pick_time_ns) / 1000);
+}
+
 // The first candidate for a range that builds cleanly, in the order of their rank; then kept in memory.
-absl::StatusOr<Built> Engine::State::Build(const Question& question, const RangeConfigs& range, absl::Time deadline) {
+absl::StatusOr<Built> Engine::State::Build(const Question& question, const Choice& choice, absl::Time deadline) {
+  const RangeConfigs& range = choice.range;
   if (auto compiled = memory.Find(question.lookup_key, range.m.min)) {
     return Built{.compiled = std::move(compiled), .tier = CacheTier::kMemory};
   }
@@ -99,6 +165,7 @@ absl::StatusOr<Built> Engine::State::Build(const Question& question, const Range
   for (const KernelConfig& config : range.configs) {
     if (absl::Now() >= deadline) return DeadlineExceeded("no candidate was built in time");
     gemmd::Plan plan = PlanWith(question.canonical.graph, config, question.limits, question.assumptions, range.m);
+    if (config == range.configs.front() && !choice.reason.empty()) plan.reasons.push_back(choice.reason);
     plan.reasons.insert(plan.reasons.end(), rejections.begin(), rejections.end());
     GEMMD_ASSIGN_OR_RETURN(PlannedSpec planned, Generate(question.canonical, std::move(plan), identity));
     absl::StatusOr<BuiltCandidate> built = BuildCandidate(std::move(planned), compiler, disk, deadline);
@@ -116,27 +183,26 @@ absl::StatusOr<Built> Engine::State::Build(const Question& question, const Range
 }
 
 // Build, once however many ask.
-absl::StatusOr<Built> Engine::State::BuildOnce(const Question& question, const RangeConfigs& range,
-                                               absl::Time deadline) {
-  const std::string flight = fmt::format("{} {}", question.lookup_key, range.m.min);
-  auto landing = flights.Do(flight, deadline, [&] { return Build(question, range, deadline); });
+absl::StatusOr<Built> Engine::State::BuildOnce(const Question& question, const Choice& choice, absl::Time deadline) {
+  const std::string flight = fmt::format("{} {}", question.lookup_key, choice.range.m.min);
+  auto landing = flights.Do(flight, deadline, [&] { return Build(question, choice, deadline); });
   if (landing.joined) ++joined_flights;
   return std::move(landing.result);
 }
 
 // Every range at once, joined; then kept in memory as a whole too. The compiler says how many compile side by side.
-absl::StatusOr<Built> Engine::State::BuildAll(const Question& question, const std::vector<RangeConfigs>& ranges,
+absl::StatusOr<Built> Engine::State::BuildAll(const Question& question, const std::vector<Choice>& choices,
                                               absl::Time deadline) {
-  std::vector<absl::StatusOr<Built>> built(ranges.size());
+  std::vector<absl::StatusOr<Built>> built(choices.size());
   std::vector<std::thread> others;
   const std::string request = RequestScope::Current();
-  for (std::size_t i = 1; i < ranges.size(); ++i) {
+  for (std::size_t i = 1; i < choices.size(); ++i) {
     others.emplace_back([&, i] {
       const RequestScope scope(request);
-      built[i] = BuildOnce(question, ranges[i], deadline);
+      built[i] = BuildOnce(question, choices[i], deadline);
     });
   }
-  built[0] = BuildOnce(question, ranges[0], deadline);
+  built[0] = BuildOnce(question, choices[0], deadline);
   for (std::thread& thread : others) thread.join();
   std::vector<std::shared_ptr<const CompiledSpec>> parts;
   CacheTier tier = CacheTier::kMemory;
@@ -151,19 +217,21 @@ absl::StatusOr<Built> Engine::State::BuildAll(const Question& question, const st
   return Built{.compiled = std::move(whole), .tier = tier};
 }
 
-Engine::Engine(const Compiler* compiler, CubinStore* disk, std::int64_t memory_bytes)
-    : state_(std::make_unique<State>(compiler, disk, memory_bytes)) {}
+Engine::Engine(const Compiler* compiler, CubinStore* disk, std::int64_t memory_bytes, const TunedConfigs* tuned)
+    : state_(std::make_unique<State>(compiler, disk, memory_bytes, tuned)) {}
 
 Engine::~Engine() = default;
 
 absl::StatusOr<PlannedSpec> Engine::Plan(const KernelSpec& spec, const DeviceLimits& limits,
-                                         const Assumptions& assumptions) const {
+                                         const Assumptions& assumptions, const TunedDevice& device) const {
   GEMMD_ASSIGN_OR_RETURN(const CanonicalSpec canonical, CanonicalizeValid(spec));
-  GEMMD_ASSIGN_OR_RETURN(const std::vector<RangeConfigs> ranges,
-                         state_->Rank(canonical, limits, spec.config, assumptions));
+  const Assumptions completed = Completed(canonical.graph, assumptions);
+  GEMMD_ASSIGN_OR_RETURN(const std::vector<Choice> choices,
+                         state_->Rank(canonical, limits, spec.config, completed, device));
   std::vector<gemmd::Plan> plans;
-  for (const RangeConfigs& range : ranges) {
-    plans.push_back(PlanWith(canonical.graph, range.configs.front(), limits, assumptions, range.m));
+  for (const Choice& choice : choices) {
+    plans.push_back(PlanWith(canonical.graph, choice.range.configs.front(), limits, completed, choice.range.m));
+    if (!choice.reason.empty()) plans.back().reasons.push_back(choice.reason);
   }
   const absl::StatusOr<std::string> identity = state_->compiler.Identity();
   return state_->Generate(canonical, Joined(canonical.graph, plans), identity.ok() ? *identity : std::string());
@@ -171,10 +239,16 @@ absl::StatusOr<PlannedSpec> Engine::Plan(const KernelSpec& spec, const DeviceLim
 
 absl::StatusOr<CompileOutcome> Engine::Compile(const KernelSpec& spec, const DeviceLimits& limits,
                                                const Assumptions& assumptions, std::optional<std::int64_t> m,
-                                               absl::Time deadline) {
+                                               absl::Time deadline, const TunedDevice& device) {
   GEMMD_ASSIGN_OR_RETURN(CanonicalSpec canonical, CanonicalizeValid(spec));
   const Assumptions completed = Completed(canonical.graph, assumptions);
-  const std::string key = LookupKey(SpecId(canonical.graph), limits, completed, spec.config);
+  const std::string spec_id = SpecId(canonical.graph);
+  const std::string key = LookupKey({.spec_id = spec_id,
+                                     .generation = state_->Generation(spec_id),
+                                     .limits = limits,
+                                     .assumptions = completed,
+                                     .pin = spec.config,
+                                     .device = device});
   if (auto compiled = state_->memory.Find(key, m)) {
     ++state_->memory_hits;
     return CompileOutcome{.compiled = std::move(compiled),
@@ -182,12 +256,57 @@ absl::StatusOr<CompileOutcome> Engine::Compile(const KernelSpec& spec, const Dev
                           .tier = CacheTier::kMemory,
                           .uncompiled = {}};
   }
-  GEMMD_ASSIGN_OR_RETURN(std::vector<RangeConfigs> ranges, state_->Rank(canonical, limits, spec.config, completed));
-  if (m) std::erase_if(ranges, [&](const RangeConfigs& range) { return !range.m.Contains(*m); });
+  GEMMD_ASSIGN_OR_RETURN(std::vector<Choice> choices, state_->Rank(canonical, limits, spec.config, completed, device));
+  if (m) std::erase_if(choices, [&](const Choice& choice) { return !choice.range.m.Contains(*m); });
   const Question question{.canonical = canonical, .lookup_key = key, .limits = limits, .assumptions = completed};
-  GEMMD_ASSIGN_OR_RETURN(Built built, state_->BuildAll(question, ranges, deadline));
+  GEMMD_ASSIGN_OR_RETURN(Built built, state_->BuildAll(question, choices, deadline));
   return CompileOutcome{
       .compiled = std::move(built.compiled), .canonical = std::move(canonical), .tier = built.tier, .uncompiled = {}};
+}
+
+absl::StatusOr<TuningQuestion> Engine::AskToTune(const KernelSpec& spec, const DeviceLimits& limits,
+                                                 const Assumptions& assumptions, std::int64_t m,
+                                                 const TunedDevice& device) const {
+  GEMMD_ASSIGN_OR_RETURN(const CanonicalSpec canonical, CanonicalizeValid(spec));
+  if (spec.config != ConfigPin{}) return InvalidArgument("config: what it pins can't be tuned; leave it out");
+  TuningQuestion question{.canonical = canonical,
+                          .assumptions = Completed(canonical.graph, assumptions),
+                          .limits = limits,
+                          .key = {},
+                          .range = {}};
+  GEMMD_ASSIGN_OR_RETURN(std::vector<RangeConfigs> ranges,
+                         RankRanges(canonical.graph, limits, ConfigPin{}, question.assumptions));
+  for (RangeConfigs& range : ranges) {
+    if (range.m.Contains(m)) question.range = std::move(range);
+  }
+  question.key = state_->KeyOf(canonical, question.assumptions, question.range.m, device);
+  return question;
+}
+
+absl::StatusOr<PlannedSpec> Engine::PlanConfig(const TuningQuestion& question, const KernelConfig& config) const {
+  const absl::StatusOr<std::string> identity = state_->compiler.Identity();
+  return state_->Generate(
+      question.canonical,
+      PlanWith(question.canonical.graph, config, question.limits, question.assumptions, question.range.m),
+      identity.ok() ? *identity : std::string());
+}
+
+absl::StatusOr<std::shared_ptr<const CompiledSpec>> Engine::BuildConfig(const TuningQuestion& question,
+                                                                        const KernelConfig& config,
+                                                                        absl::Time deadline) {
+  GEMMD_RETURN_IF_ERROR(state_->compiler.Identity().status());
+  GEMMD_ASSIGN_OR_RETURN(PlannedSpec planned, PlanConfig(question, config));
+  GEMMD_ASSIGN_OR_RETURN(BuiltCandidate built,
+                         BuildCandidate(std::move(planned), state_->compiler, state_->disk, deadline));
+  return std::move(built.compiled);
+}
+
+void Engine::Forget(std::string_view spec_id) {
+  {
+    const std::lock_guard lock(state_->forgotten_mutex);
+    ++state_->forgotten[std::string(spec_id)];
+  }
+  DropFromMemory([&](const KernelUse& use) { return use.kernel->planned.spec_id == spec_id; });
 }
 
 absl::StatusOr<std::shared_ptr<const CompiledSpec>> Engine::Find(std::string_view plan_id) const {

@@ -17,7 +17,9 @@
 #include "engine/compiled_spec.h"
 #include "engine/kernel_memory.h"
 #include "engine/stage_times.h"
+#include "plan/m_ranges.h"
 #include "spec/kernel_spec.h"
+#include "tune/tuning_record.h"
 
 namespace gemmd {
 
@@ -44,26 +46,49 @@ struct EngineStats {
   KernelMemoryStats memory;
 };
 
+// What there is to tune: a spec for launches of one M on one device.
+struct TuningQuestion {
+  CanonicalSpec canonical;
+  Assumptions assumptions;
+  DeviceLimits limits;
+  TuningKey key;
+  RangeConfigs range;  // around M, with the model's own ranking
+};
+
 // Thread-safe.
 class Engine {
  public:
-  // `compiler` and `disk` outlive the engine; `disk` may be null. `memory_bytes` bounds the memory tier.
-  Engine(const Compiler* compiler, CubinStore* disk, std::int64_t memory_bytes);
+  // `compiler`, `disk` and `tuned` outlive the engine; the last two may be null. `memory_bytes` bounds the memory tier.
+  Engine(const Compiler* compiler, CubinStore* disk, std::int64_t memory_bytes, const TunedConfigs* tuned = nullptr);
   ~Engine();
 
   // Validate, canonicalise, rank and generate for the first-ranked config of every range of M. Compiles nothing;
-  // without a compiler the cubin keys are empty. Errors: Validate's, RankConfigs'.
-  absl::StatusOr<PlannedSpec> Plan(const KernelSpec& spec, const DeviceLimits& limits,
-                                   const Assumptions& assumptions) const;
+  // without a compiler the cubin keys are empty. A config that was tuned for `device` comes before the model's, unless
+  // the spec pins one, and Plan::reasons says so. Errors: Validate's, RankConfigs'.
+  absl::StatusOr<PlannedSpec> Plan(const KernelSpec& spec, const DeviceLimits& limits, const Assumptions& assumptions,
+                                   const TunedDevice& device = {}) const;
 
   // The kernels of a spec: from memory, from disk, or compiled, once however many ask (single flight). With `m` (at
   // least 0), those for a launch of that M: where M is dynamic the plan is of the range around it alone, so that a
   // first launch waits for no other range's kernels. Without, those for every M, all ranges at once. A candidate that
-  // does not build cleanly is passed over, and Plan::reasons says so. Errors: Validate's, RankConfigs', Compiler's;
-  // Internal when no candidate builds cleanly.
+  // does not build cleanly is passed over, and Plan::reasons says so. As in Plan, what was tuned for `device` comes
+  // first. Errors: Validate's, RankConfigs', Compiler's; Internal when no candidate builds cleanly.
   absl::StatusOr<CompileOutcome> Compile(const KernelSpec& spec, const DeviceLimits& limits,
                                          const Assumptions& assumptions, std::optional<std::int64_t> m,
-                                         absl::Time deadline);
+                                         absl::Time deadline, const TunedDevice& device = {});
+
+  // Errors: Validate's, RankConfigs'; InvalidArgument (the spec pins a config).
+  absl::StatusOr<TuningQuestion> AskToTune(const KernelSpec& spec, const DeviceLimits& limits,
+                                           const Assumptions& assumptions, std::int64_t m,
+                                           const TunedDevice& device) const;
+  // The kernels with that config, from disk or compiled; not kept in memory. Errors: Compiler's; FailedPrecondition (it
+  // does not build cleanly).
+  absl::StatusOr<std::shared_ptr<const CompiledSpec>> BuildConfig(const TuningQuestion& question,
+                                                                  const KernelConfig& config, absl::Time deadline);
+  // The same planned alone, for a device that takes no cubins.
+  absl::StatusOr<PlannedSpec> PlanConfig(const TuningQuestion& question, const KernelConfig& config) const;
+  // After records of the spec have changed: its kernels are looked for anew. Those in use live on with their users.
+  void Forget(std::string_view spec_id);
 
   // What the memory tier holds, by its plan_id. Errors: NotFound.
   absl::StatusOr<std::shared_ptr<const CompiledSpec>> Find(std::string_view plan_id) const;

@@ -12,14 +12,6 @@ namespace {
 constexpr std::size_t kLoadedKernels = 512;
 constexpr int kHandedOutPerSlot = 2;  // one that runs, and the next, so that a slot does not wait for its way here
 
-// What stands for compiled kernels where nothing can be compiled and nothing needs to be.
-std::shared_ptr<const CompiledSpec> WithoutCubins(PlannedSpec planned) {
-  CompiledSpec compiled;
-  compiled.manifest = MakeManifest(planned.canonical.graph, planned.plan, CubinKeys(planned));
-  compiled.planned = std::move(planned);
-  return std::make_shared<const CompiledSpec>(std::move(compiled));
-}
-
 }  // namespace
 
 KernelService::KernelService(Engine* engine, DevicePool* devices, const DeviceLimits& default_limits,
@@ -41,15 +33,15 @@ const DeviceLimits& KernelService::LimitsOfDevice(const DeviceInfo& device) cons
   return default_limits_;
 }
 
-absl::StatusOr<DeviceLimits> KernelService::LimitsFor(const KernelTarget& target) const {
+absl::StatusOr<KernelService::PlannedFor> KernelService::Resolve(const KernelTarget& target) const {
   if (!target.arch.empty()) {
     const std::optional<Arch> arch = ArchFromName(target.arch);
     const std::optional<DeviceLimits> limits = arch ? LimitsOf(*arch) : std::nullopt;
     if (!limits) return InvalidArgument("target.arch: {} is not an arch that gemmd knows", Quote(target.arch));
-    return *limits;
+    return PlannedFor{.limits = *limits, .device = {}};
   }
   GEMMD_ASSIGN_OR_RETURN(const std::shared_ptr<Device> device, FindDevice(target.device));
-  return LimitsOfDevice(device->info());
+  return PlannedFor{.limits = LimitsOfDevice(device->info()), .device = TunedDeviceOf(device->info())};
 }
 
 absl::StatusOr<std::shared_ptr<Device>> KernelService::FindDevice(std::string_view id) const {
@@ -57,28 +49,29 @@ absl::StatusOr<std::shared_ptr<Device>> KernelService::FindDevice(std::string_vi
 }
 
 absl::StatusOr<PlannedSpec> KernelService::Plan(const KernelSpec& spec, const KernelTarget& target) const {
-  GEMMD_ASSIGN_OR_RETURN(const DeviceLimits limits, LimitsFor(target));
-  return engine_->Plan(spec, limits, Assumptions{});
+  GEMMD_ASSIGN_OR_RETURN(const PlannedFor planned, Resolve(target));
+  return engine_->Plan(spec, planned.limits, Assumptions{}, planned.device);
 }
 
 absl::StatusOr<CompileOutcome> KernelService::Compile(const KernelSpec& spec, const KernelTarget& target,
                                                       absl::Time deadline) {
-  GEMMD_ASSIGN_OR_RETURN(const DeviceLimits limits, LimitsFor(target));
-  return engine_->Compile(spec, limits, Assumptions{}, std::nullopt, deadline);
+  GEMMD_ASSIGN_OR_RETURN(const PlannedFor planned, Resolve(target));
+  return engine_->Compile(spec, planned.limits, Assumptions{}, std::nullopt, deadline, planned.device);
 }
 
 absl::StatusOr<CompileOutcome> KernelService::Prepare(const KernelSpec& spec, const DeviceInfo& device,
                                                       const Assumptions& assumptions, std::int64_t m,
                                                       absl::Time deadline) {
   const DeviceLimits& limits = LimitsOfDevice(device);
-  absl::StatusOr<CompileOutcome> compiled = engine_->Compile(spec, limits, assumptions, m, deadline);
+  const TunedDevice tuned = TunedDeviceOf(device);
+  absl::StatusOr<CompileOutcome> compiled = engine_->Compile(spec, limits, assumptions, m, deadline, tuned);
   if (device.kind == DeviceKind::kCuda || !absl::IsUnavailable(compiled.status())) return compiled;
-  GEMMD_ASSIGN_OR_RETURN(PlannedSpec planned, engine_->Plan(spec, limits, assumptions));
+  GEMMD_ASSIGN_OR_RETURN(PlannedSpec planned, engine_->Plan(spec, limits, assumptions, tuned));
   CompileOutcome outcome{.compiled = nullptr,
                          .canonical = planned.canonical,
                          .tier = CacheTier::kUncompiled,
                          .uncompiled = std::string(MessageOf(compiled.status()))};
-  outcome.compiled = WithoutCubins(std::move(planned));
+  outcome.compiled = std::make_shared<const CompiledSpec>(WithoutCubins(std::move(planned)));
   return outcome;
 }
 
@@ -92,13 +85,18 @@ absl::StatusOr<LaunchOutcome> KernelService::LaunchPrepared(const CompileOutcome
   GEMMD_RETURN_IF_ERROR(quarantine_.Check(device->info().id, plan_id));
   GEMMD_ASSIGN_OR_RETURN(const auto loaded, loaded_.Get(device, *prepared.compiled, caller.deadline));
   request.kernel = loaded->id();
+  GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, LaunchLoaded(*device, plan_id, request, caller));
+  return LaunchOutcome{.compile = prepared, .result = result};
+}
+
+absl::StatusOr<LaunchResult> KernelService::LaunchLoaded(Device& device, const std::string& plan_id,
+                                                         const LaunchRequest& request, const Caller& caller) {
   const absl::StatusOr<FairQueue::Place> place = [&] {
     const ScopeTimer timer(stages().of(Stage::kQueue));
-    return QueueOf(device->info()).Enter(caller.client, caller.deadline);
+    return QueueOf(device.info()).Enter(caller.client, caller.deadline);
   }();
   GEMMD_RETURN_IF_ERROR(place.status());
-  GEMMD_ASSIGN_OR_RETURN(const LaunchResult result, LaunchOn(*device, plan_id, request, caller.deadline));
-  return LaunchOutcome{.compile = prepared, .result = result};
+  return LaunchOn(device, plan_id, request, caller.deadline);
 }
 
 absl::Status KernelService::CheckAdmission(const CompileOutcome& prepared, const DeviceInfo& device) {

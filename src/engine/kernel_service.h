@@ -33,6 +33,9 @@ struct LaunchOutcome {
   LaunchResult result;
 };
 
+// As tuning records name a device.
+inline TunedDevice TunedDeviceOf(const DeviceInfo& info) { return {.name = info.name, .driver = info.driver}; }
+
 // Who waits for a launch, and until when. Clients take turns where launches wait for a device.
 struct Caller {
   std::string client;
@@ -81,6 +84,11 @@ class KernelService {
                                                const LaunchSignature& signature, const TensorArguments& arguments,
                                                const Caller& caller);
 
+  // Runs a kernel of that plan, loaded on `device` and not quarantined, in turn with other launches. Errors:
+  // Device::Launch's; ResourceExhausted (too many wait).
+  absl::StatusOr<LaunchResult> LaunchLoaded(Device& device, const std::string& plan_id, const LaunchRequest& request,
+                                            const Caller& caller);
+
   // OK while a launch of the kernel on the device would run or may wait. Errors: ResourceExhausted,
   // KernelQuarantine::Check's.
   absl::Status CheckAdmission(const CompileOutcome& prepared, const DeviceInfo& device);
@@ -89,6 +97,9 @@ class KernelService {
   void NoteFault(const std::string& device, const DeviceFault& fault);
   KernelQuarantine& quarantine() { return quarantine_; }
   const KernelQuarantine& quarantine() const { return quarantine_; }
+
+  // What kernels for the device are planned for: a host's are those of the default arch.
+  const DeviceLimits& LimitsOfDevice(const DeviceInfo& device) const;
 
   // Where the stages' times are recorded.
   StageTimes& stages() const { return engine_->stages(); }
@@ -104,8 +115,11 @@ class KernelService {
   FairQueue& QueueOf(const DeviceInfo& device);
   absl::StatusOr<LaunchResult> LaunchOn(Device& device, const std::string& plan_id, const LaunchRequest& request,
                                         absl::Time deadline);
-  absl::StatusOr<DeviceLimits> LimitsFor(const KernelTarget& target) const;
-  const DeviceLimits& LimitsOfDevice(const DeviceInfo& device) const;
+  struct PlannedFor {
+    DeviceLimits limits;
+    TunedDevice device;  // none for a named arch
+  };
+  absl::StatusOr<PlannedFor> Resolve(const KernelTarget& target) const;
 
   Engine* engine_;
   DevicePool* devices_;

@@ -23,6 +23,12 @@ KernelImage ImageFor(const DeviceInfo& device, const CompiledSpec& compiled) {
 // A device that can't unload has lost the kernel with its worker.
 LoadedKernel::~LoadedKernel() { device_->Unload(id_, absl::Now() + kUnloadTimeout).IgnoreError(); }
 
+absl::StatusOr<std::shared_ptr<const LoadedKernel>> LoadKernel(const std::shared_ptr<Device>& device,
+                                                               const CompiledSpec& compiled, absl::Time deadline) {
+  GEMMD_ASSIGN_OR_RETURN(const LoadedKernelId id, device->Load(ImageFor(device->info(), compiled), deadline));
+  return std::make_shared<const LoadedKernel>(device, id);
+}
+
 absl::StatusOr<std::shared_ptr<const LoadedKernel>> LoadedKernels::Get(const std::shared_ptr<Device>& device,
                                                                        const CompiledSpec& compiled,
                                                                        absl::Time deadline) {
@@ -35,8 +41,7 @@ absl::StatusOr<std::shared_ptr<const LoadedKernel>> LoadedKernels::Get(const std
           [&]() -> Result {
             if (auto loaded = Find(key)) return loaded;
             const ScopeTimer timer(*times_);
-            GEMMD_ASSIGN_OR_RETURN(const LoadedKernelId id, device->Load(ImageFor(device->info(), compiled), deadline));
-            auto loaded = std::make_shared<const LoadedKernel>(device, id);
+            GEMMD_ASSIGN_OR_RETURN(auto loaded, LoadKernel(device, compiled, deadline));
             Insert({.key = key, .plan_id = compiled.planned.plan.plan_id, .kernel = loaded});
             return loaded;
           })

@@ -36,6 +36,10 @@ class LoadedKernel {
   LoadedKernelId id_;
 };
 
+// For one user: it is not kept. Errors: Device::Load's.
+absl::StatusOr<std::shared_ptr<const LoadedKernel>> LoadKernel(const std::shared_ptr<Device>& device,
+                                                               const CompiledSpec& compiled, absl::Time deadline);
+
 // Thread-safe. Keeps the `capacity` most recently used, over all devices. A device whose worker was born anew is
 // another Device object; what was loaded on the old one is dropped at the first load on the new one.
 class LoadedKernels {

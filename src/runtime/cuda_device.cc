@@ -170,6 +170,10 @@ absl::StatusOr<LaunchResult> CudaDevice::RunLaunch(const LaunchRequest& request,
   GEMMD_ASSIGN_OR_RETURN(const BoundTensors<Buffer> bound, BindTensors(buffers_, request, [](const Buffer& buffer) {
                            return MemoryRange{buffer.memory.get(), buffer.bytes};
                          }));
+  std::shared_ptr<Buffer> flush;
+  if (request.flush != BufferId{}) {
+    GEMMD_ASSIGN_OR_RETURN(flush, buffers_.Find(request.flush));
+  }
   GEMMD_ASSIGN_OR_RETURN(const std::int64_t scratch_bytes, ScratchBytes(kernel->manifest(), request.shape));
   std::optional<StreamPool::Lease> held;
   CUdeviceptr scratch = 0;
@@ -185,8 +189,12 @@ absl::StatusOr<LaunchResult> CudaDevice::RunLaunch(const LaunchRequest& request,
     GEMMD_ASSIGN_OR_RETURN(held, streams_.Acquire(deadline));
   }
   StreamPool::Lease& lease = *held;
-  GEMMD_RETURN_IF_ERROR(Record(lease->start, lease->stream));
-  const absl::Status enqueued = kernel->Enqueue(plan, lease->stream.get());
+  // While the flush runs the launch is enqueued behind it: no gap between the events is the host's.
+  const absl::Status enqueued = [&] {
+    if (flush != nullptr) GEMMD_RETURN_IF_ERROR(FillWithZeros(lease->stream, flush->memory.get(), flush->bytes));
+    GEMMD_RETURN_IF_ERROR(Record(lease->start, lease->stream));
+    return kernel->Enqueue(plan, lease->stream.get());
+  }();
   // Whatever was enqueued has to end before the stream is anyone else's.
   GEMMD_RETURN_IF_ERROR(Record(lease->end, lease->stream));
   const absl::Time until = past_deadline_ == PastDeadline::kAwait ? absl::InfiniteFuture() : deadline;
@@ -194,6 +202,7 @@ absl::StatusOr<LaunchResult> CudaDevice::RunLaunch(const LaunchRequest& request,
   if (!done) {
     std::vector<std::shared_ptr<const void>> in_use(bound.held.begin(), bound.held.end());
     in_use.push_back(kernel);
+    in_use.push_back(flush);
     abandoned_.Adopt(std::move(lease), std::move(in_use));
     return DeadlineExceeded("the launch on {} did not end in time; it goes on", info_.id);
   }

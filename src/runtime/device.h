@@ -57,6 +57,9 @@ struct LaunchRequest {
   TensorBindings inputs;                               // by graph index; ignored for scalars
   TensorBindings outputs;                              // by graph index
   absl::InlinedVector<float, kInlineTensors> scalars;  // by graph index of the input; ignored for the others
+  // Written from end to end before the launch and outside of its time, so that a cache no larger holds nothing of the
+  // tensors. 0: nothing is.
+  BufferId flush{};
 };
 
 struct LaunchResult {

@@ -128,7 +128,12 @@ absl::StatusOr<LaunchResult> HostDevice::Launch(const LaunchRequest& request, ab
         return MemoryRange{reinterpret_cast<std::uint64_t>(buffer.memory.data()), buffer.memory.bytes()};
       }));
   GEMMD_ASSIGN_OR_RETURN(const LaunchPlan plan, PlanLaunch(kernel->manifest, request, bound.inputs, bound.outputs));
+  std::shared_ptr<Buffer> flush;
+  if (request.flush != BufferId{}) {
+    GEMMD_ASSIGN_OR_RETURN(flush, buffers_.Find(request.flush));
+  }
   GEMMD_ASSIGN_OR_RETURN(const SlotPool::Lease turn, turns_.Acquire(deadline));
+  if (flush != nullptr) std::memset(flush->memory.data(), 0, static_cast<std::size_t>(flush->memory.bytes()));
   const std::vector<HostTensor> inputs = HostTensorsOf(plan.inputs);
   const std::vector<HostTensor> outputs = HostTensorsOf(plan.outputs);
   const absl::Time start = absl::Now();

@@ -98,6 +98,7 @@ v1::WorkerRequest::Launch LaunchToWire(const LaunchRequest& request) {
   for (const TensorBinding& binding : request.inputs) BindingToWire(binding, wire.add_inputs());
   for (const TensorBinding& binding : request.outputs) BindingToWire(binding, wire.add_outputs());
   wire.mutable_scalars()->Assign(request.scalars.begin(), request.scalars.end());
+  wire.set_flush(static_cast<std::uint64_t>(request.flush));
   return wire;
 }
 
@@ -108,6 +109,7 @@ LaunchRequest LaunchFromWire(const v1::WorkerRequest::Launch& wire) {
   for (const v1::WorkerTensor& tensor : wire.inputs()) request.inputs.push_back(BindingFromWire(tensor));
   for (const v1::WorkerTensor& tensor : wire.outputs()) request.outputs.push_back(BindingFromWire(tensor));
   request.scalars.assign(wire.scalars().begin(), wire.scalars().end());
+  request.flush = static_cast<BufferId>(wire.flush());
   return request;
 }
 

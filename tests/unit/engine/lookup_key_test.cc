@@ -11,7 +11,9 @@ struct Question {
   DeviceLimits limits;
   Assumptions assumptions;
   ConfigPin pin;
-  std::string Key() const { return LookupKey(spec_id, limits, assumptions, pin); }
+  std::int64_t generation = 0;
+  TunedDevice device;
+  std::string Key() const { return LookupKey({spec_id, generation, limits, assumptions, pin, device}); }
 };
 
 struct Change {
@@ -42,7 +44,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Change{"Tile", [](Question& q) { q.pin.tile.assign(3, 64); }},
                     Change{"Stages", [](Question& q) { q.pin.stages = 2; }},
                     Change{"SplitK", [](Question& q) { q.pin.split_k = 2; }},
-                    Change{"ClusterK", [](Question& q) { q.pin.cluster_k = 2; }}),
+                    Change{"ClusterK", [](Question& q) { q.pin.cluster_k = 2; }},
+                    Change{"Generation", [](Question& q) { ++q.generation; }},
+                    Change{"Device", [](Question& q) { q.device.name = "NVIDIA H200"; }},
+                    Change{"Driver", [](Question& q) { q.device.driver = "580"; }}),
     [](const testing::TestParamInfo<Change>& param) { return param.param.name; });
 
 }  // namespace

@@ -72,6 +72,22 @@ TEST(HostDeviceTest, ComputesAKernel) {
   EXPECT_THAT(*ReadSample(device, *sample), Each(kSampleK + 2.0f));
 }
 
+TEST(HostDeviceTest, WritesTheFlushBufferBeforeTheLaunch) {
+  HostDevice device;
+  const auto sample = PrepareSample(device, 33);
+  ASSERT_TRUE(sample.ok()) << sample.status();
+  LaunchRequest request = sample->request;
+  request.flush = *device.Allocate(100, Soon());
+  std::vector<std::byte> bytes(100, std::byte{1});
+  ASSERT_TRUE(device.Write(request.flush, 0, bytes, Soon()).ok());
+  ASSERT_TRUE(device.Launch(request, Soon()).ok());
+  ASSERT_TRUE(device.Read(request.flush, 0, bytes, Soon()).ok());
+  EXPECT_THAT(bytes, Each(std::byte{0}));
+  EXPECT_THAT(*ReadSample(device, *sample), Each(kSampleK + 2.0f));
+  ASSERT_TRUE(device.Free(request.flush, Soon()).ok());
+  EXPECT_EQ(device.Launch(request, Soon()).status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST(HostDeviceTest, RefusesAKernelThatWasUnloaded) {
   HostDevice device;
   const auto sample = PrepareSample(device, 4);

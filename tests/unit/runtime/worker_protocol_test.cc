@@ -78,6 +78,7 @@ TEST(WorkerProtocolTest, ALaunchReadsAsItWasWritten) {
   request.inputs = {{BufferId{4}, 5, 6}, {BufferId{8}, 9, 10}};
   request.outputs = {{BufferId{11}, 12, 13}};
   request.scalars = {1.5f, -2.0f};
+  request.flush = static_cast<BufferId>(11);
   const LaunchRequest read = LaunchFromWire(LaunchToWire(request));
   EXPECT_EQ(read.kernel, request.kernel);
   EXPECT_EQ(read.shape, request.shape);
@@ -88,6 +89,7 @@ TEST(WorkerProtocolTest, ALaunchReadsAsItWasWritten) {
   ASSERT_EQ(read.outputs.size(), 1u);
   EXPECT_EQ(read.outputs[0].buffer, BufferId{11});
   EXPECT_EQ(read.scalars, request.scalars);
+  EXPECT_EQ(read.flush, request.flush);
 }
 
 TEST(WorkerProtocolTest, DeadlinesKeepTheirMicrosecond) {
