@@ -343,6 +343,34 @@ absl::StatusOr<ReleaseReport> Client::ReleaseQuarantine(const std::optional<std:
   return ReleaseReport{response.released()};
 }
 
+absl::StatusOr<TuneReport> Client::Tune(const TuneCall& call, absl::Time deadline) const {
+  grpc::ClientContext context;
+  SetDeadline(context, deadline);
+  const auto reader = state_->stub->Tune(&context, ToWire(call));
+  std::optional<v1::TuneSummary> summary;
+  for (v1::TuneResponse message; reader->Read(&message);) {
+    if (message.has_progress() && call.progress) call.progress(FromWire(message.progress()));
+    if (message.has_summary()) summary = std::move(*message.mutable_summary());
+  }
+  GEMMD_RETURN_IF_ERROR(FromGrpc(reader->Finish()));
+  if (!summary) return DataLoss("the daemon ended the search without an outcome");
+  return FromWire(*std::move(summary));
+}
+
+absl::StatusOr<RecordsReport> Client::ListRecords(absl::Time deadline) const {
+  GEMMD_ASSIGN_OR_RETURN(v1::ListRecordsResponse response,
+                         state_->Call(&v1::Gemmd::Stub::ListRecords, v1::ListRecordsRequest(), deadline));
+  return FromWire(std::move(response));
+}
+
+absl::StatusOr<ImportReport> Client::ImportRecords(const std::string& json, absl::Time deadline) const {
+  v1::ImportRecordsRequest request;
+  request.set_json(json);
+  GEMMD_ASSIGN_OR_RETURN(const v1::ImportRecordsResponse response,
+                         state_->Call(&v1::Gemmd::Stub::ImportRecords, request, deadline));
+  return ImportReport{response.records()};
+}
+
 absl::StatusOr<StatsReport> Client::GetStats(absl::Time deadline) const {
   GEMMD_ASSIGN_OR_RETURN(v1::Stats response, state_->Call(&v1::Gemmd::Stub::GetStats, v1::GetStatsRequest(), deadline));
   return FromWire(std::move(response));

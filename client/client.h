@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -62,6 +63,14 @@ struct LaunchCall {
   std::map<std::string, BufferTensor> tensors;  // inputs and outputs by name
 };
 
+struct TuneCall {
+  std::string spec_json;
+  std::string device;
+  std::map<std::string, std::int64_t> dims;
+  absl::Duration budget = absl::Seconds(5);
+  std::function<void(const TuneProgressReport&)> progress = nullptr;  // now and then, on the caller's thread
+};
+
 // What to delete from the daemon's cache.
 struct PurgeByKey {
   std::string cubin_key;  // or its beginning
@@ -111,6 +120,11 @@ class Client {
   // Lets a quarantined kernel be launched again, by its plan_id or the beginning of that; without one, all of them.
   // Errors: NotFound (none), InvalidArgument (the beginning of several).
   absl::StatusOr<ReleaseReport> ReleaseQuarantine(const std::optional<std::string>& plan_id, absl::Time deadline) const;
+  // Searches for the fastest config, which then serves. Errors: ResourceExhausted (another search runs on the device).
+  absl::StatusOr<TuneReport> Tune(const TuneCall& call, absl::Time deadline) const;
+  absl::StatusOr<RecordsReport> ListRecords(absl::Time deadline) const;
+  // `json` as RecordsReport has it. Errors: InvalidArgument (it is something else).
+  absl::StatusOr<ImportReport> ImportRecords(const std::string& json, absl::Time deadline) const;
   absl::StatusOr<StatsReport> GetStats(absl::Time deadline) const;
   // grpc.health.v1; `service` empty asks for the daemon as a whole. Errors: NotFound (an unknown service).
   absl::StatusOr<HealthState> Health(const std::string& service, absl::Time deadline) const;

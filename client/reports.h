@@ -152,6 +152,52 @@ struct ReleaseReport {
   int released = 0;  // a kernel counts once for each device
 };
 
+// How far a search is.
+struct TuneProgressReport {
+  int tried = 0;                          // candidates measured or rejected
+  int rejected = 0;                       // of them
+  int known = 0;                          // candidates so far
+  double first_pick_us = 0, best_us = 0;  // 0: not measured yet
+  std::int64_t left_ms = 0;               // of the budget
+};
+
+// A candidate of a search.
+struct TunedCandidateReport {
+  KernelShape kernel;
+  std::string schedule;  // "wgmma 128x128x64"
+  double time_us = 0;    // device time with a cold L2, median; 0: not measured
+  double spread = 0;     // of its turns, relative
+  bool verified = false;
+  std::string state;      // "won", "measured", "rejected", "untried"
+  std::string rejection;  // why it was
+};
+
+struct TuneReport {
+  std::string spec_id, device;
+  std::vector<TunedCandidateReport> candidates;  // the first pick first, then by their times; not empty
+  std::size_t best = 0;                          // index into them
+  bool finished = false;                         // nothing was left to try
+  std::string not_recorded;                      // why the record will not outlive the daemon; else empty
+  std::int64_t m_min = 0, m_max = 0;             // launches that the record is for
+  std::int64_t elapsed_ms = 0;
+};
+
+struct TuningRecordReport {
+  std::string spec_id, summary;  // the graph in one line
+  std::string device, driver;
+  std::int64_t m_min = 0, m_max = 0;
+  std::string schedule, first_pick_schedule;
+  double time_us = 0, first_pick_time_us = 0;
+  absl::Time tuned_at;
+};
+struct RecordsReport {
+  std::vector<TuningRecordReport> records;  // the latest first
+  std::string json;                         // the same in full, for another daemon
+};
+struct ImportReport {
+  int records = 0;
+};
+
 // Counts since the daemon's start.
 struct CompilerReport {
   std::int64_t compiles = 0, failures = 0, compile_us = 0, rejected_candidates = 0;

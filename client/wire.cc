@@ -9,19 +9,6 @@
 namespace gemmd {
 namespace {
 
-KernelShape FromWire(const v1::PlannedKernel& kernel) {
-  KernelShape shape;
-  shape.family = kernel.family();
-  shape.tile.assign(kernel.tile().begin(), kernel.tile().end());
-  shape.micro.assign(kernel.micro().begin(), kernel.micro().end());
-  shape.stages = kernel.stages();
-  shape.split_k = kernel.split_k();
-  shape.cluster_k = kernel.cluster_k();
-  shape.threads = kernel.threads();
-  shape.shared_bytes = kernel.shared_bytes();
-  return shape;
-}
-
 template <typename Message>
 std::vector<KernelShape> KernelsOf(const Message& message) {
   std::vector<KernelShape> kernels;
@@ -43,6 +30,19 @@ std::vector<std::string> TextsOf(const google::protobuf::RepeatedPtrField<std::s
 }
 
 }  // namespace
+
+KernelShape FromWire(const v1::PlannedKernel& kernel) {
+  KernelShape shape;
+  shape.family = kernel.family();
+  shape.tile.assign(kernel.tile().begin(), kernel.tile().end());
+  shape.micro.assign(kernel.micro().begin(), kernel.micro().end());
+  shape.stages = kernel.stages();
+  shape.split_k = kernel.split_k();
+  shape.cluster_k = kernel.cluster_k();
+  shape.threads = kernel.threads();
+  shape.shared_bytes = kernel.shared_bytes();
+  return shape;
+}
 
 std::string_view Name(HealthState state) {
   switch (state) {

@@ -21,9 +21,16 @@ CacheReport FromWire(v1::ListCacheResponse&& response);
 std::vector<QuarantinedKernelReport> FromWire(v1::ListQuarantineResponse&& response);
 StatsReport FromWire(v1::Stats&& stats);
 
+TuneProgressReport FromWire(const v1::TuneProgress& progress);
+// Errors: DataLoss (no candidates, or a best one that is none of them).
+absl::StatusOr<TuneReport> FromWire(v1::TuneSummary&& summary);
+RecordsReport FromWire(v1::ListRecordsResponse&& response);
+KernelShape FromWire(const v1::PlannedKernel& kernel);
+
 v1::PurgeCacheRequest ToWire(const CachePurge& purge);
 v1::Target ToWire(const CompileTarget& target);
 v1::RunHeader HeaderToWire(const RunCall& call);
 v1::LaunchRequest ToWire(const LaunchCall& call);
+v1::TuneRequest ToWire(const TuneCall& call);
 
 }  // namespace gemmd

@@ -97,6 +97,8 @@ DaemonConfig PlainFields(const DaemonOptions& options) {
   config.cache_directory = options.cache_directory;
   config.cache_bytes = options.cache_bytes;
   config.memory_cache_bytes = options.memory_cache_bytes;
+  config.tuning_records = options.tuning_records.empty() ? config.cache_directory / "tuning.db"
+                                                         : std::filesystem::path(options.tuning_records);
   config.nvrtc_directories = options.nvrtc_directories;
   config.worker_directory = options.worker_directory;
   config.slots = static_cast<int>(options.slots);
@@ -141,6 +143,9 @@ absl::StatusOr<DaemonConfig> MakeConfig(const DaemonOptions& options) {
   }
   if (!config.cache_directory.is_absolute()) {
     complaints.Add("cache_dir", fmt::format("\"{}\"", options.cache_directory), "an absolute path");
+  }
+  if (!options.tuning_records.empty() && !config.tuning_records.is_absolute()) {
+    complaints.Add("tuning_records", fmt::format("\"{}\"", options.tuning_records), "an absolute path, or nothing");
   }
   const std::optional<Arch> arch = ArchFromName(options.default_arch);
   if (const auto limits = arch ? LimitsOf(*arch) : std::nullopt) {

@@ -38,6 +38,7 @@ struct DaemonConfig {
   std::filesystem::path cache_directory;
   std::int64_t cache_bytes = 0;
   std::int64_t memory_cache_bytes = 0;
+  std::filesystem::path tuning_records;
   DeviceLimits default_limits;
   std::vector<std::string> nvrtc_directories;
   std::filesystem::path worker_directory;

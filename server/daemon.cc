@@ -68,7 +68,8 @@ absl::Status Daemon::OpenCache() {
                                   .max_waiting = config_.compile_queue,
                                   .log = {config_.log_level, config_.log_format}});
   GEMMD_ASSIGN_OR_RETURN(disk_, DiskStore::Open(config_.cache_directory, config_.cache_bytes));
-  engine_ = std::make_unique<Engine>(compiler_.get(), disk_.get(), config_.memory_cache_bytes);
+  records_ = std::make_unique<TuningStore>(config_.tuning_records);
+  engine_ = std::make_unique<Engine>(compiler_.get(), disk_.get(), config_.memory_cache_bytes, records_.get());
   const absl::Status warm = compiler_->Prewarm(absl::Now() + kPrewarmTimeout);
   if (!warm.ok()) logger_->warn("no compiler: {}", MessageOf(warm));
   return absl::OkStatus();
@@ -81,6 +82,7 @@ absl::Status Daemon::OpenDevices() {
       engine_.get(), devices_.get(), config_.default_limits,
       KernelService::Bounds{.max_waiting = config_.launch_queue, .quarantine_faults = config_.quarantine_faults});
   inventory_ = std::make_unique<CacheInventory>(engine_.get(), disk_.get(), kernels_.get());
+  tuner_ = std::make_unique<KernelTuner>(engine_.get(), kernels_.get(), records_.get(), config_.compile_workers);
   return absl::OkStatus();
 }
 
@@ -102,6 +104,7 @@ absl::Status Daemon::Listen() {
                                                                 .devices = devices_.get(),
                                                                 .buffers = &buffers_,
                                                                 .inventory = inventory_.get(),
+                                                                .tuner = tuner_.get(),
                                                                 .compiler = compiler_.get(),
                                                                 .default_arch = config_.default_limits.arch,
                                                                 .sinks = {.logger = logger_, .journal = &journal_}});

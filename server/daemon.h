@@ -16,12 +16,14 @@
 #include "engine/device_buffers.h"
 #include "engine/engine.h"
 #include "engine/kernel_service.h"
+#include "engine/kernel_tuner.h"
 #include "runtime/device_pool.h"
 #include "server/call_journal.h"
 #include "server/config.h"
 #include "server/daemon_view.h"
 #include "server/http_server.h"
 #include "server/service.h"
+#include "tune/tuning_store.h"
 
 namespace gemmd {
 
@@ -60,11 +62,13 @@ class Daemon {
   std::atomic<bool> serving_{false};
   std::unique_ptr<SubprocessCompiler> compiler_;
   std::unique_ptr<DiskStore> disk_;
+  std::unique_ptr<TuningStore> records_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<DevicePool> devices_;
   std::unique_ptr<KernelService> kernels_;
   DeviceBuffers buffers_;
   std::unique_ptr<CacheInventory> inventory_;
+  std::unique_ptr<KernelTuner> tuner_;
   std::unique_ptr<GemmdService> service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<DaemonObserver> observer_;

@@ -13,6 +13,8 @@ constexpr std::array kOptions = {
     DaemonOption{"cache_dir", &Options::cache_directory, false, "Directory of compiled kernels"},
     DaemonOption{"cache_bytes", &Options::cache_bytes, false, "Bound of that directory"},
     DaemonOption{"memory_cache_bytes", &Options::memory_cache_bytes, false, "Bound of the kernels kept in memory"},
+    DaemonOption{"tuning_records", &Options::tuning_records, false,
+                 "File of what tuning found; default: tuning.db in the cache directory"},
     DaemonOption{"default_arch", &Options::default_arch, false, "What to compile for where there is no GPU"},
     DaemonOption{"nvrtc_dir", &Options::nvrtc_directories, false, "Where NVRTC is, repeatable"},
     DaemonOption{"device", &Options::devices, false, "auto, host or cuda:N, repeatable"},

@@ -23,6 +23,7 @@ struct DaemonOptions {
   std::string cache_directory;
   std::int64_t cache_bytes = std::int64_t{4} << 30;  // of the disk tier
   std::int64_t memory_cache_bytes = std::int64_t{256} << 20;
+  std::string tuning_records;  // a file; empty: tuning.db in the cache directory
   std::string default_arch = "sm_90a";
   std::vector<std::string> nvrtc_directories;  // searched in order
   std::string worker_directory;                // holds the worker executables; no option

@@ -8,6 +8,7 @@ GemmdService::GemmdService(Parts parts)
     : kernels_(parts.kernels),
       devices_(parts.devices),
       inventory_(parts.inventory),
+      tuner_(parts.tuner),
       buffers_(*parts.buffers),
       compiler_(parts.compiler),
       default_arch_(parts.default_arch),

@@ -7,6 +7,7 @@
 #include "engine/cache_inventory.h"
 #include "engine/device_buffers.h"
 #include "engine/kernel_service.h"
+#include "engine/kernel_tuner.h"
 #include "gemmd/v1/service.grpc.pb.h"
 #include "server/call_log.h"
 
@@ -20,6 +21,7 @@ class GemmdService final : public v1::Gemmd::Service {
     DevicePool* devices;
     DeviceBuffers* buffers;
     CacheInventory* inventory;
+    KernelTuner* tuner;
     const Compiler* compiler;
     Arch default_arch;
     CallSinks sinks;
@@ -59,6 +61,14 @@ class GemmdService final : public v1::Gemmd::Service {
   grpc::Status ReleaseQuarantine(grpc::ServerContext* context, const v1::ReleaseQuarantineRequest* request,
                                  v1::ReleaseQuarantineResponse* response) override;
 
+  // methods_tune.cc
+  grpc::Status Tune(grpc::ServerContext* context, const v1::TuneRequest* request,
+                    grpc::ServerWriter<v1::TuneResponse>* writer) override;
+  grpc::Status ListRecords(grpc::ServerContext* context, const v1::ListRecordsRequest* request,
+                           v1::ListRecordsResponse* response) override;
+  grpc::Status ImportRecords(grpc::ServerContext* context, const v1::ImportRecordsRequest* request,
+                             v1::ImportRecordsResponse* response) override;
+
   // methods_device.cc
   grpc::Status ListDevices(grpc::ServerContext* context, const v1::ListDevicesRequest* request,
                            v1::ListDevicesResponse* response) override;
@@ -76,6 +86,7 @@ class GemmdService final : public v1::Gemmd::Service {
   KernelService* kernels_;
   DevicePool* devices_;
   CacheInventory* inventory_;
+  KernelTuner* tuner_;
   DeviceBuffers& buffers_;
   const Compiler* compiler_;
   const Arch default_arch_;

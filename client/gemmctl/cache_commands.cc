@@ -1,11 +1,15 @@
 #include "client/gemmctl/cache_commands.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "client/client.h"
 #include "client/gemmctl/cache_report.h"
+#include "client/gemmctl/files.h"
+#include "client/gemmctl/tune_report.h"
 #include "spec/diagnostic.h"
 
 namespace gemmd {
@@ -64,6 +68,32 @@ CommandResult Run(const Options& options, const QuarantineListOptions&) {
 CommandResult Run(const Options& options, const QuarantineReleaseOptions& command) {
   return Answer(options, [&](const Client& client, absl::Time deadline) {
     return client.ReleaseQuarantine(command.plan_id, deadline);
+  });
+}
+
+CommandResult Run(const Options& options, const RecordsListOptions&) {
+  return Answer(options, [](const Client& client, absl::Time deadline) { return client.ListRecords(deadline); });
+}
+
+CommandResult Run(const Options& options, const RecordsExportOptions& command) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(options.timeout_s);
+  const absl::StatusOr<Client> client = Client::Connect(options.address, deadline);
+  if (!client.ok()) return Failed(options, client.status());
+  const absl::StatusOr<RecordsReport> report = client->ListRecords(deadline);
+  if (!report.ok()) return Failed(options, report.status());
+  const std::string json = report->json + "\n";
+  if (command.file == "-") return {ExitCode::kOk, json, ""};
+  if (const absl::Status written = WriteBytes(command.file, json); !written.ok()) return Failed(options, written);
+  const nlohmann::ordered_json counted = {{"records", report->records.size()}, {"file", command.file}};
+  return {ExitCode::kOk,
+          Printed(options, counted, fmt::format("{} records written to {}\n", report->records.size(), command.file)),
+          ""};
+}
+
+CommandResult Run(const Options& options, const RecordsImportOptions& command) {
+  return Answer(options, [&](const Client& client, absl::Time deadline) -> absl::StatusOr<ImportReport> {
+    GEMMD_ASSIGN_OR_RETURN(const std::string json, ReadRecordsText(command.file));
+    return client.ImportRecords(json, deadline);
   });
 }
 

@@ -1,4 +1,4 @@
-// gemmctl kernels, stats, cache and quarantine: what the daemon holds and has done.
+// gemmctl kernels, stats, cache, quarantine and records: what the daemon holds and has done.
 #pragma once
 
 #include "client/gemmctl/commands.h"
@@ -14,5 +14,9 @@ CommandResult Run(const Options& options, const CacheShowOptions& command);
 CommandResult Run(const Options& options, const CachePurgeOptions& command);
 CommandResult Run(const Options& options, const QuarantineListOptions& command);
 CommandResult Run(const Options& options, const QuarantineReleaseOptions& command);
+CommandResult Run(const Options& options, const RecordsListOptions& command);
+// The JSON of every record, whether asked for JSON or not.
+CommandResult Run(const Options& options, const RecordsExportOptions& command);
+CommandResult Run(const Options& options, const RecordsImportOptions& command);
 
 }  // namespace gemmd

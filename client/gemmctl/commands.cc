@@ -15,6 +15,7 @@
 #include "client/gemmctl/report_json.h"
 #include "client/gemmctl/report_text.h"
 #include "client/gemmctl/run_command.h"
+#include "client/gemmctl/tune_command.h"
 #include "plan/graph.h"
 #include "spec/spec_json.h"
 #include "spec/spec_schema.h"
@@ -145,6 +146,12 @@ CommandResult Run(const Options& options, const CompileOptions& command) {
 CommandResult Run(const Options& options, const RunOptions& command) {
   return WithSpec(options, command.spec, [&](const Client& client, const std::string& text, absl::Time deadline) {
     return RunSpec(client, text, command, options.json, deadline);
+  });
+}
+
+CommandResult Run(const Options& options, const TuneOptions& command) {
+  return WithSpec(options, command.spec, [&](const Client& client, const std::string& text, absl::Time deadline) {
+    return TuneSpec(client, text, command, options.json, deadline);
   });
 }
 

@@ -11,24 +11,29 @@ namespace gemmd {
 namespace {
 
 constexpr std::size_t kMaxSpecBytes = 1 << 20;
+constexpr std::size_t kMaxRecordsBytes = 32 << 20;
 
-absl::StatusOr<std::string> ReadAll(std::istream& stream, const std::string& name) {
-  std::string text(kMaxSpecBytes + 1, '\0');
+absl::StatusOr<std::string> ReadAll(std::istream& stream, const std::string& name, std::size_t max_bytes) {
+  std::string text(max_bytes + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (text.size() > kMaxSpecBytes) return InvalidArgument("{}: over {} bytes", name, kMaxSpecBytes);
+  if (text.size() > max_bytes) return InvalidArgument("{}: over {} bytes", name, max_bytes);
   if (stream.bad()) return InvalidArgument("{}: can't be read", name);
   return text;
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> ReadSpecText(const std::string& path) {
-  if (path == "-") return ReadAll(std::cin, "standard input");
+absl::StatusOr<std::string> ReadText(const std::string& path, std::size_t max_bytes) {
+  if (path == "-") return ReadAll(std::cin, "standard input", max_bytes);
   std::ifstream file(path, std::ios::binary);
   if (!file) return FromErrno(errno, path);
-  return ReadAll(file, path);
+  return ReadAll(file, path, max_bytes);
 }
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadSpecText(const std::string& path) { return ReadText(path, kMaxSpecBytes); }
+
+absl::StatusOr<std::string> ReadRecordsText(const std::string& path) { return ReadText(path, kMaxRecordsBytes); }
 
 absl::Status WriteBytes(const std::filesystem::path& path, std::string_view bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);

@@ -12,6 +12,8 @@ namespace gemmd {
 
 // The text at a path, or of standard input for "-". Errors: NotFound, PermissionDenied, InvalidArgument (over 1 MiB).
 absl::StatusOr<std::string> ReadSpecText(const std::string& path);
+// The same of tuning records, up to 32 MiB.
+absl::StatusOr<std::string> ReadRecordsText(const std::string& path);
 
 // Errors: NotFound (no such directory), PermissionDenied, ResourceExhausted (not written in full).
 absl::Status WriteBytes(const std::filesystem::path& path, std::string_view bytes);

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <variant>
 
 #include "client/gemmctl/commands.h"
 #include "client/gemmctl/options.h"
@@ -10,8 +11,9 @@
 
 namespace {
 
-// Shows a person that it is still at work.
+// Shows a person that it is still at work. A search shows how far it is itself.
 gemmd::CommandResult ExecuteVisibly(const gemmd::Options& options) {
+  if (std::holds_alternative<gemmd::TuneOptions>(options.command)) return gemmd::Execute(options);
   const gemmd::ProgressLine progress(STDERR_FILENO, options.command_name, absl::Seconds(options.timeout_s));
   return gemmd::Execute(options);
 }

@@ -57,6 +57,18 @@ std::optional<absl::Duration> ParseAge(std::string_view text) {
   return std::nullopt;
 }
 
+// A whole number and its unit: ms, s or m.
+std::optional<absl::Duration> ParseBudget(std::string_view text) {
+  constexpr std::pair<std::string_view, std::int64_t> kUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}};
+  constexpr std::int64_t kMostMs = 60 * 60 * 1000;
+  for (const auto& [unit, unit_ms] : kUnits) {
+    std::int64_t count = 0;
+    if (!text.ends_with(unit) || !ParseNumber(text.substr(0, text.size() - unit.size()), count)) continue;
+    if (count > 0 && count <= kMostMs / unit_ms) return absl::Milliseconds(count * unit_ms);
+  }
+  return std::nullopt;
+}
+
 CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& description, std::string* spec) {
   CLI::App* command = app.add_subcommand(name, description);
   if (spec != nullptr)
@@ -104,6 +116,7 @@ struct Commands {
     compile_app->add_option("--output-dir", compile.output_dir,
                             "Directory that receives manifest.json, kernel.cu and kernel.cubin, or several of both");
     AddRun(app);
+    AddTune(app);
     devices_app = AddCommand(app, "devices", "List the daemon's devices", nullptr);
     health_app = AddCommand(app, "health", "Ask whether the daemon serves", nullptr);
     health_app->add_option("--service", health.service, "A gRPC service, such as gemmd.v1.Gemmd");
@@ -111,6 +124,7 @@ struct Commands {
     stats_app = AddCommand(app, "stats", "Show what the daemon has done, and what its cache holds", nullptr);
     AddCache(app);
     AddQuarantine(app);
+    AddRecords(app);
     schema_app = AddCommand(app, "schema", "Print the JSON Schema of a spec, for editors", nullptr);
     completion_app = AddCommand(app, "completion", "Print a shell's completion script", nullptr);
     completion_app->require_subcommand(1);
@@ -146,6 +160,24 @@ struct Commands {
     what->require_option(1);
   }
 
+  void AddTune(CLI::App& app) {
+    tune_app = AddCommand(app, "tune", "Search for the fastest config of a spec, which then serves", &tune.spec);
+    AddNamed(tune_app, "--dim", tune_dims, "Extent of a dynamic dim to measure with, M=256; repeatable");
+    tune_app->add_option("--budget", budget, "How long to search, such as 500ms, 5s or 1m")->capture_default_str();
+    tune_app->add_option("--device", tune.device, "Device to tune for; default: the daemon's first GPU, else host");
+  }
+
+  void AddRecords(CLI::App& app) {
+    CLI::App* records = AddCommand(app, "records", "What tuning found: look at it, and take it elsewhere", nullptr);
+    records->require_subcommand(1);
+    records->fallthrough();
+    records_app = AddCommand(*records, "list", "List the records, the latest first", nullptr);
+    export_app = AddCommand(*records, "export", "Write all records as JSON", nullptr);
+    export_app->add_option("FILE", records_export.file, "Path to write, or - for standard output")->required();
+    import_app = AddCommand(*records, "import", "Take records that another daemon exported", nullptr);
+    import_app->add_option("FILE", records_import.file, "Path to read, or - for standard input")->required();
+  }
+
   void AddRun(CLI::App& app) {
     run_app = AddCommand(app, "run", "Compute a spec", &run.spec);
     AddNamed(run_app, "--dim", dims, "Extent of a dynamic dim, M=256; repeatable");
@@ -168,6 +200,7 @@ struct Commands {
       return ParseNumber(text, value) && value >= 0;
     };
     std::string errors = ReadNamed("--dim", dims, "NAME=EXTENT", extent, run.dims);
+    errors += ReadNamed("--dim", tune_dims, "NAME=EXTENT", extent, tune.dims);
     errors += ReadNamed("--scalar", scalars, "NAME=NUMBER", ParseNumber<float>, run.scalars);
     errors += ReadNamed("--input", inputs, "NAME=FILE", ParsePath, run.inputs);
     errors += ReadNamed("--output", outputs, "NAME=FILE", ParsePath, run.outputs);
@@ -187,6 +220,10 @@ struct Commands {
       options.command = QuarantineReleaseOptions{by_plan->count() > 0 ? std::optional(release_plan) : std::nullopt};
     }
     if (schema_app->parsed()) options.command = SchemaOptions{};
+    if (records_app->parsed()) options.command = RecordsListOptions{};
+    if (export_app->parsed()) options.command = records_export;
+    if (import_app->parsed()) options.command = records_import;
+    if (tune_app->parsed()) errors += FinishTune(options);
     if (purge_app->parsed()) errors += FinishPurge(options);
     return errors;
   }
@@ -211,22 +248,34 @@ struct Commands {
     return "";
   }
 
+  std::string FinishTune(Options& options) {
+    const std::optional<absl::Duration> parsed = ParseBudget(budget);
+    if (!parsed) return fmt::format("--budget: found \"{}\", expected 500ms, 5s or 1m, at most an hour\n", budget);
+    tune.budget = *parsed;
+    options.command = tune;
+    return "";
+  }
+
   CLI::App *validate_app = nullptr, *plan_app = nullptr, *source_app = nullptr, *compile_app = nullptr,
            *run_app = nullptr, *devices_app = nullptr, *health_app = nullptr, *kernels_app = nullptr,
            *stats_app = nullptr, *list_app = nullptr, *show_app = nullptr, *purge_app = nullptr,
            *quarantined_app = nullptr, *release_app = nullptr, *schema_app = nullptr, *completion_app = nullptr,
-           *bash_app = nullptr, *zsh_app = nullptr, *fish_app = nullptr;
+           *bash_app = nullptr, *zsh_app = nullptr, *fish_app = nullptr, *tune_app = nullptr, *records_app = nullptr,
+           *export_app = nullptr, *import_app = nullptr;
   ValidateOptions validate;
   PlanOptions plan;
   SourceOptions source;
   CompileOptions compile;
   RunOptions run;
+  TuneOptions tune;
+  RecordsExportOptions records_export;
+  RecordsImportOptions records_import;
   HealthOptions health;
   CacheShowOptions show;
   CLI::Option *by_key = nullptr, *by_age = nullptr, *by_plan = nullptr;
-  std::string purge_key, purge_age, release_plan;
+  std::string purge_key, purge_age, release_plan, budget = "5s";
   bool purge_all = false, release_all = false;
-  NamedTexts dims, scalars, inputs, outputs;
+  NamedTexts dims, scalars, inputs, outputs, tune_dims;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "client/client.h"
 #include "client/gemmctl/exit_code.h"
 
@@ -61,6 +62,20 @@ struct QuarantineReleaseOptions {
   std::optional<std::string> plan_id;  // or its beginning; absent: all
 };
 
+struct TuneOptions {
+  std::string spec;
+  std::string device;
+  std::map<std::string, std::int64_t> dims;
+  absl::Duration budget = absl::Seconds(5);
+};
+struct RecordsListOptions {};
+struct RecordsExportOptions {
+  std::string file;  // "-": standard output
+};
+struct RecordsImportOptions {
+  std::string file;  // "-": standard input
+};
+
 struct SchemaOptions {};
 
 struct Options {
@@ -70,7 +85,8 @@ struct Options {
   double timeout_s = 300;
   std::variant<ValidateOptions, PlanOptions, SourceOptions, CompileOptions, RunOptions, DevicesOptions, HealthOptions,
                KernelsOptions, StatsOptions, CacheListOptions, CacheShowOptions, CachePurgeOptions,
-               QuarantineListOptions, QuarantineReleaseOptions, SchemaOptions>
+               QuarantineListOptions, QuarantineReleaseOptions, TuneOptions, RecordsListOptions, RecordsExportOptions,
+               RecordsImportOptions, SchemaOptions>
       command;
 };
 

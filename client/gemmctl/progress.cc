@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -14,6 +15,11 @@ namespace {
 constexpr std::chrono::seconds kPatience{1};
 constexpr std::chrono::milliseconds kPeriod{250};
 constexpr char kWipe[] = "\r\x1b[K";  // to the line's start, and clear it
+
+// A terminal that takes nothing more has nobody to tell.
+void WriteTo(int fd, const std::string& text) {
+  [[maybe_unused]] const ssize_t written = write(fd, text.data(), text.size());
+}
 
 }  // namespace
 
@@ -43,9 +49,28 @@ void ProgressLine::Show() {
   Write(kWipe);
 }
 
-// A terminal that takes nothing more has nobody to tell.
-void ProgressLine::Write(const std::string& text) const {
-  [[maybe_unused]] const ssize_t written = write(fd_, text.data(), text.size());
+void ProgressLine::Write(const std::string& text) const { WriteTo(fd_, text); }
+
+std::string TuneBarText(const TuneProgressReport& progress, absl::Duration budget) {
+  constexpr int kWidth = 20;
+  const double left = absl::FDivDuration(absl::Milliseconds(progress.left_ms), budget);
+  const int done = std::clamp(static_cast<int>(kWidth * (1 - left)), 0, kWidth);
+  std::string text =
+      fmt::format("tune [{}{}] {} of {} tried", std::string(static_cast<std::size_t>(done), '#'),
+                  std::string(static_cast<std::size_t>(kWidth - done), '-'), progress.tried, progress.known);
+  if (progress.best_us > 0) text += fmt::format(", best {:.1f} us", progress.best_us);
+  if (progress.first_pick_us > 0) text += fmt::format(", first pick {:.1f} us", progress.first_pick_us);
+  return text + fmt::format(", {:.1f} s left", static_cast<double>(progress.left_ms) / 1000);
+}
+
+TuneBar::TuneBar(int fd, absl::Duration budget) : fd_(fd), shown_(isatty(fd) == 1), budget_(budget) {}
+
+TuneBar::~TuneBar() {
+  if (shown_) WriteTo(fd_, kWipe);
+}
+
+void TuneBar::Show(const TuneProgressReport& progress) {
+  if (shown_) WriteTo(fd_, kWipe + TuneBarText(progress, budget_));
 }
 
 }  // namespace gemmd

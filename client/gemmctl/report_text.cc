@@ -51,7 +51,7 @@ std::string Kernels(const Report& report) {
       text += Line("plan", (range.empty() ? "" : range + ": ") + KernelText(report.kernels[index]));
     }
   }
-  for (const std::string& reason : report.reasons) text += Line("not fused", reason);
+  for (const std::string& reason : report.reasons) text += Line("reason", reason);
   return text;
 }
 

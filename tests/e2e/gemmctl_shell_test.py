@@ -14,8 +14,8 @@ import tempfile
 import unittest
 
 GEMMCTL, SCHEMA = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
-COMMANDS = ("validate", "plan", "source", "compile", "run", "devices", "health", "kernels", "stats", "cache", "quarantine",
-            "schema", "completion")
+COMMANDS = ("validate", "plan", "source", "compile", "run", "tune", "devices", "health", "kernels", "stats", "cache",
+            "quarantine", "records", "schema", "completion")
 COMPLETE = r"""
 source <("$GEMMCTL" completion bash)
 COMP_WORDS=("$@")
@@ -51,6 +51,7 @@ class CompletionTest(unittest.TestCase):
         self.assertEqual(self.complete("c"), {"compile", "cache", "completion"})
         self.assertEqual(self.complete("cache", ""), {"list", "show", "purge"})
         self.assertEqual(self.complete("quarantine", ""), {"list", "release"})
+        self.assertEqual(self.complete("records", ""), {"list", "export", "import"})
         self.assertEqual(self.complete("completion", ""), {"bash", "zsh", "fish"})
 
     def test_commands_are_those_of_the_help(self):
@@ -59,6 +60,7 @@ class CompletionTest(unittest.TestCase):
 
     def test_every_option_of_the_help_is_offered(self):
         paths = [(command,) for command in COMMANDS] + [("cache", name) for name in ("list", "show", "purge")] + \
+            [("records", name) for name in ("list", "export", "import")] + \
             [("completion", name) for name in ("bash", "zsh", "fish")]
         everywhere = options_in_help() - {"--version", "--help"}
         self.assertIn("--json", everywhere)

@@ -84,6 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
                     BadOption{"--cache-dir", [](DaemonOptions& o) { o.cache_directory = ""; }},
                     BadOption{"--cache-bytes", [](DaemonOptions& o) { o.cache_bytes = 0; }},
                     BadOption{"--memory-cache-bytes", [](DaemonOptions& o) { o.memory_cache_bytes = -1; }},
+                    BadOption{"--tuning-records", [](DaemonOptions& o) { o.tuning_records = "here.db"; }},
                     BadOption{"--default-arch", [](DaemonOptions& o) { o.default_arch = "sm_1"; }},
                     BadOption{"--device", [](DaemonOptions& o) { o.devices = {"cuda:"}; }},
                     BadOption{"--device", [](DaemonOptions& o) { o.devices = {"gpu"}; }},
