@@ -193,6 +193,18 @@ absl::StatusOr<PlanReport> Client::Plan(const std::string& spec_json, const Comp
   return FromWire(std::move(response));
 }
 
+absl::StatusOr<ExplainReport> Client::Explain(const std::string& spec_json, const CompileTarget& target,
+                                              const std::map<std::string, std::int64_t>& dims,
+                                              absl::Time deadline) const {
+  v1::ExplainRequest request;
+  request.mutable_spec()->set_json(spec_json);
+  *request.mutable_target() = ToWire(target);
+  request.mutable_dims()->insert(dims.begin(), dims.end());
+  GEMMD_ASSIGN_OR_RETURN(const v1::ExplainResponse response,
+                         state_->Call(&v1::Gemmd::Stub::Explain, request, deadline));
+  return FromWire(response);
+}
+
 absl::StatusOr<CompileReport> Client::Compile(const std::string& spec_json, const CompileTarget& target,
                                               absl::Time deadline) const {
   v1::CompileRequest request;

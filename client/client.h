@@ -93,6 +93,9 @@ class Client {
 
   absl::StatusOr<ValidationReport> Validate(const std::string& spec_json, absl::Time deadline) const;
   absl::StatusOr<PlanReport> Plan(const std::string& spec_json, const CompileTarget& target, absl::Time deadline) const;
+  // `dims` of the dynamic ones: all, or none, which stands for 4096 each.
+  absl::StatusOr<ExplainReport> Explain(const std::string& spec_json, const CompileTarget& target,
+                                        const std::map<std::string, std::int64_t>& dims, absl::Time deadline) const;
   absl::StatusOr<CompileReport> Compile(const std::string& spec_json, const CompileTarget& target,
                                         absl::Time deadline) const;
   // `spec_json`, when not empty, names the manifest's tensors. Errors: NotFound (not compiled by this daemon).

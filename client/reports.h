@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -43,6 +44,24 @@ struct PlanReport {
   std::vector<VariantShape> variants;            // by ascending M; one unless M is dynamic
   std::vector<std::string> reasons;              // why what was not fused was not
   std::vector<std::string> cubin_keys, sources;  // of the kernels; sources are CUDA C++
+};
+
+// What a plan was chosen by, for launches of one shape.
+struct RankedConfigReport {
+  KernelShape kernel;
+  std::string schedule;  // "wgmma 128x128x64"
+  double predicted_cycles = 0;
+  double measured_us = 0;  // by the record of a search; 0: it has none of it
+};
+struct ExplainReport {
+  std::int64_t m = 0, n = 0, k = 0;
+  std::string dtype;  // of A and B
+  double flop = 0;
+  std::int64_t factor_bytes = 0, operand_bytes = 0, output_bytes = 0;
+  bool waits_for_memory = false;                                     // rather than for multipliers
+  std::vector<std::pair<std::string, std::int64_t>> row_reductions;  // operation, columns
+  std::int64_t m_min = 0, m_max = 0;                                 // launches that the ranking is for
+  std::vector<RankedConfigReport> ranking;                           // in the order in which they are tried
 };
 
 struct CompileReport {

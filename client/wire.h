@@ -21,6 +21,7 @@ CacheReport FromWire(v1::ListCacheResponse&& response);
 std::vector<QuarantinedKernelReport> FromWire(v1::ListQuarantineResponse&& response);
 StatsReport FromWire(v1::Stats&& stats);
 
+ExplainReport FromWire(const v1::ExplainResponse& response);
 TuneProgressReport FromWire(const v1::TuneProgress& progress);
 // Errors: DataLoss (no candidates, or a best one that is none of them).
 absl::StatusOr<TuneReport> FromWire(v1::TuneSummary&& summary);

@@ -5,6 +5,32 @@
 
 namespace gemmd {
 
+ExplainReport FromWire(const v1::ExplainResponse& response) {
+  ExplainReport report{.m = response.m(),
+                       .n = response.n(),
+                       .k = response.k(),
+                       .dtype = response.dtype(),
+                       .flop = response.flop(),
+                       .factor_bytes = response.factor_bytes(),
+                       .operand_bytes = response.operand_bytes(),
+                       .output_bytes = response.output_bytes(),
+                       .waits_for_memory = response.waits_for_memory(),
+                       .row_reductions = {},
+                       .m_min = response.m_min(),
+                       .m_max = response.m_max(),
+                       .ranking = {}};
+  for (const v1::RowReduction& reduction : response.row_reductions()) {
+    report.row_reductions.emplace_back(reduction.op(), reduction.width());
+  }
+  for (const v1::RankedConfig& config : response.ranking()) {
+    report.ranking.push_back({.kernel = FromWire(config.kernel()),
+                              .schedule = config.schedule(),
+                              .predicted_cycles = config.predicted_cycles(),
+                              .measured_us = config.measured_us()});
+  }
+  return report;
+}
+
 TuneProgressReport FromWire(const v1::TuneProgress& progress) {
   return {.tried = progress.tried(),
           .rejected = progress.rejected(),

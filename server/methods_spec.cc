@@ -25,7 +25,47 @@ absl::Status PlanInto(const KernelService& kernels, const v1::PlanRequest& reque
   return absl::OkStatus();
 }
 
+absl::Status ExplainInto(const KernelService& kernels, const v1::ExplainRequest& request, CallRecord& record,
+                         v1::ExplainResponse& response) {
+  GEMMD_ASSIGN_OR_RETURN(const KernelSpec spec, ReadValidSpec(request.spec(), kernels.stages()));
+  record.spec_id = SpecId(Canonicalize(spec).graph);
+  GEMMD_ASSIGN_OR_RETURN(
+      const PlanExplanation explanation,
+      kernels.Explain(spec, FromProto(request.target()), {request.dims().begin(), request.dims().end()}));
+  const PlanFacts& facts = explanation.facts;
+  response.set_m(facts.shape.m);
+  response.set_n(facts.shape.n);
+  response.set_k(facts.shape.k);
+  response.set_dtype(std::string(Name(facts.factors)));
+  response.set_flop(facts.flop);
+  response.set_factor_bytes(facts.factor_bytes);
+  response.set_operand_bytes(facts.operand_bytes);
+  response.set_output_bytes(facts.output_bytes);
+  response.set_waits_for_memory(facts.waits_for_memory);
+  for (const RowReductionFact& reduction : facts.row_reductions) {
+    v1::RowReduction& message = *response.add_row_reductions();
+    message.set_op(std::string(Traits(reduction.kind).name));
+    message.set_width(reduction.width);
+  }
+  response.set_m_min(explanation.m.min);
+  response.set_m_max(explanation.m.max);
+  for (const ExplainedConfig& config : explanation.ranking) {
+    v1::RankedConfig& message = *response.add_ranking();
+    *message.mutable_kernel() = ToProto(config.config);
+    message.set_schedule(ScheduleOf(config.config));
+    message.set_predicted_cycles(config.predicted_cycles);
+    message.set_measured_us(static_cast<double>(config.measured_ns) / 1000);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+grpc::Status GemmdService::Explain(grpc::ServerContext* context, const v1::ExplainRequest* request,
+                                   v1::ExplainResponse* response) {
+  CallRecord record(sinks_, "Explain", *context);
+  return record.Finish(ExplainInto(*kernels_, *request, record, *response));
+}
 
 grpc::Status GemmdService::Validate(grpc::ServerContext* context, const v1::ValidateRequest* request,
                                     v1::ValidateResponse* response) {

@@ -32,6 +32,8 @@ class GemmdService final : public v1::Gemmd::Service {
   grpc::Status Validate(grpc::ServerContext* context, const v1::ValidateRequest* request,
                         v1::ValidateResponse* response) override;
   grpc::Status Plan(grpc::ServerContext* context, const v1::PlanRequest* request, v1::PlanResponse* response) override;
+  grpc::Status Explain(grpc::ServerContext* context, const v1::ExplainRequest* request,
+                       v1::ExplainResponse* response) override;
 
   // methods_kernel.cc
   grpc::Status Compile(grpc::ServerContext* context, const v1::CompileRequest* request,

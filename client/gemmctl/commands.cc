@@ -16,6 +16,7 @@
 #include "client/gemmctl/report_text.h"
 #include "client/gemmctl/run_command.h"
 #include "client/gemmctl/tune_command.h"
+#include "client/gemmctl/tune_report.h"
 #include "plan/graph.h"
 #include "spec/spec_json.h"
 #include "spec/spec_schema.h"
@@ -77,7 +78,15 @@ CommandResult Run(const Options& options, const PlanOptions& command) {
       options, command.spec,
       [&](const Client& client, const std::string& text, absl::Time deadline) -> absl::StatusOr<CommandResult> {
         GEMMD_ASSIGN_OR_RETURN(const PlanReport report, client.Plan(text, command.target, deadline));
-        return CommandResult{ExitCode::kOk, options.json ? Printed(JsonOf(report)) : TextOf(report), ""};
+        Json json = JsonOf(report);
+        std::string human = TextOf(report);
+        if (command.explain) {
+          GEMMD_ASSIGN_OR_RETURN(const ExplainReport explained,
+                                 client.Explain(text, command.target, command.dims, deadline));
+          json["explanation"] = JsonOf(explained);
+          human += TextOf(explained);
+        }
+        return CommandResult{ExitCode::kOk, options.json ? Printed(json) : human, ""};
       });
 }
 

@@ -109,6 +109,8 @@ struct Commands {
     validate_app->add_flag("--local", validate.local, "Check here, without a daemon");
     plan_app = AddCommand(app, "plan", "Show how a spec would be computed", &plan.spec);
     AddTarget(plan_app, plan.target);
+    explain = plan_app->add_flag("--explain", plan.explain, "Show what the plan was chosen by, and from");
+    AddNamed(plan_app, "--dim", plan_dims, "Extent of a dynamic dim to explain for, M=256; repeatable")->needs(explain);
     source_app = AddCommand(app, "source", "Print the CUDA C++ generated for a spec", &source.spec);
     AddTarget(source_app, source.target);
     compile_app = AddCommand(app, "compile", "Make sure that a spec's kernel is in the cache", &compile.spec);
@@ -200,6 +202,7 @@ struct Commands {
       return ParseNumber(text, value) && value >= 0;
     };
     std::string errors = ReadNamed("--dim", dims, "NAME=EXTENT", extent, run.dims);
+    errors += ReadNamed("--dim", plan_dims, "NAME=EXTENT", extent, plan.dims);
     errors += ReadNamed("--dim", tune_dims, "NAME=EXTENT", extent, tune.dims);
     errors += ReadNamed("--scalar", scalars, "NAME=NUMBER", ParseNumber<float>, run.scalars);
     errors += ReadNamed("--input", inputs, "NAME=FILE", ParsePath, run.inputs);
@@ -272,10 +275,10 @@ struct Commands {
   RecordsImportOptions records_import;
   HealthOptions health;
   CacheShowOptions show;
-  CLI::Option *by_key = nullptr, *by_age = nullptr, *by_plan = nullptr;
+  CLI::Option *by_key = nullptr, *by_age = nullptr, *by_plan = nullptr, *explain = nullptr;
   std::string purge_key, purge_age, release_plan, budget = "5s";
   bool purge_all = false, release_all = false;
-  NamedTexts dims, scalars, inputs, outputs, tune_dims;
+  NamedTexts dims, scalars, inputs, outputs, tune_dims, plan_dims;
 };
 
 }  // namespace

@@ -21,6 +21,8 @@ struct ValidateOptions {
 struct PlanOptions {
   std::string spec;
   CompileTarget target;
+  bool explain = false;
+  std::map<std::string, std::int64_t> dims;  // that are explained
 };
 struct SourceOptions {
   std::string spec;

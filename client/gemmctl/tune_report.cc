@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "absl/strings/str_join.h"
 #include "client/gemmctl/report_text.h"
 #include "client/gemmctl/table.h"
 
@@ -24,9 +25,13 @@ std::string RangeOf(std::int64_t m_min, std::int64_t m_max) {
   return text.empty() ? "every M" : text;
 }
 
+// Of a thread (simt), a warp (mma) or a warpgroup (wgmma): "64x128".
+std::string MicroOf(const KernelShape& kernel) { return absl::StrJoin(kernel.micro, "x"); }
+
 std::vector<std::string> RowOf(const TunedCandidateReport& candidate, std::string_view note) {
   const bool measured = candidate.time_us > 0;
   return {candidate.schedule,
+          MicroOf(candidate.kernel),
           fmt::format("{}", candidate.kernel.stages),
           measured ? fmt::format("{:.2f} us", candidate.time_us) : "-",
           measured ? fmt::format("{:.1f}%", 100 * candidate.spread) : "-",
@@ -35,16 +40,37 @@ std::vector<std::string> RowOf(const TunedCandidateReport& candidate, std::strin
 }
 
 Json JsonOf(const TunedCandidateReport& candidate) {
-  return {{"schedule", candidate.schedule},  {"stages", candidate.kernel.stages}, {"time_us", candidate.time_us},
-          {"spread", candidate.spread},      {"verified", candidate.verified},    {"state", candidate.state},
-          {"rejection", candidate.rejection}};
+  return {{"schedule", candidate.schedule}, {"micro", candidate.kernel.micro}, {"stages", candidate.kernel.stages},
+          {"time_us", candidate.time_us},   {"spread", candidate.spread},      {"verified", candidate.verified},
+          {"state", candidate.state},       {"rejection", candidate.rejection}};
 }
 
 }  // namespace
 
+std::string TextOf(const ExplainReport& report) {
+  constexpr double kMega = 1e6;
+  const auto megabytes = [](std::int64_t bytes) { return static_cast<double>(bytes) / kMega; };
+  std::string text = fmt::format(
+      "product:   M {}, N {}, K {}: {:.3f} GFLOP\nmemory:    {:.3f} MB of {} factors, {:.3f} MB of operands, {:.3f} MB "
+      "of "
+      "outputs\nwaits for: {}\n",
+      report.m, report.n, report.k, report.flop / 1e9, megabytes(report.factor_bytes), report.dtype,
+      megabytes(report.operand_bytes), megabytes(report.output_bytes),
+      report.waits_for_memory ? "memory" : "multipliers");
+  for (const auto& [op, width] : report.row_reductions) text += fmt::format("rows:      {} of {} columns\n", op, width);
+  text += fmt::format("ranking:   for {}\n", RangeOf(report.m_min, report.m_max));
+  Rows rows = {{"SCHEDULE", "MICRO", "STAGES", "PREDICTED", "MEASURED"}};
+  for (const RankedConfigReport& config : report.ranking) {
+    rows.push_back({config.schedule, MicroOf(config.kernel), fmt::format("{}", config.kernel.stages),
+                    fmt::format("{:.1f} kcycles", config.predicted_cycles / 1000),
+                    config.measured_us > 0 ? fmt::format("{:.2f} us", config.measured_us) : "-"});
+  }
+  return text + Table(rows);
+}
+
 std::string TextOf(const TuneReport& report) {
   constexpr std::size_t kShown = 10;
-  Rows rows = {{"SCHEDULE", "STAGES", "TIME", "SPREAD", "VERIFIED", "STATE"}};
+  Rows rows = {{"SCHEDULE", "MICRO", "STAGES", "TIME", "SPREAD", "VERIFIED", "STATE"}};
   const std::size_t shown = std::min(kShown, report.candidates.size());
   for (std::size_t i = 0; i < shown; ++i) {
     rows.push_back(RowOf(report.candidates[i], i == 0 ? "first pick, " : ""));
@@ -84,6 +110,31 @@ std::string TextOf(const RecordsReport& report, absl::Time now) {
 }
 
 std::string TextOf(const ImportReport& report, absl::Time) { return fmt::format("{} records taken\n", report.records); }
+
+Json JsonOf(const ExplainReport& report) {
+  Json rows = Json::array(), ranking = Json::array();
+  for (const auto& [op, width] : report.row_reductions) rows.push_back({{"op", op}, {"width", width}});
+  for (const RankedConfigReport& config : report.ranking) {
+    ranking.push_back({{"schedule", config.schedule},
+                       {"micro", config.kernel.micro},
+                       {"stages", config.kernel.stages},
+                       {"predicted_cycles", config.predicted_cycles},
+                       {"measured_us", config.measured_us}});
+  }
+  return {{"m", report.m},
+          {"n", report.n},
+          {"k", report.k},
+          {"dtype", report.dtype},
+          {"flop", report.flop},
+          {"factor_bytes", report.factor_bytes},
+          {"operand_bytes", report.operand_bytes},
+          {"output_bytes", report.output_bytes},
+          {"waits_for_memory", report.waits_for_memory},
+          {"row_reductions", std::move(rows)},
+          {"m_min", report.m_min},
+          {"m_max", report.m_max},
+          {"ranking", std::move(ranking)}};
+}
 
 Json JsonOf(const TuneReport& report) {
   Json candidates = Json::array();

@@ -17,6 +17,9 @@ namespace {
 
 constexpr char kClient[] = "tuner";           // whose turn it takes
 constexpr std::size_t kReference = SIZE_MAX;  // the candidate that others are compared with
+constexpr int kBusyAttempts = 50;
+constexpr absl::Duration kBusyPause = absl::Milliseconds(20);
+
 using Built = absl::StatusOr<std::shared_ptr<const CompiledSpec>>;
 
 KernelConfig PortableFor(const Graph& graph) {
@@ -140,11 +143,16 @@ absl::StatusOr<std::int64_t> DeviceBench::Launch(std::size_t index, TuningTensor
   if (candidate.loaded == nullptr) {
     GEMMD_ASSIGN_OR_RETURN(candidate.loaded, LoadKernel(device_, compiled, deadline_));
   }
-  GEMMD_ASSIGN_OR_RETURN(
-      const LaunchResult result,
-      parts_.kernels->LaunchLoaded(*device_, plan_id, tensors_->RequestFor(candidate.loaded->id(), outputs, flush),
-                                   {.client = kClient, .deadline = deadline_}));
-  return result.device_ns;
+  const LaunchRequest request = tensors_->RequestFor(candidate.loaded->id(), outputs, flush);
+  absl::StatusOr<LaunchResult> result;
+  for (int attempt = 0; attempt < kBusyAttempts; ++attempt) {
+    result = parts_.kernels->LaunchLoaded(*device_, plan_id, request, {.client = kClient, .deadline = deadline_});
+    // That too many launches of others wait is no fault of the candidate's.
+    if (!absl::IsResourceExhausted(result.status())) break;
+    absl::SleepFor(kBusyPause);
+  }
+  GEMMD_RETURN_IF_ERROR(result.status());
+  return result->device_ns;
 }
 
 absl::StatusOr<std::vector<std::int64_t>> DeviceBench::Measure(std::size_t candidate, int repeats) {

@@ -17,7 +17,9 @@
 #include "engine/candidate.h"
 #include "engine/cubin_key.h"
 #include "engine/lookup_key.h"
+#include "plan/cost_model.h"
 #include "plan/m_ranges.h"
+#include "plan/row_kernels.h"
 #include "spec/validate.h"
 #include "tune/neighbours.h"
 
@@ -56,6 +58,14 @@ CacheTier Slower(CacheTier a, CacheTier b) {
 absl::StatusOr<CanonicalSpec> CanonicalizeValid(const KernelSpec& spec) {
   GEMMD_RETURN_IF_ERROR(ToStatus(Validate(spec)));
   return Canonicalize(spec);
+}
+
+// Of all kernels of a plan with that config.
+double PredictedCycles(const KernelConfig& config, const Graph& whole, std::int64_t m, const DeviceLimits& limits) {
+  Graph graph = whole;
+  graph.m = m;
+  const double product = EstimateCycles(config, ProductOf(graph, config.rows), limits);
+  return config.rows == RowSchedule::kTwoKernels ? product + RowPassCycles(graph, limits) : product;
 }
 
 }  // namespace
@@ -149,9 +159,15 @@ void Engine::State::TakeTuned(const CanonicalSpec& canonical, const DeviceLimits
   std::vector<KernelConfig>& configs = choice.range.configs;
   std::erase(configs, record->config);
   configs.insert(configs.begin(), record->config);
+  const double time_us = static_cast<double>(record->time_ns) / 1000;
+  if (record->config == record->first_pick) {
+    choice.reason = fmt::format("tuned at M = {}: nothing is faster than the model's first pick, {}, in {:.2f} us",
+                                record->shape.m, ScheduleOf(record->config), time_us);
+    return;
+  }
   choice.reason = fmt::format("tuned at M = {}: {} takes {:.2f} us, the model's first pick, {}, {:.2f} us",
-                              record->shape.m, ScheduleOf(record->config), static_cast<double>(record->time_ns) / 1000,
-                              ScheduleOf(record->first_pick), static_cast<double>(record->first_pick_time_ns) / 1000);
+                              record->shape.m, ScheduleOf(record->config), time_us, ScheduleOf(record->first_pick),
+                              static_cast<double>(record->first_pick_time_ns) / 1000);
 }
 
 // The first candidate for a range that builds cleanly, in the order of their rank; then kept in memory.
@@ -262,6 +278,32 @@ absl::StatusOr<CompileOutcome> Engine::Compile(const KernelSpec& spec, const Dev
   GEMMD_ASSIGN_OR_RETURN(Built built, state_->BuildAll(question, choices, deadline));
   return CompileOutcome{
       .compiled = std::move(built.compiled), .canonical = std::move(canonical), .tier = built.tier, .uncompiled = {}};
+}
+
+absl::StatusOr<PlanExplanation> Engine::Explain(const KernelSpec& spec, const DeviceLimits& limits,
+                                                const Assumptions& assumptions, const GemmShape& shape,
+                                                const TunedDevice& device) const {
+  GEMMD_ASSIGN_OR_RETURN(const CanonicalSpec canonical, CanonicalizeValid(spec));
+  const Assumptions completed = Completed(canonical.graph, assumptions);
+  GEMMD_ASSIGN_OR_RETURN(const std::vector<Choice> choices,
+                         state_->Rank(canonical, limits, spec.config, completed, device));
+  PlanExplanation explanation{.facts = FactsOf(canonical.graph, shape), .m = {}, .ranking = {}};
+  for (const Choice& choice : choices) {
+    if (!choice.range.m.Contains(shape.m)) continue;
+    explanation.m = choice.range.m;
+    std::optional<TuningRecord> record;
+    if (state_->tuned != nullptr && !device.name.empty()) {
+      record = state_->tuned->Find(state_->KeyOf(canonical, completed, choice.range.m, device));
+    }
+    for (const KernelConfig& config : choice.range.configs) {
+      ExplainedConfig& explained = explanation.ranking.emplace_back();
+      explained.config = config;
+      explained.predicted_cycles = PredictedCycles(config, canonical.graph, shape.m, limits);
+      if (record && config == record->first_pick) explained.measured_ns = record->first_pick_time_ns;
+      if (record && config == record->config) explained.measured_ns = record->time_ns;
+    }
+  }
+  return explanation;
 }
 
 absl::StatusOr<TuningQuestion> Engine::AskToTune(const KernelSpec& spec, const DeviceLimits& limits,

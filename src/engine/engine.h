@@ -17,6 +17,7 @@
 #include "engine/compiled_spec.h"
 #include "engine/kernel_memory.h"
 #include "engine/stage_times.h"
+#include "plan/facts.h"
 #include "plan/m_ranges.h"
 #include "spec/kernel_spec.h"
 #include "tune/tuning_record.h"
@@ -55,6 +56,20 @@ struct TuningQuestion {
   RangeConfigs range;  // around M, with the model's own ranking
 };
 
+// A config of a ranking, predicted against measured.
+struct ExplainedConfig {
+  KernelConfig config;
+  double predicted_cycles = 0;   // SM clock cycles, by the cost model (plan/cost_model.h)
+  std::int64_t measured_ns = 0;  // by the record for the question; 0: there is none of it
+};
+
+// Why a plan is as it is, for launches of one shape.
+struct PlanExplanation {
+  PlanFacts facts;
+  MRange m;                              // that the ranking is for
+  std::vector<ExplainedConfig> ranking;  // what is tried, in that order: the first that builds cleanly serves
+};
+
 // Thread-safe.
 class Engine {
  public:
@@ -76,6 +91,11 @@ class Engine {
   absl::StatusOr<CompileOutcome> Compile(const KernelSpec& spec, const DeviceLimits& limits,
                                          const Assumptions& assumptions, std::optional<std::int64_t> m,
                                          absl::Time deadline, const TunedDevice& device = {});
+
+  // Of the plan that launches of that shape get. Errors: Plan's.
+  absl::StatusOr<PlanExplanation> Explain(const KernelSpec& spec, const DeviceLimits& limits,
+                                          const Assumptions& assumptions, const GemmShape& shape,
+                                          const TunedDevice& device) const;
 
   // Errors: Validate's, RankConfigs'; InvalidArgument (the spec pins a config).
   absl::StatusOr<TuningQuestion> AskToTune(const KernelSpec& spec, const DeviceLimits& limits,

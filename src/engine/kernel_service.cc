@@ -5,6 +5,7 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "spec/diagnostic.h"
+#include "spec/validate.h"
 
 namespace gemmd {
 namespace {
@@ -51,6 +52,19 @@ absl::StatusOr<std::shared_ptr<Device>> KernelService::FindDevice(std::string_vi
 absl::StatusOr<PlannedSpec> KernelService::Plan(const KernelSpec& spec, const KernelTarget& target) const {
   GEMMD_ASSIGN_OR_RETURN(const PlannedFor planned, Resolve(target));
   return engine_->Plan(spec, planned.limits, Assumptions{}, planned.device);
+}
+
+absl::StatusOr<PlanExplanation> KernelService::Explain(const KernelSpec& spec, const KernelTarget& target,
+                                                       const DimValues& dims) const {
+  GEMMD_ASSIGN_OR_RETURN(const PlannedFor planned, Resolve(target));
+  GEMMD_RETURN_IF_ERROR(ToStatus(Validate(spec)));
+  const CanonicalSpec canonical = Canonicalize(spec);
+  GemmShape shape = NominalShape(canonical.graph);
+  if (!dims.empty()) {
+    GEMMD_ASSIGN_OR_RETURN(const LaunchSignature signature, ResolveSignature(spec, canonical, dims, SomeScalars(spec)));
+    shape = signature.shape;
+  }
+  return engine_->Explain(spec, planned.limits, Assumptions{}, shape, planned.device);
 }
 
 absl::StatusOr<CompileOutcome> KernelService::Compile(const KernelSpec& spec, const KernelTarget& target,

@@ -62,6 +62,10 @@ class KernelService {
 
   // Errors: Engine::Plan's; InvalidArgument (an unknown arch), NotFound (no such device).
   absl::StatusOr<PlannedSpec> Plan(const KernelSpec& spec, const KernelTarget& target) const;
+  // Of the plan for launches with those dims; nominal ones stand for those that are missing where none is given.
+  // Errors: Plan's, ResolveSignature's.
+  absl::StatusOr<PlanExplanation> Explain(const KernelSpec& spec, const KernelTarget& target,
+                                          const DimValues& dims) const;
   // Errors: Engine::Compile's; as Plan's.
   absl::StatusOr<CompileOutcome> Compile(const KernelSpec& spec, const KernelTarget& target, absl::Time deadline);
   // Errors: Engine::Find's.

@@ -18,15 +18,6 @@ constexpr std::size_t kWaitingCompiles = 1024;
 constexpr absl::Duration kGrace = absl::Seconds(30);  // for what runs when the budget ends
 constexpr absl::Duration kMostBudget = absl::Hours(1);
 
-// Any value does: a scalar is a parameter of the launch.
-ScalarValues SomeScalars(const KernelSpec& spec) {
-  ScalarValues scalars;
-  for (const auto& [name, tensor] : spec.inputs) {
-    if (tensor.shape.empty()) scalars[name] = 1;
-  }
-  return scalars;
-}
-
 TensorArguments WholeTensors(const LaunchSignature& signature) {
   TensorArguments arguments;
   for (const SignatureTensor& input : signature.inputs) arguments[input.name] = {};

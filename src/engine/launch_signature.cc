@@ -44,6 +44,14 @@ absl::Status CheckScalarNames(const LaunchSignature& signature, const ScalarValu
 
 }  // namespace
 
+ScalarValues SomeScalars(const KernelSpec& spec) {
+  ScalarValues scalars;
+  for (const auto& [name, tensor] : spec.inputs) {
+    if (tensor.shape.empty()) scalars[name] = 1;
+  }
+  return scalars;
+}
+
 absl::StatusOr<LaunchSignature> ResolveSignature(const KernelSpec& spec, const CanonicalSpec& canonical,
                                                  const DimValues& dims, const ScalarValues& scalars) {
   LaunchSignature signature;

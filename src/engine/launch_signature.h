@@ -32,6 +32,10 @@ struct LaunchSignature {
 
 inline bool IsScalar(const SignatureTensor& tensor) { return tensor.extents.empty(); }
 
+// A value for each scalar input, for where any does: they are parameters of a launch and change nothing but its
+// results.
+ScalarValues SomeScalars(const KernelSpec& spec);
+
 // Requires a valid spec and its canonical form. Errors: InvalidArgument (a dim or a scalar missing, unknown or out of
 // range; a tensor over kMaxTensorBytes), naming it.
 absl::StatusOr<LaunchSignature> ResolveSignature(const KernelSpec& spec, const CanonicalSpec& canonical,

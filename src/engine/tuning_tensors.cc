@@ -20,7 +20,8 @@ constexpr std::int64_t kChunkBytes = std::int64_t{4} << 20;
 constexpr float kScalar = 0.75f;
 constexpr int kAccumulatorBits = 24;  // of f32
 constexpr int kMostFactorBits = 7;    // bf16 has one more
-constexpr int kFlushTimes = 4;        // L2's size
+constexpr double kTf32Roundoff = 0x1p-11;
+constexpr int kFlushTimes = 4;  // L2's size
 
 // Elements of A and B are whole numbers from -2^bits to 2^bits, times 2^-scale.
 struct FactorRange {
@@ -69,7 +70,10 @@ double RoundoffOf(const Graph& graph, DType output) {
     }
   }
   if (!graph.prologue_a.empty() || !graph.prologue_b.empty()) {
-    roundoff = std::max(roundoff, UnitRoundoff(graph.inputs[static_cast<std::size_t>(graph.a)].dtype));
+    // What a prologue makes is rounded to what is multiplied.
+    roundoff = std::max(roundoff, graph.precision == Precision::kTf32
+                                      ? kTf32Roundoff
+                                      : UnitRoundoff(graph.inputs[static_cast<std::size_t>(graph.a)].dtype));
   }
   return roundoff;
 }
@@ -107,7 +111,7 @@ bool Agree(float got, float expected, double tolerance) {
 
 }  // namespace
 
-absl::StatusOr<TuningTensors> TuningTensors::Make(std::shared_ptr<Device> device, const Graph& graph,
+absl::StatusOr<TuningTensors> TuningTensors::Make(const std::shared_ptr<Device>& device, const Graph& graph,
                                                   const LaunchSignature& signature, absl::Time deadline) {
   TuningTensors tensors(device, graph, signature);
   for (const SignatureTensor& input : signature.inputs) {

@@ -22,7 +22,7 @@ namespace gemmd {
 class TuningTensors {
  public:
   // Errors: Device::Allocate's and Device::Write's.
-  static absl::StatusOr<TuningTensors> Make(std::shared_ptr<Device> device, const Graph& graph,
+  static absl::StatusOr<TuningTensors> Make(const std::shared_ptr<Device>& device, const Graph& graph,
                                             const LaunchSignature& signature, absl::Time deadline);
 
   enum class Outputs { kReference, kCandidate };

@@ -162,7 +162,8 @@ Search::RoundEnd Search::Round() {
       }
       turns[index].push_back(MedianOf(*times));
       best = std::min(best, turns[index].back());
-      if (index != 0 && turns[index].back() > kHopeless * best) {
+      // By its shortest launch: a single one may have been disturbed.
+      if (index != 0 && static_cast<double>(std::ranges::min(*times)) > kHopeless * best) {
         candidate.state = State::kDropped;
         candidate.time_ns = turns[index].back();
       }

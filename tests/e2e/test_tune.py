@@ -1,5 +1,6 @@
 """Tuning: progress, cancelling, records that serve, also after a restart and on another daemon."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -118,11 +119,41 @@ class TuneTest(DaemonTest):
         done = subprocess.run(command, input=json.dumps(specs.linear_spec("bar")).encode(), stdout=subprocess.PIPE,
                               stderr=theirs, timeout=60, check=False)
         os.close(theirs)
-        shown = os.read(ours, 1 << 16).decode()
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal has no other end any more
+            while part := os.read(ours, 4096):
+                shown += part
         os.close(ours)
+        shown = shown.decode()
         self.assertEqual(done.returncode, 0)
         self.assertRegex(shown, r"tune \[#*-*\] \d+ of \d+ tried, best [\d.]+ us, first pick [\d.]+ us, [\d.]+ s left")
         self.assertTrue(shown.endswith("\r\x1b[K"), shown[-80:])
+
+    def test_a_plan_is_explained_with_what_was_measured(self):
+        spec = specs.linear_spec("explained", dims={"M": 52, "K": 40, "N": 24})
+        before = json.loads(self.gemmctl("plan", "-", "--explain", "--json", spec=spec).stdout)["explanation"]
+        self.assertEqual((before["m"], before["n"], before["k"], before["dtype"]), (52, 24, 40, "f32"))
+        self.assertEqual(before["flop"], 2 * 52 * 24 * 40)
+        self.assertEqual(before["factor_bytes"], 4 * (52 * 40 + 40 * 24))
+        self.assertGreater(len(before["ranking"]), 2)
+        self.assertTrue(all(ranked["predicted_cycles"] > 0 and ranked["measured_us"] == 0
+                            for ranked in before["ranking"]))
+        tune(self.stub, spec)
+        after = json.loads(self.gemmctl("plan", "-", "--explain", "--json", spec=spec).stdout)["explanation"]
+        self.assertGreater(after["ranking"][0]["measured_us"], 0)
+        text = self.gemmctl("plan", "-", "--explain", spec=spec).stdout
+        for needle in ("waits for: ", "ranking:   for every M", "PREDICTED", "kcycles"):
+            self.assertIn(needle, text)
+
+    def test_a_plan_is_explained_for_the_dims_of_a_launch(self):
+        spec = specs.linear_spec("explained dims")
+        report = json.loads(self.gemmctl("plan", "-", "--explain", "--dim", "M=3", "--json", spec=spec).stdout)
+        self.assertEqual(report["explanation"]["m"], 3)
+        self.assertLessEqual(report["explanation"]["m_min"], 3)
+        self.assertEqual(json.loads(self.gemmctl("plan", "-", "--explain", "--json", spec=spec).stdout)["explanation"]["m"],
+                         4096)
+        self.assertEqual(self.gemmctl("plan", "-", "--dim", "M=3", spec=spec).returncode, 1)
+        self.assertEqual(self.gemmctl("plan", "-", "--explain", "--dim", "L=3", spec=spec).returncode, 2)
 
     def test_a_budget_that_is_none_is_wrong_usage(self):
         for budget in ("5", "0s", "2h", "soon"):
