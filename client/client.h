@@ -68,6 +68,7 @@ struct TuneCall {
   std::string device;
   std::map<std::string, std::int64_t> dims;
   absl::Duration budget = absl::Seconds(5);
+  int candidates = 0;  // to open with, out of all legal configs; 0: the best of the ranking
   std::function<void(const TuneProgressReport&)> progress = nullptr;  // now and then, on the caller's thread
 };
 

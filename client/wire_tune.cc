@@ -90,6 +90,7 @@ v1::TuneRequest ToWire(const TuneCall& call) {
   request.set_device(call.device);
   request.mutable_dims()->insert(call.dims.begin(), call.dims.end());
   request.set_budget_ms(absl::ToInt64Milliseconds(call.budget));
+  request.set_candidates(call.candidates);
   return request;
 }
 

@@ -99,6 +99,7 @@ absl::Status TuneStreamed(KernelTuner& tuner, StageTimes& stages, const v1::Tune
   tuned.device = request.device();
   tuned.dims = {request.dims().begin(), request.dims().end()};
   tuned.budget = absl::Milliseconds(request.budget_ms() == 0 ? kDefaultBudgetMs : request.budget_ms());
+  tuned.candidates = request.candidates();
   bool gone = false;
   tuned.cancelled = [&] { return gone || context.IsCancelled(); };
   tuned.progress = [&](const SearchProgress& progress) {

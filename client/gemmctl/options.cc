@@ -166,6 +166,10 @@ struct Commands {
     tune_app = AddCommand(app, "tune", "Search for the fastest config of a spec, which then serves", &tune.spec);
     AddNamed(tune_app, "--dim", tune_dims, "Extent of a dynamic dim to measure with, M=256; repeatable");
     tune_app->add_option("--budget", budget, "How long to search, such as 500ms, 5s or 1m")->capture_default_str();
+    tune_app
+        ->add_option("--candidates", tune.candidates,
+                     "Open with so many of all legal configs, rather than with the best of the ranking")
+        ->check(RequirePositive);
     tune_app->add_option("--device", tune.device, "Device to tune for; default: the daemon's first GPU, else host");
   }
 

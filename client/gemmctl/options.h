@@ -69,6 +69,7 @@ struct TuneOptions {
   std::string device;
   std::map<std::string, std::int64_t> dims;
   absl::Duration budget = absl::Seconds(5);
+  int candidates = 0;  // 0: the best of the ranking
 };
 struct RecordsListOptions {};
 struct RecordsExportOptions {

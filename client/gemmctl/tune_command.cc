@@ -21,6 +21,7 @@ absl::StatusOr<CommandResult> TuneSpec(const Client& client, const std::string& 
                                       .device = options.device,
                                       .dims = options.dims,
                                       .budget = options.budget,
+                                      .candidates = options.candidates,
                                       .progress = [&](const TuneProgressReport& progress) { bar->Show(progress); }},
                                      until));
   bar.reset();

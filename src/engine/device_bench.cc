@@ -36,6 +36,7 @@ struct DeviceBench::Shared {
   std::mutex mutex;
   std::condition_variable changed;
   bool stopped = false;
+  bool fresh = false;                  // something was built since AwaitReady last saw it
   std::map<std::size_t, Built> built;  // by candidate; absent: on its way
 
   std::optional<Built> Find(std::size_t candidate) {
@@ -83,6 +84,7 @@ void DeviceBench::Submit(std::size_t candidate, const KernelConfig& config) {
   const auto keep = [shared = shared_, candidate](Built built) {
     const std::lock_guard lock(shared->mutex);
     shared->built.emplace(candidate, std::move(built));
+    shared->fresh = true;
     shared->changed.notify_all();
   };
   const auto compile = [keep, shared = shared_, engine = parts_.engine, question = question_, config,
@@ -114,8 +116,8 @@ std::optional<absl::Status> DeviceBench::Ready(std::size_t candidate) {
 
 void DeviceBench::AwaitReady(absl::Time until) {
   std::unique_lock lock(shared_->mutex);
-  const std::size_t before = shared_->built.size();
-  WaitUntil(shared_->changed, lock, until, [&] { return shared_->built.size() > before; });
+  WaitUntil(shared_->changed, lock, until, [&] { return shared_->fresh; });
+  shared_->fresh = false;
 }
 
 // A device that was lost is followed by one without tensors and kernels.

@@ -14,7 +14,8 @@
 namespace gemmd {
 namespace {
 
-constexpr std::size_t kWaitingCompiles = 1024;
+constexpr int kMostCandidates = 10'000;
+constexpr std::size_t kWaitingCompiles = 2 * kMostCandidates;
 constexpr absl::Duration kGrace = absl::Seconds(30);  // for what runs when the budget ends
 constexpr absl::Duration kMostBudget = absl::Hours(1);
 
@@ -29,6 +30,9 @@ absl::Status CheckRequest(const TuneRequest& request, const GemmShape& shape) {
   if (request.budget <= absl::ZeroDuration() || request.budget > kMostBudget) {
     return InvalidArgument("budget: {} is not between 0 and {}", absl::FormatDuration(request.budget),
                            absl::FormatDuration(kMostBudget));
+  }
+  if (request.candidates < 0 || request.candidates > kMostCandidates) {
+    return InvalidArgument("candidates: {} is not between 0 and {}", request.candidates, kMostCandidates);
   }
   if (shape.m == 0 || shape.n == 0)
     return InvalidArgument("dims: M = {}, N = {}: nothing to compute", shape.m, shape.n);
@@ -72,7 +76,16 @@ absl::StatusOr<TuneOutcome> KernelTuner::Tune(const TuneRequest& request, absl::
     constexpr std::size_t kMostNeighbours = 10;
     return Neighbours(config, canonical.graph, limits, question.assumptions, signature.shape.m, kMostNeighbours);
   };
-  GEMMD_ASSIGN_OR_RETURN(SearchOutcome search, SearchConfigs(question.range.configs, *bench, options));
+  std::vector<KernelConfig> ranking = question.range.configs;
+  if (request.candidates > 0) {
+    options.opening = static_cast<std::size_t>(request.candidates);
+    ranking.resize(1);
+    for (const KernelConfig& config :
+         EveryConfig(canonical.graph, limits, question.assumptions, signature.shape.m, options.opening)) {
+      ranking.push_back(config);
+    }
+  }
+  GEMMD_ASSIGN_OR_RETURN(SearchOutcome search, SearchConfigs(ranking, *bench, options));
   TuneOutcome outcome{.search = std::move(search), .record = {}, .not_recorded = {}, .device = info.id};
   const TriedCandidate& winner = outcome.search.winner();
   outcome.record = {.key = question.key,

@@ -24,6 +24,7 @@ struct TuneRequest {
   std::string device;  // empty: the default device
   DimValues dims;      // of the dynamic ones
   absl::Duration budget = absl::Seconds(5);
+  int candidates = 0;  // to open with, out of all legal configs; 0: the best of the ranking
   std::function<bool()> cancelled = nullptr;
   std::function<void(const SearchProgress&)> progress = nullptr;
 };

@@ -30,6 +30,17 @@ bool IsOneStep(const KernelConfig& from, const KernelConfig& to) {
          WithinTwice(from.group_m, to.group_m);
 }
 
+// Configs with their cycles by the cost model.
+using Predicted = std::vector<std::pair<double, KernelConfig>>;
+
+std::vector<KernelConfig> BestFirst(Predicted found, std::size_t limit) {
+  std::ranges::stable_sort(found, {}, &std::pair<double, KernelConfig>::first);
+  if (found.size() > limit) found.resize(limit);
+  std::vector<KernelConfig> best;
+  for (const auto& [cycles, config] : found) best.push_back(config);
+  return best;
+}
+
 }  // namespace
 
 absl::Status CheckWholeConfig(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
@@ -47,7 +58,7 @@ std::vector<KernelConfig> Neighbours(const KernelConfig& config, const Graph& wh
   graph.m = m;
   const Assumptions assumptions = ProductOf(whole, config.rows, promised);
   const CostModel model(graph, limits);
-  std::vector<std::pair<double, KernelConfig>> found;
+  Predicted found;
   const auto consider = [&](const KernelConfig& other) {
     if (other.packing != config.packing || !IsOneStep(config, other)) return;
     if (!CheckWholeConfig(other, whole, limits, promised).ok()) return;
@@ -65,11 +76,33 @@ std::vector<KernelConfig> Neighbours(const KernelConfig& config, const Graph& wh
     other.group_m = group_m;
     consider(other);
   }
-  std::ranges::stable_sort(found, {}, &std::pair<double, KernelConfig>::first);
-  if (found.size() > limit) found.resize(limit);
-  std::vector<KernelConfig> neighbours;
-  for (const auto& [cycles, other] : found) neighbours.push_back(other);
-  return neighbours;
+  return BestFirst(std::move(found), limit);
+}
+
+std::vector<KernelConfig> EveryConfig(const Graph& whole, const DeviceLimits& limits, const Assumptions& promised,
+                                      std::int64_t m, std::size_t limit) {
+  const RowSchedule rows = ReducesRows(whole) ? RowSchedule::kTwoKernels : RowSchedule::kNone;
+  Graph graph = ProductOf(whole, rows);
+  graph.m = m;
+  const Assumptions assumptions = ProductOf(whole, rows, promised);
+  const CostModel model(graph, limits);
+  std::vector<std::vector<KernelConfig>> families = {RowBarrierConfigs(whole, limits, promised)};
+  for (const Family family : {Family::kWgmma, Family::kMma, Family::kSimt}) {
+    Predicted found;
+    for (KernelConfig config : LegalConfigs(family, graph, limits, assumptions)) {
+      config.rows = rows;
+      VisitSplits(config, graph, limits, ConfigPin{},
+                  [&](const KernelConfig& split) { found.emplace_back(model.Cycles(split), split); });
+    }
+    families.push_back(BestFirst(std::move(found), limit));
+  }
+  std::vector<KernelConfig> every;
+  for (std::size_t place = 0; place < limit; ++place) {
+    for (const std::vector<KernelConfig>& family : families) {
+      if (place < family.size() && every.size() < limit) every.push_back(family[place]);
+    }
+  }
+  return every;
 }
 
 }  // namespace gemmd

@@ -20,4 +20,9 @@ absl::Status CheckWholeConfig(const KernelConfig& config, const Graph& graph, co
 std::vector<KernelConfig> Neighbours(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits,
                                      const Assumptions& assumptions, std::int64_t m, std::size_t limit);
 
+// Legal configs of every family and row schedule, with every division of K: what a search can choose from, not what the
+// ranking leaves of it. The families take turns, each with its best by the cost model first; at most `limit`.
+std::vector<KernelConfig> EveryConfig(const Graph& graph, const DeviceLimits& limits, const Assumptions& assumptions,
+                                      std::int64_t m, std::size_t limit);
+
 }  // namespace gemmd

@@ -61,6 +61,15 @@ class TuneTest(DaemonTest):
         self.assertGreaterEqual(summary.m_max, 33)
         self.assertLess(summary.elapsed_ms, 5000)
 
+    def test_a_search_may_open_with_more_than_the_ranking(self):
+        spec = specs.linear_spec("wide")
+        _, summary = tune(self.stub, spec, dims={"M": 64}, candidates=120, budget_ms=1500)
+        self.assertGreaterEqual(len(summary.candidates), 120)
+        families = {candidate.kernel.family for candidate in summary.candidates}
+        self.assertLessEqual({"simt"}, families)
+        self.assert_status(grpc.StatusCode.INVALID_ARGUMENT,
+                           lambda: self.stub.Tune(tune_request(spec, dims={"M": 64}, candidates=-1)), "candidates")
+
     def test_the_record_serves_from_then_on(self):
         spec = specs.linear_spec("served", dims={"M": 48, "K": 40, "N": 24})
         self.assertFalse(is_tuned(self.stub, spec))

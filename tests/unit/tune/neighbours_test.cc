@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "plan/ranking.h"
 #include "tests/unit/plan/sample_graph.h"
 
@@ -49,6 +51,25 @@ TEST(NeighboursTest, HaveOneStageMoreAndOneLessAndOtherTiles) {
 TEST(NeighboursTest, AreNoMoreThanAskedFor) {
   const Graph graph = ProductGraph(DType::kBf16, 4096, 4096, 4096);
   EXPECT_EQ(Neighbours(RankedFor(graph).front(), graph, HopperLimits(), {}, 4096, 3).size(), 3u);
+}
+
+TEST(EveryConfigTest, IsLegalOfEveryFamilyAndEachOnce) {
+  for (const Graph& graph : {ProductGraph(DType::kBf16, 4096, 4096, 4096), RowGraph()}) {
+    const std::vector<KernelConfig> every = EveryConfig(graph, HopperLimits(), {}, 4096, 300);
+    EXPECT_EQ(every.size(), 300u);
+    for (const Family family : {Family::kWgmma, Family::kMma, Family::kSimt}) {
+      EXPECT_GE(std::ranges::count(every, family, &KernelConfig::family), 60);
+    }
+    for (std::size_t i = 0; i < every.size(); ++i) {
+      EXPECT_TRUE(CheckWholeConfig(every[i], graph, HopperLimits(), {}).ok());
+      EXPECT_EQ(std::ranges::count(every, every[i]), 1);
+    }
+  }
+}
+
+TEST(EveryConfigTest, HasTheModelsFirstPick) {
+  const Graph graph = ProductGraph(DType::kBf16, 4096, 4096, 4096);
+  EXPECT_THAT(EveryConfig(graph, HopperLimits(), {}, 4096, kAll), testing::Contains(RankedFor(graph).front()));
 }
 
 TEST(CheckWholeConfigTest, RefusesARowScheduleThatIsNotTheGraphs) {
