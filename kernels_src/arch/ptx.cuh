@@ -98,6 +98,16 @@ __device__ __forceinline__ float LoadFromL2(const float* source) {
   return value;
 }
 
+// The same of two consecutive ones, on a multiple of 8 bytes.
+__device__ __forceinline__ Pack<float, 2> Load2FromL2(const float* source) {
+  Pack<float, 2> values;
+  asm volatile("ld.relaxed.gpu.global.v2.f32 {%0, %1}, [%2];"
+               : "=f"(values.at[0]), "=f"(values.at[1])
+               : "l"(source)
+               : "memory");
+  return values;
+}
+
 // The same of four consecutive ones, on a multiple of 16 bytes.
 __device__ __forceinline__ Pack<float, 4> Load4FromL2(const float* source) {
   Pack<float, 4> values;

@@ -27,15 +27,14 @@ constexpr int kRowsArrived = 3;  // named barriers 3 and 4: of the threads of on
 // What a chain sees of the rows of a warpgroup's tile.
 //
 // What the warpgroups of a row block share, in the launch's workspace: for each reduction of the chain a counter for
-// each row block, and the parts of their states: of every row block, tile along N and word a float for each row of the
-// tile.
+// each row block, and the Parts of their states: of every row block and tile along N those of each row of the tile.
 template <typename Config, typename Epilogue>
 class RowFragments {
   using S = Shape<Config>;
   static constexpr int kSlots = 2 * S::kBlocksM;  // rows of a lane
   static constexpr int kPairs = Config::kTileN / 8;
   static constexpr int kTileRows = S::kBlocksM * 64;
-  static constexpr int kStateWords = 3;  // of the largest state
+  static constexpr int kPartWords = 2;  // of the largest Part
 
  public:
   static constexpr int kV = 2;
@@ -187,7 +186,7 @@ class RowFragments {
   __device__ __forceinline__ float* Parts(int tile_n) const {
     const Int64 row_blocks = CeilDiv(m_, kTileRows);
     const Int64 block = kIndex * row_blocks + row0_ / kTileRows;
-    return workspace_.parts + (block * Config::kTilesN + tile_n) * (kStateWords * kTileRows);
+    return workspace_.parts + (block * Config::kTilesN + tile_n) * (kPartWords * kTileRows);
   }
 
   template <int kIndex>
@@ -201,9 +200,8 @@ class RowFragments {
     if (Lane() % 4 != 0) return;
 #pragma unroll
     for (int slot = 0; slot < kSlots; ++slot) {
-      const auto words = ToWords(states[slot]);
-#pragma unroll
-      for (int i = 0; i < static_cast<int>(sizeof(State) / 4); ++i) parts[i * kTileRows + LocalRow(slot)] = words.at[i];
+      using Words = gemmd::Words<Part<State>::kWords>;
+      reinterpret_cast<Words*>(parts)[LocalRow(slot)] = Part<State>::Of(states[slot]);
     }
   }
 
@@ -233,13 +231,25 @@ class RowFragments {
     }
   }
 
+  template <int kWords>
+  static __device__ __forceinline__ Words<kWords> LoadWords(const float* source) {
+    if constexpr (kWords == 1) {
+      return {ptx::LoadFromL2(source)};
+    } else {
+      const Pack<float, 2> words = ptx::Load2FromL2(source);
+      return {words.at[0], words.at[1]};
+    }
+  }
+
   // Of the tile's row that is the thread's number in its warpgroup: a warpgroup has as many threads as rows.
   template <int kIndex, typename State>
   __device__ __forceinline__ State Merged() const {
     static_assert(kTileRows == 128);
-    constexpr int kWords = sizeof(State) / 4, kMost = kWords > 2 ? 8 : 16;  // that registers are left for
+    constexpr int kWords = Part<State>::kWords;
+    static_assert(kWords <= kPartWords);
+    constexpr int kMost = sizeof(State) > 8 ? 8 : 16;  // that registers are left for
     constexpr int kBatch = Config::kTilesN < kMost ? Config::kTilesN : kMost;
-    const float* const parts = Parts<kIndex>(0) + threadIdx.x % 128;
+    const float* const parts = Parts<kIndex>(0) + threadIdx.x % 128 * kWords;
     State merged;
 #pragma unroll 1
     for (int first = 0; first < Config::kTilesN; first += kBatch) {
@@ -247,12 +257,9 @@ class RowFragments {
 #pragma unroll
       for (int i = 0; i < kBatch; ++i) {
         if (Config::kTilesN % kBatch != 0 && first + i >= Config::kTilesN) continue;
-        Words<kWords> words;
-#pragma unroll
-        for (int word = 0; word < kWords; ++word) {
-          words.at[word] = ptx::LoadFromL2(parts + (first + i) * (kStateWords * kTileRows) + word * kTileRows);
-        }
-        states[i] = FromWords<State>(words);
+        const int tile = first + i;
+        const int count = Config::kWholeTiles ? Config::kTileN : Min(n_ - tile * Config::kTileN, Config::kTileN);
+        states[i] = Part<State>::Whole(LoadWords<kWords>(parts + tile * (kPartWords * kTileRows)), count);
       }
       merged.Merge(State::Merged(states));
     }

@@ -48,9 +48,10 @@ __device__ __forceinline__ void MultiplyStage(unsigned stage, int warpgroup, boo
   }
 }
 
-template <typename Config>
+// Calls `issued` when the last products are on their way: what others multiply next follows them without a gap.
+template <typename Config, typename Issued>
 __device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosition<Config::kStages>& at, int blocks,
-                                             int warpgroup, Accumulators<Config>& acc) {
+                                             int warpgroup, Accumulators<Config>& acc, const Issued& issued) {
   using S = Shape<Config>;
   const bool releases = threadIdx.x % 32 == 0;
   const unsigned base = ptx::SharedAddress(ring.stages);
@@ -66,6 +67,7 @@ __device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosit
     previous = at.stage;
     at.Advance();
   }
+  issued();
   hopper::WaitWgmma<0>();
   if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
 }
@@ -73,15 +75,19 @@ __device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosit
 // As MultiplyTile, for factors in two parts. The tensor cores cut what they add, and it shows the more the longer they
 // do: they sum a few blocks, and those sums are added in registers. By a model of the cutting the error is 0.26, 0.55
 // and 1.3 of IEEE's at K = 2048 with sums of 1, 2 and 4 blocks.
-template <typename Config>
+template <typename Config, typename Issued>
 __device__ __forceinline__ void MultiplyTileInSums(const Ring<Config>& ring, RingPosition<Config::kStages>& at,
-                                                   int blocks, int warpgroup, Accumulators<Config>& acc) {
+                                                   int blocks, int warpgroup, Accumulators<Config>& acc,
+                                                   const Issued& issued) {
   constexpr int kSummedBlocks = 2;
   acc = {};
   Accumulators<Config> sum;
 #pragma unroll 1
   for (int block = 0; block < blocks; block += kSummedBlocks) {
-    MultiplyTile<Config>(ring, at, Min(kSummedBlocks, blocks - block), warpgroup, sum);
+    const auto last = [&] {
+      if (block + kSummedBlocks >= blocks) issued();
+    };
+    MultiplyTile<Config>(ring, at, Min(kSummedBlocks, blocks - block), warpgroup, sum, last);
 #pragma unroll
     for (int i = 0; i < Shape<Config>::kBlocksM; ++i) {
 #pragma unroll
@@ -127,10 +133,11 @@ struct StageFragments {
 };
 
 // As MultiplyTile, with a prologue on A: while one stage's products run, the next one's fragments pass through it.
-template <typename Config, typename Prologue>
+template <typename Config, typename Prologue, typename Issued>
 __device__ __forceinline__ void MultiplyTileThrough(const Ring<Config>& ring, RingPosition<Config::kStages>& at,
                                                     int blocks, int warpgroup, const TileOfA& tile,
-                                                    const Prologue& prologue, Accumulators<Config>& acc) {
+                                                    const Prologue& prologue, Accumulators<Config>& acc,
+                                                    const Issued& issued) {
   using S = Shape<Config>;
   using Instruction = hopper::Wgmma<typename Config::A, Config::kTileN>;
   constexpr int kSteps = Config::kTileK / 16;
@@ -178,6 +185,7 @@ __device__ __forceinline__ void MultiplyTileThrough(const Ring<Config>& ring, Ri
     multiply(even, block);
     if (block + 1 < blocks) multiply(odd, block + 1);
   }
+  issued();
   hopper::WaitWgmma<0>();
   if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
 }

@@ -22,6 +22,25 @@ __device__ __forceinline__ float Or(const Place& place, int i, float value, floa
   return Place::kWhole || place.Has(i) ? value : neutral;
 }
 
+// `step` over V values from `neutral` on, in chains side by side that `join` brings together: what each step of one
+// chain waits for the others fill.
+template <int V, typename Step, typename Join>
+__device__ __forceinline__ float Folded(float neutral, const Step& step, const Join& join) {
+  constexpr int kChains = V < 4 ? V : 4;
+  float chains[kChains];
+#pragma unroll
+  for (int chain = 0; chain < kChains; ++chain) chains[chain] = neutral;
+#pragma unroll
+  for (int i = 0; i < V; ++i) chains[i % kChains] = step(chains[i % kChains], i);
+#pragma unroll
+  for (int chain = 1; chain < kChains; ++chain) chains[0] = join(chains[0], chains[chain]);
+  return chains[0];
+}
+
+struct Plus {
+  __device__ __forceinline__ float operator()(float left, float right) const { return left + right; }
+};
+
 // Many states at once, in a fixed order, with fewer operations that wait for each other than one Merge after the other.
 template <typename State, int kCount>
 __device__ __forceinline__ State MergedOneByOne(const State (&states)[kCount]) {
@@ -36,8 +55,8 @@ struct Sum {
 
   template <int V, typename Place>
   __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
-#pragma unroll
-    for (int i = 0; i < V; ++i) sum += Or(place, i, x.at[i], 0.0f);
+    sum += Folded<V>(
+        0.0f, [&](float part, int i) { return part + Or(place, i, x.at[i], 0.0f); }, Plus());
   }
   __device__ __forceinline__ void Merge(const Sum& other) { sum += other.sum; }
   template <int kCount>
@@ -51,11 +70,11 @@ struct SumOfSquares {
 
   template <int V, typename Place>
   __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
-#pragma unroll
-    for (int i = 0; i < V; ++i) {
+    const auto step = [&](float part, int i) {
       const float value = Or(place, i, x.at[i], 0.0f);
-      sum = fmaf(value, value, sum);
-    }
+      return fmaf(value, value, part);
+    };
+    sum += Folded<V>(0.0f, step, Plus());
   }
   __device__ __forceinline__ void Merge(const SumOfSquares& other) { sum += other.sum; }
   template <int kCount>
@@ -72,20 +91,18 @@ struct Moments {
   template <int V, typename Place>
   __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
     Moments added;
-    float sum = 0.0f;
+    const float sum = Folded<V>(
+        0.0f, [&](float part, int i) { return part + Or(place, i, x.at[i], 0.0f); }, Plus());
     int there = 0;
 #pragma unroll
-    for (int i = 0; i < V; ++i) {
-      sum += Or(place, i, x.at[i], 0.0f);
-      there += Place::kWhole || place.Has(i) ? 1 : 0;
-    }
+    for (int i = 0; i < V; ++i) there += Place::kWhole || place.Has(i) ? 1 : 0;
     added.count = static_cast<float>(there);
     added.mean = Place::kWhole ? sum * (1.0f / V) : sum / fmaxf(added.count, 1.0f);
-#pragma unroll
-    for (int i = 0; i < V; ++i) {
+    const auto step = [&](float part, int i) {
       const float distance = Or(place, i, x.at[i] - added.mean, 0.0f);
-      added.distances = fmaf(distance, distance, added.distances);
-    }
+      return fmaf(distance, distance, part);
+    };
+    added.distances = Folded<V>(0.0f, step, Plus());
     Merge(added);
   }
 
@@ -135,11 +152,13 @@ struct MaxAndSum {
   template <int V, typename Place>
   __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
     MaxAndSum added;
-#pragma unroll
-    for (int i = 0; i < V; ++i) added.max = Maximum::Apply(added.max, Or(place, i, x.at[i], -Infinity()));
+    const auto larger = [&](float largest, int i) {
+      return Maximum::Apply(largest, Or(place, i, x.at[i], -Infinity()));
+    };
+    added.max = Folded<V>(-Infinity(), larger, Maximum::Apply);
     const float shift = Shift(added.max);
-#pragma unroll
-    for (int i = 0; i < V; ++i) added.sum += Or(place, i, ShiftedExp(x.at[i], shift), 0.0f);
+    const auto step = [&](float part, int i) { return part + Or(place, i, ShiftedExp(x.at[i], shift), 0.0f); };
+    added.sum = Folded<V>(0.0f, step, Plus());
     Merge(added);
   }
 
@@ -170,8 +189,10 @@ struct Largest {
 
   template <int V, typename Place>
   __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
-#pragma unroll
-    for (int i = 0; i < V; ++i) value = Maximum::Apply(value, Or(place, i, x.at[i], -Infinity()));
+    const auto larger = [&](float largest, int i) {
+      return Maximum::Apply(largest, Or(place, i, x.at[i], -Infinity()));
+    };
+    value = Folded<V>(value, larger, Maximum::Apply);
   }
   __device__ __forceinline__ void Merge(const Largest& other) { value = Maximum::Apply(value, other.value); }
   template <int kCount>
@@ -185,8 +206,8 @@ struct Smallest {
 
   template <int V, typename Place>
   __device__ __forceinline__ void Add(const Vec<V>& x, const Place& place) {
-#pragma unroll
-    for (int i = 0; i < V; ++i) value = Minimum::Apply(value, Or(place, i, x.at[i], Infinity()));
+    const auto smaller = [&](float least, int i) { return Minimum::Apply(least, Or(place, i, x.at[i], Infinity())); };
+    value = Folded<V>(value, smaller, Minimum::Apply);
   }
   __device__ __forceinline__ void Merge(const Smallest& other) { value = Minimum::Apply(value, other.value); }
   template <int kCount>
@@ -339,20 +360,41 @@ __device__ __forceinline__ T FromWords(const Words<sizeof(T) / 4>& words) {
   return __builtin_bit_cast(T, words);
 }
 
+// What a state tells someone who knows how many elements it has seen.
+template <typename State>
+struct Part {
+  static constexpr int kWords = sizeof(State) / 4;
+  static __device__ __forceinline__ Words<kWords> Of(const State& state) { return ToWords(state); }
+  static __device__ __forceinline__ State Whole(const Words<kWords>& words, float) { return FromWords<State>(words); }
+};
+
+template <>
+struct Part<Moments> {
+  static constexpr int kWords = 2;
+  static __device__ __forceinline__ Words<kWords> Of(const Moments& state) { return {state.mean, state.distances}; }
+  static __device__ __forceinline__ Moments Whole(const Words<kWords>& words, float count) {
+    return {count, words.at[0], words.at[1]};
+  }
+};
+
 // The states of `kLanes` consecutive lanes (a power of two), merged in their order, in each of them.
 template <int kLanes, typename State>
 __device__ __forceinline__ State MergedOverLanes(const State& mine) {
   State merged = mine;
 #pragma unroll
   for (int distance = 1; distance < kLanes; distance *= 2) {
-    Words<sizeof(State) / 4> words = ToWords(merged);
-#pragma unroll
-    for (float& word : words.at) word = __shfl_xor_sync(0xFFFFFFFFu, word, distance);
-    const State other = FromWords<State>(words);
+    constexpr int kWords = sizeof(State) / 4;
     const bool behind = (threadIdx.x & distance) != 0;  // the other lane's elements come first
-    State first = behind ? other : merged;
-    first.Merge(behind ? merged : other);
-    merged = first;
+    const Words<kWords> words = ToWords(merged);
+    Words<kWords> first, second;
+#pragma unroll
+    for (int i = 0; i < kWords; ++i) {
+      const float other = __shfl_xor_sync(0xFFFFFFFFu, words.at[i], distance);
+      first.at[i] = behind ? other : words.at[i];
+      second.at[i] = behind ? words.at[i] : other;
+    }
+    merged = FromWords<State>(first);
+    merged.Merge(FromWords<State>(second));
   }
   return merged;
 }

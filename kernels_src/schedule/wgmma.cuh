@@ -172,18 +172,19 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
     const int row0 = tile.m * Config::kTileM + share * S::kBlocksM * 64, column0 = tile.n * S::kResultN;
     TileEpilogue<Config, Epilogue> tile_epilogue(problem, row0, column0, warpgroup, staging, row_memory, epilogue);
     if constexpr (Config::kPingPong) hopper::SyncNamed(kTurn + warpgroup, 256);
+    const auto hand_over = [&] {
+      if constexpr (Config::kPingPong) hopper::ArriveNamed(kTurn + (warpgroup ^ 1), 256);
+    };
     if constexpr (Config::kParts == 2) {
       static_assert(PrologueA::kIdentity);
-      MultiplyTileInSums<Config>(ring, at, blocks, share, acc);
+      MultiplyTileInSums<Config>(ring, at, blocks, share, acc, hand_over);
+      if (blocks == 0) hand_over();
     } else if constexpr (PrologueA::kIdentity) {
-      MultiplyTile<Config>(ring, at, blocks, share, acc);
+      MultiplyTile<Config>(ring, at, blocks, share, acc, hand_over);
     } else {
-      MultiplyTileThrough<Config>(ring, at, blocks, share, {problem.m, problem.k, row0}, prologue_a, acc);
+      MultiplyTileThrough<Config>(ring, at, blocks, share, {problem.m, problem.k, row0}, prologue_a, acc, hand_over);
     }
-    if constexpr (Config::kPingPong) {
-      hopper::ArriveNamed(kTurn + (warpgroup ^ 1), 256);
-      at.Skip(blocks);
-    }
+    if constexpr (Config::kPingPong) at.Skip(blocks);
     tile_epilogue.Write(acc);
   }
 }

@@ -10,8 +10,8 @@
 namespace gemmd {
 namespace {
 
-constexpr int kBarrierRows = 128;            // of a tile: as many as a warpgroup has threads
-constexpr std::int64_t kStateBytes = 3 * 4;  // of the largest state (kernels_src/numeric/statistics.cuh)
+constexpr int kBarrierRows = 128;           // of a tile: as many as a warpgroup has threads
+constexpr std::int64_t kPartBytes = 2 * 4;  // of the largest Part (kernels_src/numeric/statistics.cuh)
 
 std::int64_t ReductionsOf(const Graph& graph) {
   return std::ranges::count_if(graph.epilogue, [](const Node& node) { return IsRowWise(node.kind); });
@@ -146,7 +146,7 @@ Workspace RowWorkspace(const Graph& graph, const KernelConfig& config) {
   constexpr std::int64_t kCounterBytes = 4;
   if (TilesAcross(graph, config) == 1) return {};
   return {config.tile_m, ReductionsOf(graph) * kCounterBytes,
-          ReductionsOf(graph) * TilesAcross(graph, config) * config.tile_m * kStateBytes};
+          ReductionsOf(graph) * TilesAcross(graph, config) * config.tile_m * kPartBytes};
 }
 
 std::vector<KernelConfig> RowBarrierConfigs(const Graph& graph, const DeviceLimits& limits,

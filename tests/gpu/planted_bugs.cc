@@ -219,7 +219,7 @@ std::vector<PlantedBug> PartsBugs() {
 std::vector<PlantedBug> RowBugs() {
   const std::string fragments = "epilogue/row_fragments.cuh", statistics = "numeric/statistics.cuh";
   std::vector<PlantedBug> bugs = {
-      InText("OneTileForAll", fragments, "parts + (first + i) * (kStateWords", "parts + 0 * (kStateWords"),
+      InText("OneTileForAll", fragments, "parts + tile * (kPartWords", "parts + 0 * (kPartWords"),
       InText("PaddingOfRowsCounted", fragments, "return Column(i) < n;", "return true;"),
       InText("LanesUnmerged", fragments, "states[slot] = MergedOverLanes<4>(states[slot]);", ";"),
       InText("VectorOfTheFirstTile", fragments, "return {0, column, Config", "return {0, column - column0_, Config"),

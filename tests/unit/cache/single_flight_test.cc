@@ -37,9 +37,10 @@ class Gate {
 TEST(SingleFlightTest, SixtyFourCallersComputeOnce) {
   Flight flight;
   Gate gate;
-  std::atomic<int> right = 0, joined = 0;
+  std::atomic<int> calling = 0, right = 0, joined = 0;
   std::vector<std::jthread> callers;
   const auto call = [&] {
+    ++calling;
     const Flight::Landing landing = flight.Do("key", In(absl::Seconds(60)), [&] { return gate.Compute("value"); });
     if (landing.result.ok() && *landing.result == "value") ++right;
     if (landing.joined) ++joined;
@@ -47,7 +48,8 @@ TEST(SingleFlightTest, SixtyFourCallersComputeOnce) {
   callers.emplace_back(call);
   gate.WaitUntilRunning();
   for (int i = 1; i < 64; ++i) callers.emplace_back(call);
-  absl::SleepFor(absl::Milliseconds(50));
+  while (calling < 64) absl::SleepFor(absl::Milliseconds(1));
+  absl::SleepFor(absl::Milliseconds(50));  // from there to where they wait
   gate.Open();
   callers.clear();
   EXPECT_EQ(right, 64);

@@ -141,8 +141,8 @@ TEST(RowBarrierTest, ItsKernelIsCooperativeAndHasAWorkspace) {
   EXPECT_EQ(launch.grid.least_ctas, (256 / config.tile_n + 1) / 2);
   EXPECT_THAT(KindsOf(launch), Contains(ParamKind::kWorkspaceCounters).Times(1));
   EXPECT_THAT(KindsOf(launch), Contains(ParamKind::kWorkspaceParts).Times(1));
-  // Of each of two reductions a counter, and three words for a row and tile along N.
-  EXPECT_EQ(manifest.variants.at(0).workspace, (Workspace{128, 2 * 4, 2 * (256 / config.tile_n) * 128 * 3 * 4}));
+  // Of each of two reductions a counter, and two words for a row and tile along N.
+  EXPECT_EQ(manifest.variants.at(0).workspace, (Workspace{128, 2 * 4, 2 * (256 / config.tile_n) * 128 * 2 * 4}));
   EXPECT_TRUE(manifest.intermediates.empty());
 }
 
