@@ -107,8 +107,8 @@ TEST_F(GpuTuningTest, RowReductionsInAKernelOfTheirOwnCompete) {
   EXPECT_EQ(has(RowSchedule::kBarrier), is_hopper);
 }
 
-// One row times a matrix that L2 holds: what is not there has to come from memory.
-TEST_F(GpuTuningTest, LaunchesWithAColdCacheTakeLonger) {
+// A warm launch is no yardstick: nothing runs before it, and its time has what the host takes to enqueue it.
+TEST_F(GpuTuningTest, AFlushIsNoneOfALaunchsTime) {
   const KernelSpec spec = ProductSpec(1, 2048, 2048);
   const CanonicalSpec canonical = Canonicalize(spec);
   const auto device = devices_->Default();
@@ -121,19 +121,17 @@ TEST_F(GpuTuningTest, LaunchesWithAColdCacheTakeLonger) {
   ASSERT_TRUE(prepared.ok()) << prepared.status();
   const auto kernel = LoadKernel(*device, *prepared->compiled, Soon());
   ASSERT_TRUE(kernel.ok()) << kernel.status();
-  const auto median_ns = [&](bool flush) {
-    std::vector<std::int64_t> times;
-    for (int i = 0; i < 21; ++i) {
-      const auto result =
-          (*device)->Launch(tensors->RequestFor((*kernel)->id(), TuningTensors::Outputs::kCandidate, flush), Soon());
-      EXPECT_TRUE(result.ok()) << result.status();
-      times.push_back(result.ok() ? result->device_ns : 0);
-    }
-    std::ranges::nth_element(times, times.begin() + 10);
-    return times[10];
-  };
-  const std::int64_t warm_ns = median_ns(false), cold_ns = median_ns(true);
-  EXPECT_GT(cold_ns, warm_ns) << "warm " << warm_ns << " ns, cold " << cold_ns << " ns";
+  std::vector<std::int64_t> times;
+  for (int i = 0; i < 21; ++i) {
+    const auto result =
+        (*device)->Launch(tensors->RequestFor((*kernel)->id(), TuningTensors::Outputs::kCandidate, true), Soon());
+    ASSERT_TRUE(result.ok()) << result.status();
+    times.push_back(result->device_ns);
+  }
+  std::ranges::nth_element(times, times.begin() + 10);
+  constexpr std::int64_t kBytesPerNs = 10'000;  // of faster memory than there is
+  EXPECT_GT(times[10], 2048 * 2048 * 2 / kBytesPerNs);
+  EXPECT_LT(times[10], (*device)->info().limits.l2_bytes * 4 / kBytesPerNs);
 }
 
 }  // namespace
