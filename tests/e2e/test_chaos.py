@@ -7,9 +7,9 @@ import unittest
 import chaos
 from sanitized import SANITIZED
 
-# Under a sanitizer processes take ten times as long to start.
+# Under a sanitizer the daemon takes longer to start again: three acts in 33 seconds, nine recoveries in 150.
 SECONDS = float(os.environ.get("GEMMD_CHAOS_SECONDS", "150" if SANITIZED else "25"))
-RECOVERY_MS = 10_000 if SANITIZED else 1000
+RECOVERY_MS = 1000
 
 
 class ChaosTest(unittest.TestCase):
@@ -21,8 +21,7 @@ class ChaosTest(unittest.TestCase):
         self.assertGreater(sum(report["acts"].values()), 5)
         self.assertLessEqual(report["recovery_ms"]["p50"], RECOVERY_MS)
         recoveries = report["worker_recoveries"]
-        if not SANITIZED:
-            self.assertGreaterEqual(recoveries["within_1s"], 0.9 * recoveries["count"])
+        self.assertGreaterEqual(recoveries["within_1s"], 0.9 * recoveries["count"])
 
 
 if __name__ == "__main__":
