@@ -45,28 +45,29 @@ bool ParsePath(std::string_view text, std::string& path) {
   return !path.empty();
 }
 
-// A whole number and its unit: s, m, h or d.
-std::optional<absl::Duration> ParseAge(std::string_view text) {
-  constexpr std::pair<char, std::int64_t> kUnits[] = {{'s', 1}, {'m', 60}, {'h', 60 * 60}, {'d', 24 * 60 * 60}};
-  constexpr std::int64_t kMaxSeconds = std::int64_t{100} * 366 * 24 * 60 * 60;
-  for (const auto& [unit, seconds] : kUnits) {
+using Unit = std::pair<std::string_view, absl::Duration>;
+
+// A whole number and one of the units, from `least` to `most`.
+std::optional<absl::Duration> ParseDuration(std::string_view text, std::initializer_list<Unit> units,
+                                            absl::Duration least, absl::Duration most) {
+  for (const auto& [name, unit] : units) {
     std::int64_t count = 0;
-    if (!text.ends_with(unit) || !ParseNumber(text.substr(0, text.size() - 1), count)) continue;
-    if (count >= 0 && count <= kMaxSeconds / seconds) return absl::Seconds(count * seconds);
+    if (!text.ends_with(name) || !ParseNumber(text.substr(0, text.size() - name.size()), count)) continue;
+    const absl::Duration duration = count * unit;  // infinite rather than too large
+    if (least <= duration && duration <= most) return duration;
   }
   return std::nullopt;
 }
 
-// A whole number and its unit: ms, s or m.
+std::optional<absl::Duration> ParseAge(std::string_view text) {
+  constexpr absl::Duration kDay = absl::Hours(24);
+  return ParseDuration(text, {{"s", absl::Seconds(1)}, {"m", absl::Minutes(1)}, {"h", absl::Hours(1)}, {"d", kDay}},
+                       absl::ZeroDuration(), 100 * 366 * kDay);
+}
+
 std::optional<absl::Duration> ParseBudget(std::string_view text) {
-  constexpr std::pair<std::string_view, std::int64_t> kUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}};
-  constexpr std::int64_t kMostMs = 60 * 60 * 1000;
-  for (const auto& [unit, unit_ms] : kUnits) {
-    std::int64_t count = 0;
-    if (!text.ends_with(unit) || !ParseNumber(text.substr(0, text.size() - unit.size()), count)) continue;
-    if (count > 0 && count <= kMostMs / unit_ms) return absl::Milliseconds(count * unit_ms);
-  }
-  return std::nullopt;
+  return ParseDuration(text, {{"ms", absl::Milliseconds(1)}, {"s", absl::Seconds(1)}, {"m", absl::Minutes(1)}},
+                       absl::Milliseconds(1), absl::Hours(1));
 }
 
 CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& description, std::string* spec) {
