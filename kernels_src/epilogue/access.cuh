@@ -15,6 +15,15 @@ struct Cell {
   int valid;
 };
 
+// How many of a cell's V columns are inside where the matrix has `columns` from its first on; 0 or less: none. With
+// kWhole a matrix has a multiple of V columns, so that it is all or none, and what would handle a part of a cell is
+// left out.
+template <int V, bool kWhole>
+__device__ __forceinline__ int ValidColumns(int columns) {
+  if constexpr (kWhole) return columns > 0 ? V : 0;
+  return columns < V ? columns : V;
+}
+
 // Loads V elements at `source`, which is aligned to kWidth elements or to V of them, whichever is fewer; `valid` of
 // them are inside, the others read as zero.
 template <int kWidth, int V, typename T>

@@ -42,10 +42,11 @@ class FragmentWriter {
   explicit __device__ __forceinline__ FragmentWriter(unsigned char* staging) : staging_(ptx::SharedAddress(staging)) {}
 
   // The next cell's place in the slice: rows 8 * half + lane / 4, columns 8 * block + 2 * (lane % 4). A block's halves
-  // come one after the other, 0 first.
-  __device__ __forceinline__ void At(int half, int block) {
+  // come one after the other, 0 first. `inside`: the row is one of the result.
+  __device__ __forceinline__ void At(int half, int block, bool inside) {
     half_ = half;
     block_ = block;
+    inside_ = inside;
   }
 
   // What the chain calls to store slice kIndex of an output whose lines may be accessed kWidth elements at a time.
@@ -61,7 +62,7 @@ class FragmentWriter {
         hopper::StoreMatrices(slice + Slice::Offset(threadIdx.x & 15, block_), upper_[kIndex], pair);
       }
     } else {
-      if (cell.valid > 0) gemmd::Store<kWidth>(matrix, ld, cell, value);
+      if (inside_ && cell.valid > 0) gemmd::Store<kWidth>(matrix, ld, cell, value);
     }
   }
 
@@ -108,6 +109,7 @@ class FragmentWriter {
  private:
   const unsigned staging_;
   int half_ = 0, block_ = 0;
+  bool inside_ = false;
   unsigned upper_[kSlices];
 };
 
@@ -149,8 +151,8 @@ class OperandExchange {
 
 // A warp's walk over slices of 16 rows by kColumns columns of the result. What the chain reads of a slice is fetched a
 // slice ahead. Where there is a gate, what it takes of both halves of N is in accumulators of one lane. kWholeCells
-// promises a result of a multiple of 8 columns: no cell is inside in part.
-template <int kColumns, bool kGated, bool kWholeCells, typename Epilogue>
+// promises a result of a multiple of 8 columns: no cell is inside in part. kWholeTiles promises that all are inside.
+template <int kColumns, bool kGated, bool kWholeCells, bool kWholeTiles, typename Epilogue>
 class FragmentStaging {
  public:
   // Of a warp's own shared memory; fetched operands pass through the first slice.
@@ -181,7 +183,7 @@ class FragmentStaging {
     for (int block = 0; block < kBlocks; ++block) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        writer.At(half, block);
+        writer.At(half, block, RowOf(slice, half) < m_);
         const Cell<2> cell = CellOf(slice, half, block);
         const Vec<2> value = {{acc[block][half * 2], acc[block][half * 2 + 1]}};
         if constexpr (kGated) {
@@ -203,20 +205,22 @@ class FragmentStaging {
   using Operands = typename Epilogue::template Operands<2>;
   static constexpr int kPasses = OperandExchange<kColumns>::kPasses;
 
-  // V columns of a row. A row outside the result is that of the last one, so that every operand can be read; `valid` is
-  // 0 or less there, and for columns outside.
+  // V columns of a row. A row outside the result is the last one, so that operands are read whatever the row.
   template <int V>
   __device__ __forceinline__ Cell<V> CellAt(int row, int column) const {
-    const int valid = kWholeCells ? (column < n_ ? V : 0) : Min(n_ - column, V);
-    return {Min(row, m_ - 1), column, row < m_ ? valid : 0};
+    return {Min(row, m_ - 1), column, kWholeTiles ? V : ValidColumns<V, kWholeCells>(n_ - column)};
+  }
+
+  static __device__ __forceinline__ int RowOf(const Slice& slice, int half) {
+    return slice.row0 + half * 8 + threadIdx.x % 32 / 4;
   }
 
   __device__ __forceinline__ Cell<2> CellOf(const Slice& slice, int half, int block) const {
-    const int lane = threadIdx.x % 32;
-    return CellAt<2>(slice.row0 + half * 8 + lane / 4, slice.column0 + block * 8 + lane % 4 * 2);
+    return CellAt<2>(RowOf(slice, half), slice.column0 + block * 8 + threadIdx.x % 4 * 2);
   }
 
   __device__ __forceinline__ void Fetch(const Slice& slice) {
+    if (slice.row0 >= m_) return;
     const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int pass = 0; pass < kPasses; ++pass) {

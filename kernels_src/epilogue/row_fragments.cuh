@@ -113,7 +113,7 @@ class RowFragments {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           const int slot = index / kAcross * 2 + half, pair = index % kAcross * kBlocks + block;
-          writer.At(half, block);
+          writer.At(half, block, RowAt(slot) < m_);
           visit(CellAt(slot, pair), Spot{slot, pair}, At(slot, pair), writer);
         }
       }
@@ -163,17 +163,17 @@ class RowFragments {
   }
   __device__ __forceinline__ int RowAt(int slot) const { return row0_ + LocalRow(slot); }
 
-  // A row outside the result is that of the last one, so that every operand can be read; `valid` is 0 or less there.
+  // A row outside the result is the last one, so that operands are read whatever the row.
   __device__ __forceinline__ Cell<2> CellAt(int slot, int pair) const {
-    const int column = column0_ + pair * 8 + Lane() % 4 * 2;
-    const int valid = Config::kWholeTiles ? 2 : Min(n_ - column, 2);
-    return {Min(RowAt(slot), m_ - 1), column, RowAt(slot) < m_ ? valid : 0};
+    Cell<2> cell = ColumnsAt(pair);
+    cell.row = Min(RowAt(slot), m_ - 1);
+    return cell;
   }
 
   // The same whatever the row.
   __device__ __forceinline__ Cell<2> ColumnsAt(int pair) const {
     const int column = column0_ + pair * 8 + Lane() % 4 * 2;
-    return {0, column, Config::kWholeTiles ? 2 : Min(n_ - column, 2)};
+    return {0, column, Config::kWholeTiles ? 2 : ValidColumns<2, Config::kWholeCells>(n_ - column)};
   }
 
   __device__ __forceinline__ Vec<2> At(int slot, int pair) const {

@@ -14,8 +14,8 @@ constexpr int kWarpStagingBytes = 16 * (kColumns + 8) * 4;
 // A warp's walk over slices of 16 rows by kColumns columns, kV of them a lane, each in passes of as many rows as its
 // lanes cover. What the chain reads is fetched two passes ahead, across slices. Where there is a gate, the first half
 // of a slice's columns is of the first half of N, and the second half those that match; what is fetched ahead is of the
-// result's [m, n / 2].
-template <int kColumns, int kV, bool kGated, typename Epilogue>
+// result's [m, n / 2]. kWholeCells promises a result of a multiple of kV columns.
+template <int kColumns, int kV, bool kGated, bool kWholeCells, typename Epilogue>
 class WarpStaging {
  public:
   static constexpr int kPitch = kColumns + 8;  // floats; 8 more than the columns keeps fragment stores conflict-free
@@ -77,7 +77,7 @@ class WarpStaging {
   __device__ __forceinline__ Cell<kV> CellOf(const Slice& slice, int pass) const {
     const int row = slice.row0 + pass * kRowsPerPass + Lane() / kLanesPerRow;
     const int column = slice.column0 + Lane() % kLanesPerRow * kV;
-    return {row, column, row >= m_ ? 0 : n_ - column < kV ? n_ - column : kV};
+    return {row, column, row >= m_ ? 0 : ValidColumns<kV, kWholeCells>(n_ - column)};
   }
 
   __device__ __forceinline__ void Fetch(const Slice& slice, int pass, Operands& operands) const {

@@ -19,16 +19,15 @@ template <typename Config>
 __device__ __forceinline__ void MultiplyTiles(unsigned tile_a, unsigned tile_b, int warpgroup, bool accumulate,
                                               Accumulators<Config>& acc) {
   using S = Shape<Config>;
+  using A = typename S::OperandA;
+  using B = typename S::OperandB;
   using Instruction = hopper::Wgmma<typename Config::A, Config::kTileN>;
+  const auto b = B::DescriptorAt(tile_b, 0, 0);
 #pragma unroll
-  for (int step = 0; step < S::kSteps; ++step) {
-    const auto b = S::OperandB::DescriptorAt(tile_b, 0, step);
-#pragma unroll
-    for (int i = 0; i < S::kBlocksM; ++i) {
-      const auto a = S::OperandA::DescriptorAt(tile_a, (warpgroup * S::kBlocksM + i) * 64, step);
-      Instruction::template Multiply<!Config::kAContiguousInK, !Config::kBContiguousInK>(acc.at[i], a, b,
-                                                                                         accumulate || step > 0);
-    }
+  for (int i = 0; i < S::kBlocksM; ++i) {
+    const auto a = A::DescriptorAt(tile_a, (warpgroup * S::kBlocksM + i) * 64, 0);
+    Instruction::template MultiplyStage<!Config::kAContiguousInK, !Config::kBContiguousInK, A::kDescriptorStep,
+                                        B::kDescriptorStep>(acc.at[i], a, b, accumulate);
   }
 }
 
@@ -48,7 +47,8 @@ __device__ __forceinline__ void MultiplyStage(unsigned stage, int warpgroup, boo
   }
 }
 
-// Calls `issued` when the last products are on their way: what others multiply next follows them without a gap.
+// Of one block at least. Calls `issued` when the last products are on their way: what others multiply next follows them
+// without a gap.
 template <typename Config, typename Issued>
 __device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosition<Config::kStages>& at, int blocks,
                                              int warpgroup, Accumulators<Config>& acc, const Issued& issued) {
@@ -104,7 +104,7 @@ struct TileOfA {
 
 // 64 rows by 16 columns of A from `row` and `k`, a warpgroup's operand in registers: the prologue applied, and rounded.
 // Past the end of M it works on the last row's operands; past the end of K, where `ragged` says that the columns may
-// lie, the result is zero whatever the prologue makes of zeros.
+// lie, the result is zero whatever the prologue makes of zeros. Config::kWholeBlocks promises a K of whole blocks.
 template <typename Config, typename Prologue>
 __device__ __forceinline__ void ApplyPrologue(const Prologue& prologue, const TileOfA& tile, int row, int k,
                                               bool ragged, unsigned (&a)[4]) {
@@ -114,11 +114,12 @@ __device__ __forceinline__ void ApplyPrologue(const Prologue& prologue, const Ti
 #pragma unroll
   for (int i = 0; i < 4; ++i) {  // i % 2: 8 rows on; i / 2: 8 columns on
     const int column = first_k + i / 2 * 8;
-    const Cell<2> cell = {Min(first_row + i % 2 * 8, tile.m - 1), column, Min(tile.k - column, 2)};
+    const int valid = Config::kWholeBlocks ? 2 : Min(tile.k - column, 2);
+    const Cell<2> cell = {Min(first_row + i % 2 * 8, tile.m - 1), column, valid};
     const Vec<2> value = prologue(cell, Widen(ptx::UnpackPair<T>(a[i])));
     a[i] = ptx::PackPair<T>(value.at[0], value.at[1]);
   }
-  if (!ragged) return;
+  if (!ragged) return;  // asked even of whole blocks: without the branch ptxas sinks what is above into the products
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const int valid = tile.k - (first_k + i / 2 * 8);

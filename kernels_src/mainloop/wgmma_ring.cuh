@@ -17,7 +17,6 @@ struct Shape {
   static_assert(kBlocksM * kSharers * 64 == Config::kTileM);
   static_assert(!Config::kPingPong || kConsumers == 2);
   static_assert(Config::kTileK * sizeof(typename Config::A) == 128, "one swizzle line");
-  static constexpr int kSteps = 4;  // instructions along K of a stage, each of 32 bytes of a line
 
   // Where there is a gate, the tile's first columns are of the first half of N, and the others those that match.
   static constexpr int kHalves = Config::kGated ? 2 : 1;

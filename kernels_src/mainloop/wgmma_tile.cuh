@@ -15,6 +15,8 @@ struct Operand {
   static constexpr int kBoxIndices = kContiguousInK ? kConsecutive : 64;
   static constexpr int kBoxBytes = kBoxIndices * 128;
   static constexpr int kEightLines = 8 * 128;
+  static constexpr int kStepBytes = kContiguousInK ? 32 : 2 * kEightLines;  // an instruction's K elements
+  static constexpr int kDescriptorStep = kStepBytes / 16;
   static_assert(kExtent % kConsecutive == 0 && kConsecutive % kBoxIndices == 0);
   static_assert(kBoxBytes % kEightLines == 0, "a box starts where the swizzle does");
 
@@ -32,9 +34,9 @@ struct Operand {
   // The operand from `along` (a multiple of 64), the instruction's K elements from 32 * step bytes of a line on.
   static __device__ __forceinline__ unsigned long long DescriptorAt(unsigned tile, int along, int step) {
     if constexpr (kContiguousInK) {
-      return hopper::Descriptor(tile + along * 128 + step * 32, 16, kEightLines);
+      return hopper::Descriptor(tile + along * 128 + step * kStepBytes, 16, kEightLines);
     } else {
-      return hopper::Descriptor(tile + along / 64 * kBoxBytes + step * 2 * kEightLines, kBoxBytes, kEightLines);
+      return hopper::Descriptor(tile + along / 64 * kBoxBytes + step * kStepBytes, kBoxBytes, kEightLines);
     }
   }
 

@@ -161,7 +161,7 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
                                                                               columns, epilogue)
         .Run(sums);
   } else {
-    using Staging = WarpStaging<Config::kMicroN, 8, Config::kGated, Epilogue>;
+    using Staging = WarpStaging<Config::kMicroN, 8, Config::kGated, Config::kWholeCells, Epilogue>;
     Staging staging(shared + warp * S::kStagingBytes, problem.m, problem.n, epilogue);
     const auto slice = [&](int i) -> typename Staging::Slice {
       return {i < S::kFragmentsM ? row0 + warp_row + i * 16 : problem.m, columns.At(warp_column)};

@@ -247,9 +247,9 @@ __device__ __forceinline__ void Run(const Problem<typename Config::A, typename C
 #pragma unroll
       for (int g = 0; g < S::kGroupsN / (Config::kGated ? 2 : 1); ++g) {
         const int within = g * (S::kThreadsN * 4) + thread_n * 4;
-        const int valid = columns.Valid(within);
+        const int valid = ValidColumns<4, Config::kWholeCells>(columns.Valid(within));
         if (valid <= 0) continue;
-        const Cell<4> cell{row, columns.At(within), Min(4, valid)};
+        const Cell<4> cell{row, columns.At(within), valid};
         if constexpr (Config::kGated) {
           const int other = g + S::kGroupsN / 2;
           const Cell<4> other_cell{row, columns.At(within + Config::kTileN / 2), cell.valid};

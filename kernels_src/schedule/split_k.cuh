@@ -169,8 +169,9 @@ class SplitEpilogue {
 
   // `valid` is 0 or less for what lies outside the result.
   __device__ __forceinline__ Cell<4> CellAt(const Place& place) const {
-    const int row = row0_ + place.row, valid = columns_.Valid(place.column);
-    return {row, columns_.At(place.column), row >= m_ ? 0 : valid < 4 ? valid : 4};
+    const int row = row0_ + place.row;
+    const int valid = ValidColumns<4, Config::kWholeCells>(columns_.Valid(place.column));
+    return {row, columns_.At(place.column), row < m_ ? valid : 0};
   }
 
   // Past the rank's last cell nothing is fetched.

@@ -29,29 +29,49 @@ struct MappedProblem {
 
 constexpr int kTurn = 1;  // named barriers 1 and 2: whose turn it is to multiply
 
+// What a tile takes of the ring. A product without K is one of zeros, so that it needs no way of its own.
+template <typename Config>
+__device__ __forceinline__ int BlocksOf(const MappedProblem& problem) {
+  return problem.k == 0 ? 1 : CeilDiv(problem.k, Config::kTileK);
+}
+
+// Fills a stage with zeros, as the copy engine would.
+__device__ __forceinline__ void FillStage(unsigned char* stage, int bytes, hopper::Barrier* full) {
+#pragma unroll 1
+  for (int at = 0; at < bytes; at += 16) *reinterpret_cast<Pack<float, 4>*>(stage + at) = {};
+  hopper::FenceSharedForAsync();
+  hopper::Arrive(full);
+}
+
 template <typename Config>
 __device__ __forceinline__ void Produce(const MappedProblem& problem, const Ring<Config>& ring, int tiles_m,
                                         int tiles_n) {
   using S = Shape<Config>;
   RingPosition<Config::kStages> at;
-  const int blocks = CeilDiv(problem.k, Config::kTileK);
+  const int blocks = BlocksOf<Config>(problem);
   for (int index = blockIdx.x; index < tiles_m * tiles_n; index += gridDim.x) {
     const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
     const Span rows{tile.m * Config::kTileM, problem.m};
     const auto columns = ColumnsOf<typename S::Columns, Config::kGated, Config::kTileN>(tile.n, problem.n);
+#pragma unroll 1  // as in MultiplyTile
     for (int block = 0; block < blocks; ++block) {
-      hopper::Wait(&ring.empty[at.stage], at.parity ^ 1);
-      hopper::ArriveExpecting(&ring.full[at.stage], S::kStageBytes);
-      unsigned char* stage = ring.stages + at.stage * S::kStageBytes;
-      unsigned char* stage_b = stage + S::kOffsetB;
+      hopper::Barrier* const full = &ring.full[at.stage];
+      unsigned char* const stage = ring.stages + at.stage * S::kStageBytes;
+      unsigned char* const stage_b = stage + S::kOffsetB;
       const int k = block * Config::kTileK;
-      S::OperandA::Copy(stage, problem.a, &ring.full[at.stage], rows, k);
-      S::OperandB::Copy(stage_b, problem.b, &ring.full[at.stage], columns, k);
-      if constexpr (Config::kParts == 2) {
-        S::OperandA::Copy(stage + S::kPartBytesA, problem.low_a, &ring.full[at.stage], rows, k);
-        S::OperandB::Copy(stage_b + S::kPartBytesB, problem.low_b, &ring.full[at.stage], columns, k);
-      }
+      hopper::Wait(&ring.empty[at.stage], at.parity ^ 1);
       at.Advance();
+      if (problem.k == 0) {
+        FillStage(stage, S::kStageBytes, full);
+        continue;
+      }
+      hopper::ArriveExpecting(full, S::kStageBytes);
+      S::OperandA::Copy(stage, problem.a, full, rows, k);
+      S::OperandB::Copy(stage_b, problem.b, full, columns, k);
+      if constexpr (Config::kParts == 2) {
+        S::OperandA::Copy(stage + S::kPartBytesA, problem.low_a, full, rows, k);
+        S::OperandB::Copy(stage_b + S::kPartBytesB, problem.low_b, full, columns, k);
+      }
     }
   }
 }
@@ -59,12 +79,13 @@ __device__ __forceinline__ void Produce(const MappedProblem& problem, const Ring
 // How a warp's slices leave: a short chain works on fragments, a long one on rows.
 template <typename Config, typename Epilogue, int kCellN>
 struct StagingOf {
-  using Type = WarpStaging<Shape<Config>::kHalves * Config::kSubtileN, kCellN, Config::kGated, Epilogue>;
+  using Type =
+      WarpStaging<Shape<Config>::kHalves * Config::kSubtileN, kCellN, Config::kGated, Config::kWholeCells, Epilogue>;
 };
 
 template <typename Config, typename Epilogue>
 struct StagingOf<Config, Epilogue, 2> {
-  using Type = FragmentStaging<Config::kSubtileN, Config::kGated, Config::kWholeCells, Epilogue>;
+  using Type = FragmentStaging<Config::kSubtileN, Config::kGated, Config::kWholeCells, Config::kWholeTiles, Epilogue>;
 };
 
 // A warp's way through its part of a tile: slices of 16 rows by kSubtileN columns of the result, each made of as many
@@ -154,7 +175,7 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
                                         const PrologueA& prologue_a, const Epilogue& epilogue) {
   using S = Shape<Config>;
   RingPosition<Config::kStages> at;
-  const int blocks = CeilDiv(problem.k, Config::kTileK);
+  const int blocks = BlocksOf<Config>(problem);
   const int share = Config::kPingPong ? 0 : warpgroup;
   int index = blockIdx.x, step = gridDim.x;
   if constexpr (Config::kPingPong) {
@@ -165,11 +186,10 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
     step *= 2;
     if (warpgroup == 1) hopper::ArriveNamed(kTurn, 256);  // the first turn is warpgroup 0's
   }
-  Accumulators<Config> acc;
   for (; index < tiles_m * tiles_n; index += step) {
     const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
-    if (blocks == 0) acc = {};
     const int row0 = tile.m * Config::kTileM + share * S::kBlocksM * 64, column0 = tile.n * S::kResultN;
+    Accumulators<Config> acc;
     TileEpilogue<Config, Epilogue> tile_epilogue(problem, row0, column0, warpgroup, staging, row_memory, epilogue);
     if constexpr (Config::kPingPong) hopper::SyncNamed(kTurn + warpgroup, 256);
     const auto hand_over = [&] {
@@ -178,7 +198,6 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
     if constexpr (Config::kParts == 2) {
       static_assert(PrologueA::kIdentity);
       MultiplyTileInSums<Config>(ring, at, blocks, share, acc, hand_over);
-      if (blocks == 0) hand_over();
     } else if constexpr (PrologueA::kIdentity) {
       MultiplyTile<Config>(ring, at, blocks, share, acc, hand_over);
     } else {

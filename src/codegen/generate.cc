@@ -47,6 +47,7 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
     return {fmt::format("static constexpr int kThreads = {}, kLanes = {};", config.threads, config.micro_n),
             fmt::format("static constexpr int kHeldSteps = {};", config.stages)};
   }
+  const auto columns = graph.ExtentOf(graph.IsGated() ? Axis::kHalfN : Axis::kN);
   std::vector<std::string> lines = {
       fmt::format("using A = {};", DeviceType(graph.inputs[graph.a].dtype)),
       fmt::format("using B = {};", DeviceType(graph.inputs[graph.b].dtype)),
@@ -60,20 +61,23 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
                   config.threads),
       fmt::format("static constexpr int kSharedBytes = {};", config.shared_bytes),
       fmt::format("static constexpr bool kGated = {};", graph.IsGated()),
+      fmt::format("static constexpr bool kWholeCells = {};", columns.has_value() && *columns % kCellElements == 0),
   };
   if (config.family == Family::kWgmma) {
+    const std::int64_t tile_columns = config.tile_n / (graph.IsGated() ? 2 : 1);
+    const bool whole_tiles = columns.has_value() && *columns % tile_columns == 0;
+    lines.push_back(fmt::format("static constexpr bool kWholeTiles = {};", whole_tiles));
+    const auto k = graph.ExtentOf(Axis::kK);
+    const bool whole_blocks = k.has_value() && *k > 0 && *k % config.tile_k == 0;
+    lines.push_back(fmt::format("static constexpr bool kWholeBlocks = {};", whole_blocks));
     lines.push_back(fmt::format("static constexpr int kParts = {};", PartsOf(graph)));
     lines.push_back(fmt::format("static constexpr bool kPingPong = {};", config.micro_m == config.tile_m));
     lines.push_back(fmt::format("static constexpr int kSubtileN = {};", config.subtile_n));
-    const auto columns = graph.ExtentOf(graph.IsGated() ? Axis::kHalfN : Axis::kN);
-    const bool whole = columns.has_value() && *columns % kCellElements == 0;
-    lines.push_back(fmt::format("static constexpr bool kWholeCells = {};", whole));
     lines.push_back(fmt::format("static constexpr int kOutputSlices = {};", OutputSlices(graph)));
     lines.push_back(fmt::format("static constexpr int kCellN = {};", config.cell_n));
     const bool by_rows = config.rows == RowSchedule::kBarrier;
     lines.push_back(fmt::format("static constexpr bool kByRows = {};", by_rows));
     if (by_rows) {
-      lines.push_back(fmt::format("static constexpr bool kWholeTiles = {};", *columns % config.tile_n == 0));
       lines.push_back(fmt::format("static constexpr int kTilesN = {};", TilesAcross(graph, config)));
     }
   } else {

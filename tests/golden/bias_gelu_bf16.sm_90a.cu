@@ -13,10 +13,12 @@ struct Config {
   static constexpr int kStages = 5, kGroupM = 16, kThreads = 384;
   static constexpr int kSharedBytes = 172112;
   static constexpr bool kGated = false;
+  static constexpr bool kWholeCells = true;
+  static constexpr bool kWholeTiles = true;
+  static constexpr bool kWholeBlocks = true;
   static constexpr int kParts = 1;
   static constexpr bool kPingPong = true;
   static constexpr int kSubtileN = 32;
-  static constexpr bool kWholeCells = true;
   static constexpr int kOutputSlices = 1;
   static constexpr int kCellN = 2;
   static constexpr bool kByRows = false;

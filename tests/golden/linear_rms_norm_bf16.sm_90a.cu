@@ -13,14 +13,15 @@ struct Config {
   static constexpr int kStages = 5, kGroupM = 1, kThreads = 384;
   static constexpr int kSharedBytes = 198768;
   static constexpr bool kGated = false;
+  static constexpr bool kWholeCells = true;
+  static constexpr bool kWholeTiles = true;
+  static constexpr bool kWholeBlocks = true;
   static constexpr int kParts = 1;
   static constexpr bool kPingPong = true;
   static constexpr int kSubtileN = 64;
-  static constexpr bool kWholeCells = true;
   static constexpr int kOutputSlices = 2;
   static constexpr int kCellN = 2;
   static constexpr bool kByRows = true;
-  static constexpr bool kWholeTiles = true;
   static constexpr int kTilesN = 32;
 };
 

@@ -13,6 +13,7 @@ struct Config {
   static constexpr int kStages = 3, kGroupM = 8, kThreads = 256;
   static constexpr int kSharedBytes = 147456;
   static constexpr bool kGated = false;
+  static constexpr bool kWholeCells = true;
   static constexpr int kMicroM = 64, kMicroN = 64;
   static constexpr int kSlicesK = 1, kClusterK = 1, kClustersK = 1;
 };

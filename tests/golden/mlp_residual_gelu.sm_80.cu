@@ -13,6 +13,7 @@ struct Config {
   static constexpr int kStages = 2, kGroupM = 8, kThreads = 128;
   static constexpr int kSharedBytes = 65536;
   static constexpr bool kGated = false;
+  static constexpr bool kWholeCells = true;
   static constexpr int kMicroM = 64, kMicroN = 64;
   static constexpr int kSlicesK = 1, kClusterK = 1, kClustersK = 1;
 };

@@ -13,6 +13,7 @@ struct Config {
   static constexpr int kStages = 2, kGroupM = 8, kThreads = 256;
   static constexpr int kSharedBytes = 36880;
   static constexpr bool kGated = false;
+  static constexpr bool kWholeCells = true;
   static constexpr int kMicroM = 8, kMicroN = 4;
   static constexpr int kSlicesK = 1, kClusterK = 8, kClustersK = 1;
 };

@@ -13,6 +13,7 @@ struct Config {
   static constexpr int kStages = 6, kGroupM = 8, kThreads = 64;
   static constexpr int kSharedBytes = 61440;
   static constexpr bool kGated = false;
+  static constexpr bool kWholeCells = false;
   static constexpr int kMicroM = 16, kMicroN = 32;
   static constexpr int kSlicesK = 1, kClusterK = 1, kClustersK = 1;
 };
