@@ -11,6 +11,10 @@ __device__ __forceinline__ unsigned SharedAddress(const void* pointer) {
   return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
 }
 
+// A value that a warp's lanes share, said so that the compiler knows: what follows from it, branches above all, is in
+// uniform registers then.
+__device__ __forceinline__ int SameInWarp(int value) { return __shfl_sync(0xFFFFFFFFu, value, 0); }
+
 // Copies 16 bytes to shared memory in the background; with `inside` false writes zeros and reads nothing.
 __device__ __forceinline__ void CopyAsync16(unsigned target, const void* source, bool inside) {
   asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(target), "l"(source), "r"(inside ? 16 : 0)

@@ -235,7 +235,7 @@ __device__ __forceinline__ void Run(const MappedProblem& problem, const Prologue
   __syncthreads();
 
   const int tiles_m = CeilDiv(problem.m, Config::kTileM), tiles_n = CeilDiv(problem.n, Config::kTileN);
-  const int warpgroup = threadIdx.x / 128;
+  const int warpgroup = ptx::SameInWarp(threadIdx.x / 128);
   if (warpgroup == S::kConsumers) {
     hopper::ShrinkRegisters<S::kProducerRegisters>();
     if (threadIdx.x % 128 == 0) Produce<Config>(problem, ring, tiles_m, tiles_n);
