@@ -191,10 +191,11 @@ std::string CellsText(const Graph& graph) {
          "const Vec<V>& y";
 }
 
-// setmaxnreg needs the registers of an SM's one CTA to be fixed at entry. Beside a prologue ptxas, left its choice,
-// would spill to fit more CTAs on an SM. Other kernels leave it its choice.
+// setmaxnreg needs the registers of an SM's one CTA to be fixed at entry. Beside a prologue, and where rows are held in
+// registers, ptxas, left its choice, would spill to fit more CTAs on an SM. Other kernels leave it its choice.
 std::string LaunchBounds(const Graph& graph, const KernelConfig& config) {
-  const bool one_cta = config.family == Family::kWgmma || !graph.prologue_a.empty() || !graph.prologue_b.empty();
+  const bool one_cta = config.family == Family::kWgmma || config.family == Family::kRows || !graph.prologue_a.empty() ||
+                       !graph.prologue_b.empty();
   return one_cta ? fmt::format("{}, 1", config.threads) : fmt::format("{}", config.threads);
 }
 

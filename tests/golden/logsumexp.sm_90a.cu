@@ -42,7 +42,7 @@ struct Epilogue {
 }  // namespace
 }  // namespace gemmd
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 1)
     gemmd_kernel(const __grid_constant__ gemmd::Params p) {
   gemmd::rows::Run<gemmd::Config>({p.in2, p.ld_in2, p.m, p.n},
                                          gemmd::NoPrologue{}, gemmd::NoPrologue{}, gemmd::Epilogue{p});
