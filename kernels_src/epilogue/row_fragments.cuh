@@ -1,15 +1,16 @@
 // A chain with row reductions on wgmma's accumulators where they are. The warpgroups that have the tiles of a row block
 // tell each other, through global memory, what each knows of its part of every row, and merge it in the order of the
 // columns. Where elements depend on a row's result, all of them wait for the others: they must be resident together.
-// Where only values of one element a row do, the last to arrive computes those, and nobody waits.
+// Where only values of one element a row do, the last to arrive computes those, and nobody waits; where the chain is no
+// more than that, warps that have nothing else to do tell what there is to tell (row_publisher.cuh).
 #pragma once
 
 #include "arch/hopper.cuh"
 #include "epilogue/fragment_staging.cuh"
+#include "epilogue/row_mailbox.cuh"
+#include "epilogue/row_parts.cuh"
 #include "epilogue/row_values.cuh"
-#include "epilogue/workspace.cuh"
 #include "mainloop/wgmma_multiply.cuh"
-#include "numeric/statistics.cuh"
 
 namespace gemmd::wgmma {
 
@@ -25,34 +26,31 @@ struct FragmentColumns {
 constexpr int kRowsArrived = 3;  // named barriers 3 and 4: of the threads of one warpgroup
 
 // What a chain sees of the rows of a warpgroup's tile.
-//
-// What the warpgroups of a row block share, in the launch's workspace: for each reduction of the chain a counter for
-// each row block, and the Parts of their states: of every row block and tile along N those of each row of the tile.
 template <typename Config, typename Epilogue>
 class RowFragments {
   using S = Shape<Config>;
   static constexpr int kSlots = 2 * S::kBlocksM;  // rows of a lane
   static constexpr int kPairs = Config::kTileN / 8;
   static constexpr int kTileRows = S::kBlocksM * 64;
-  static constexpr int kPartWords = 2;  // of the largest Part
 
  public:
   static constexpr int kV = 2;
   using Writer = FragmentWriter<Config::kSubtileN, Config::kOutputSlices, Config::kWholeCells>;
-  // `row0`, `column0`: of the warpgroup's tile; `staging`: the warp's own, `shared` the warpgroup's: what is known of
-  // each row, and when it arrived.
+  // `row0`, `column0`: of the warpgroup's tile; `turn`: how many it had before; `staging`: the warp's own, `shared` the
+  // warpgroup's: what is known of each row, and when it arrived, or its mailbox.
   __device__ __forceinline__ RowFragments(Accumulators<Config>& acc, int m, int n, int row0, int column0, int warpgroup,
-                                          const Workspace& workspace, unsigned char* staging, unsigned char* shared,
-                                          const Epilogue& epilogue)
+                                          unsigned turn, const Workspace& workspace, unsigned char* staging,
+                                          unsigned char* shared, const Epilogue& epilogue)
       : acc_(acc),
         m_(m),
         n_(n),
         row0_(row0),
         column0_(column0),
         warpgroup_(warpgroup),
-        workspace_(workspace),
+        turn_(turn),
+        parts_(workspace, m, n, row0, column0),
         staging_(staging),
-        known_(reinterpret_cast<float*>(shared)),
+        shared_(shared),
         epilogue_(epilogue) {}
 
   // Puts each element through `visit`, which what follows is given in its stead.
@@ -93,10 +91,17 @@ class RowFragments {
     if constexpr (Config::kTilesN == 1) {
 #pragma unroll
       for (int slot = 0; slot < kSlots; ++slot) known.at[slot] = Functor::Finish(states[slot], count, parameters...);
+    } else if constexpr (Config::kPublishes) {
+      static_assert(kLast && kIndex == 0);
+      Post(states);
+      owns_ = false;
     } else {
       Publish<kIndex>(states);
       if (!Arrive<kIndex, kLast>()) return known;
-      Share(Functor::Finish(Merged<kIndex, State>(), count, parameters...), known);
+      constexpr int kBatch = sizeof(State) > 8 ? 8 : 16;  // that registers are left for
+      // A warpgroup has as many threads as rows.
+      const State merged = parts_.template Merged<kIndex, State, kMin<kBatch, Config::kTilesN>>(threadIdx.x % 128);
+      Share(Functor::Finish(merged, count, parameters...), known);
     }
     return known;
   }
@@ -181,28 +186,28 @@ class RowFragments {
     return {{values[0], values[1]}};
   }
 
-  // What every tile of the row block tells of reduction kIndex, by tile, word and row.
-  template <int kIndex>
-  __device__ __forceinline__ float* Parts(int tile_n) const {
-    const Int64 row_blocks = CeilDiv(m_, kTileRows);
-    const Int64 block = kIndex * row_blocks + row0_ / kTileRows;
-    return workspace_.parts + (block * Config::kTilesN + tile_n) * (kPartWords * kTileRows);
-  }
-
-  template <int kIndex>
-  __device__ __forceinline__ unsigned* Counter() const {
-    return workspace_.counters + kIndex * CeilDiv(m_, kTileRows) + row0_ / kTileRows;
-  }
-
   template <int kIndex, typename State>
   __device__ __forceinline__ void Publish(const State (&states)[kSlots]) const {
-    float* const parts = Parts<kIndex>(column0_ / Config::kTileN);
     if (Lane() % 4 != 0) return;
 #pragma unroll
     for (int slot = 0; slot < kSlots; ++slot) {
-      using Words = gemmd::Words<Part<State>::kWords>;
-      reinterpret_cast<Words*>(parts)[LocalRow(slot)] = Part<State>::Of(states[slot]);
+      *parts_.template Mine<kIndex, Part<State>::kWords>(LocalRow(slot)) = Part<State>::Of(states[slot]);
     }
+  }
+
+  // The same, to the warp that publishes it.
+  template <typename State>
+  __device__ __forceinline__ void Post(const State (&states)[kSlots]) const {
+    constexpr int kWords = Part<State>::kWords;
+    const RowMailbox<kTileRows> mailbox(shared_);
+    hopper::Wait(mailbox.emptied, turn_ % 2 ^ 1);
+    if (Lane() % 4 == 0) {
+#pragma unroll
+      for (int slot = 0; slot < kSlots; ++slot)
+        *mailbox.template Of<kWords>(LocalRow(slot)) = Part<State>::Of(states[slot]);
+    }
+    __syncwarp();
+    if (Lane() == 0) hopper::Arrive(mailbox.filled);
   }
 
   __device__ __forceinline__ void SyncWarpgroup() const { hopper::SyncNamed(kRowsArrived + warpgroup_, 128); }
@@ -210,14 +215,14 @@ class RowFragments {
   // Whether this warpgroup goes on: all do once every tile of the row block has arrived, or the last one alone does.
   template <int kIndex, bool kLast>
   __device__ __forceinline__ bool Arrive() {
-    unsigned* const shared = reinterpret_cast<unsigned*>(known_) + kTileRows * 2;
+    unsigned* const shared = reinterpret_cast<unsigned*>(shared_) + kTileRows * 2;
     SyncWarpgroup();  // every thread's part is written
     if (threadIdx.x % 128 == 0) {
       if constexpr (kLast) {
-        *shared = ptx::AddReleasing(Counter<kIndex>(), 1);
+        *shared = ptx::AddReleasing(parts_.template Counter<kIndex>(), 1);
       } else {
-        ptx::NoteReleasing(Counter<kIndex>(), 1);
-        while (ptx::LoadAcquiring(Counter<kIndex>()) < Config::kTilesN) {
+        ptx::NoteReleasing(parts_.template Counter<kIndex>(), 1);
+        while (ptx::LoadAcquiring(parts_.template Counter<kIndex>()) < Config::kTilesN) {
         }
       }
     }
@@ -231,64 +236,30 @@ class RowFragments {
     }
   }
 
-  template <int kWords>
-  static __device__ __forceinline__ Words<kWords> LoadWords(const float* source) {
-    if constexpr (kWords == 1) {
-      return {ptx::LoadFromL2(source)};
-    } else {
-      const Pack<float, 2> words = ptx::Load2FromL2(source);
-      return {words.at[0], words.at[1]};
-    }
-  }
-
-  // Of the tile's row that is the thread's number in its warpgroup: a warpgroup has as many threads as rows.
-  template <int kIndex, typename State>
-  __device__ __forceinline__ State Merged() const {
-    static_assert(kTileRows == 128);
-    constexpr int kWords = Part<State>::kWords;
-    static_assert(kWords <= kPartWords);
-    constexpr int kMost = sizeof(State) > 8 ? 8 : 16;  // that registers are left for
-    constexpr int kBatch = Config::kTilesN < kMost ? Config::kTilesN : kMost;
-    const float* const parts = Parts<kIndex>(0) + threadIdx.x % 128 * kWords;
-    State merged;
-#pragma unroll 1
-    for (int first = 0; first < Config::kTilesN; first += kBatch) {
-      State states[kBatch];
-#pragma unroll
-      for (int i = 0; i < kBatch; ++i) {
-        if (Config::kTilesN % kBatch != 0 && first + i >= Config::kTilesN) continue;
-        const int tile = first + i;
-        const int count = Config::kWholeTiles ? Config::kTileN : Min(n_ - tile * Config::kTileN, Config::kTileN);
-        states[i] = Part<State>::Whole(LoadWords<kWords>(parts + tile * (kPartWords * kTileRows)), count);
-      }
-      merged.Merge(State::Merged(states));
-    }
-    return merged;
-  }
-
   // From the thread that knows a row to the lanes that have its elements.
   template <typename Row>
   __device__ __forceinline__ void Share(const Row& row, Rows<Row, kSlots>& known) const {
     constexpr int kWords = sizeof(Row) / 4;
     static_assert(kWords <= 2);
     const auto words = ToWords(row);
+    float* const shared = reinterpret_cast<float*>(shared_);
 #pragma unroll
-    for (int i = 0; i < kWords; ++i) known_[i * kTileRows + threadIdx.x % 128] = words.at[i];
+    for (int i = 0; i < kWords; ++i) shared[i * kTileRows + threadIdx.x % 128] = words.at[i];
     SyncWarpgroup();
 #pragma unroll
     for (int slot = 0; slot < kSlots; ++slot) {
       Words<kWords> mine;
 #pragma unroll
-      for (int i = 0; i < kWords; ++i) mine.at[i] = known_[i * kTileRows + LocalRow(slot)];
+      for (int i = 0; i < kWords; ++i) mine.at[i] = shared[i * kTileRows + LocalRow(slot)];
       known.at[slot] = FromWords<Row>(mine);
     }
   }
 
   Accumulators<Config>& acc_;
   const int m_, n_, row0_, column0_, warpgroup_;
-  const Workspace& workspace_;
-  unsigned char* const staging_;
-  float* const known_;
+  const unsigned turn_;
+  const RowParts<Config> parts_;
+  unsigned char *const staging_, *const shared_;
   const Epilogue& epilogue_;
   bool owns_ = true;  // stores what there is of one element a row
 };

@@ -346,7 +346,7 @@ struct LogSoftmax {
 
 // A struct of floats as its words, on their way through shuffles and memory.
 template <int kCount>
-struct Words {
+struct alignas(kCount == 2 ? 8 : 4) Words {
   float at[kCount];
 };
 

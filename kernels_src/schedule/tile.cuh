@@ -21,6 +21,8 @@ __device__ __forceinline__ int CeilDiv(int x, int y) { return (x + y - 1) / y; }
 __device__ __forceinline__ int Min(int x, int y) { return x < y ? x : y; }
 template <int kX, int kY>
 constexpr int kMax = kX > kY ? kX : kY;
+template <int kX, int kY>
+constexpr int kMin = kX < kY ? kX : kY;
 
 // Upper-left corner of a tile, in tiles.
 struct TileIndex {

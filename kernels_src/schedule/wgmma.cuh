@@ -9,6 +9,7 @@
 #include "epilogue/access.cuh"
 #include "epilogue/fragment_staging.cuh"
 #include "epilogue/row_fragments.cuh"
+#include "epilogue/row_publisher.cuh"
 #include "mainloop/prologue.cuh"
 #include "mainloop/wgmma_multiply.cuh"
 #include "numeric/ops.cuh"
@@ -94,7 +95,7 @@ template <typename Config, typename Epilogue>
 class TileWriter {
  public:
   // Fetches the first operands, long before the accumulators are there.
-  __device__ __forceinline__ TileWriter(const MappedProblem& problem, int row0, int column0, int,
+  __device__ __forceinline__ TileWriter(const MappedProblem& problem, int row0, int column0, int, unsigned,
                                         unsigned char* staging, unsigned char*, const Epilogue& epilogue)
       : m_(problem.m), row0_(row0), column0_(column0), staging_(staging, problem.m, problem.n, epilogue) {
     staging_.Start(SliceAt(0));
@@ -135,24 +136,27 @@ template <typename Config, typename Epilogue>
 class RowTileWriter {
  public:
   __device__ __forceinline__ RowTileWriter(const MappedProblem& problem, int row0, int column0, int warpgroup,
-                                           unsigned char* staging, unsigned char* row_memory, const Epilogue& epilogue)
+                                           unsigned turn, unsigned char* staging, unsigned char* row_memory,
+                                           const Epilogue& epilogue)
       : problem_(problem),
         row0_(row0),
         column0_(column0),
         warpgroup_(warpgroup),
+        turn_(turn),
         staging_(staging),
         row_memory_(row_memory),
         epilogue_(epilogue) {}
 
   __device__ __forceinline__ void Write(Accumulators<Config>& acc) const {
-    RowFragments<Config, Epilogue> rows(acc, problem_.m, problem_.n, row0_, column0_, warpgroup_, problem_.workspace,
-                                        staging_, row_memory_, epilogue_);
+    RowFragments<Config, Epilogue> rows(acc, problem_.m, problem_.n, row0_, column0_, warpgroup_, turn_,
+                                        problem_.workspace, staging_, row_memory_, epilogue_);
     epilogue_(rows);
   }
 
  private:
   const MappedProblem& problem_;
   const int row0_, column0_, warpgroup_;
+  const unsigned turn_;
   unsigned char* const staging_;
   unsigned char* const row_memory_;
   const Epilogue& epilogue_;
@@ -186,11 +190,12 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
     step *= 2;
     if (warpgroup == 1) hopper::ArriveNamed(kTurn, 256);  // the first turn is warpgroup 0's
   }
-  for (; index < tiles_m * tiles_n; index += step) {
+  for (unsigned turn = 0; index < tiles_m * tiles_n; index += step, ++turn) {
     const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
     const int row0 = tile.m * Config::kTileM + share * S::kBlocksM * 64, column0 = tile.n * S::kResultN;
     Accumulators<Config> acc;
-    TileEpilogue<Config, Epilogue> tile_epilogue(problem, row0, column0, warpgroup, staging, row_memory, epilogue);
+    TileEpilogue<Config, Epilogue> tile_epilogue(problem, row0, column0, warpgroup, turn, staging, row_memory,
+                                                 epilogue);
     if constexpr (Config::kPingPong) hopper::SyncNamed(kTurn + warpgroup, 256);
     const auto hand_over = [&] {
       if constexpr (Config::kPingPong) hopper::ArriveNamed(kTurn + (warpgroup ^ 1), 256);
@@ -208,6 +213,20 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
   }
 }
 
+// What a warp has to do for a warpgroup that takes turns: publish what it finds of its tiles' rows.
+template <typename Config, typename Epilogue>
+__device__ __forceinline__ void Publish(const MappedProblem& problem, int warpgroup, int tiles_m, int tiles_n,
+                                        unsigned char* mailbox, const Epilogue& epilogue) {
+  static_assert(Config::kPingPong);
+  unsigned turn = 0;
+  for (int index = blockIdx.x + warpgroup * gridDim.x; index < tiles_m * tiles_n; index += gridDim.x * 2, ++turn) {
+    const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
+    PublishedRows<Config> rows(problem.m, problem.n, tile.m * Config::kTileM, tile.n * Config::kTileN, turn,
+                               problem.workspace, mailbox);
+    epilogue(rows);
+  }
+}
+
 // Computes the tiles index = blockIdx.x, blockIdx.x + gridDim.x, ….
 template <typename Config, typename PrologueA, typename PrologueB, typename Epilogue>
 __device__ __forceinline__ void Run(const MappedProblem& problem, const PrologueA& prologue_a, const PrologueB&,
@@ -220,6 +239,8 @@ __device__ __forceinline__ void Run(const MappedProblem& problem, const Prologue
   unsigned char* staging = shared + Config::kStages * S::kStageBytes;
   ring.full = reinterpret_cast<hopper::Barrier*>(staging + S::kStagingBytes);
   ring.empty = ring.full + Config::kStages;
+  // The warpgroups' shared memory for rows.
+  unsigned char* const row_memory = reinterpret_cast<unsigned char*>(ring.empty + Config::kStages);
 
   if (threadIdx.x == 0) {
     if (problem.k > 0) {
@@ -230,6 +251,9 @@ __device__ __forceinline__ void Run(const MappedProblem& problem, const Prologue
       hopper::InitBarrier(&ring.full[i], 1);
       hopper::InitBarrier(&ring.empty[i], S::kSharers * 4);
     }
+    if constexpr (Config::kPublishes) {
+      for (int i = 0; i < S::kConsumers; ++i) RowMailbox<Config::kTileM>(row_memory + i * S::kRowMemoryBytes).Init();
+    }
     hopper::FenceBarrierInit();
   }
   __syncthreads();
@@ -239,12 +263,18 @@ __device__ __forceinline__ void Run(const MappedProblem& problem, const Prologue
   if (warpgroup == S::kConsumers) {
     hopper::ShrinkRegisters<S::kProducerRegisters>();
     if (threadIdx.x % 128 == 0) Produce<Config>(problem, ring, tiles_m, tiles_n);
+    if constexpr (Config::kPublishes) {
+      const int published = ptx::SameInWarp(threadIdx.x % 128 / 32) - 1;
+      unsigned char* const mailbox = row_memory + published * S::kRowMemoryBytes;
+      if (0 <= published && published < S::kConsumers) {
+        Publish<Config>(problem, published, tiles_m, tiles_n, mailbox, epilogue);
+      }
+    }
   } else {
     hopper::GrowRegisters<S::kConsumerRegisters>();
     unsigned char* mine = staging + threadIdx.x / 32 * S::kWarpBytes;
-    unsigned char* row_memory = reinterpret_cast<unsigned char*>(ring.empty + Config::kStages);
-    row_memory += warpgroup * S::kRowMemoryBytes;
-    Consume<Config>(problem, ring, mine, row_memory, warpgroup, tiles_m, tiles_n, prologue_a, epilogue);
+    Consume<Config>(problem, ring, mine, row_memory + warpgroup * S::kRowMemoryBytes, warpgroup, tiles_m, tiles_n,
+                    prologue_a, epilogue);
   }
 }
 

@@ -77,9 +77,13 @@ std::vector<std::string> ConfigLines(const Graph& graph, const KernelPlan& kerne
     lines.push_back(fmt::format("static constexpr int kCellN = {};", config.cell_n));
     const bool by_rows = config.rows == RowSchedule::kBarrier;
     lines.push_back(fmt::format("static constexpr bool kByRows = {};", by_rows));
+    bool publishes = false;
     if (by_rows) {
-      lines.push_back(fmt::format("static constexpr int kTilesN = {};", TilesAcross(graph, config)));
+      const std::int64_t tiles_n = TilesAcross(graph, config);
+      lines.push_back(fmt::format("static constexpr int kTilesN = {};", tiles_n));
+      publishes = tiles_n > 1 && EndsInItsOnlyReduction(graph);
     }
+    lines.push_back(fmt::format("static constexpr bool kPublishes = {};", publishes));
   } else {
     lines.push_back(fmt::format("static constexpr int kMicroM = {}, kMicroN = {};", config.micro_m, config.micro_n));
     lines.push_back(fmt::format("static constexpr int kSlicesK = {}, kClusterK = {}, kClustersK = {};", config.slices_k,

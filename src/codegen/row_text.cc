@@ -182,4 +182,11 @@ std::vector<std::string> RowStatements(const Graph& graph, const AccessWidths& w
   return lines;
 }
 
+bool EndsInItsOnlyReduction(const Graph& graph) {
+  const auto is_reduction = [](const Node& node) { return IsRowWise(node.kind); };
+  if (std::ranges::count_if(graph.epilogue, is_reduction) != 1) return false;
+  const auto reduction = std::ranges::find_if(graph.epilogue, is_reduction);
+  return RowPlan(graph.epilogue, false).IsLast(static_cast<std::size_t>(reduction - graph.epilogue.begin()));
+}
+
 }  // namespace gemmd

@@ -14,4 +14,8 @@ namespace gemmd {
 // `keeps`: elements can be kept on the way, so that what comes before a reduction need not be made anew after it.
 std::vector<std::string> RowStatements(const Graph& graph, const AccessWidths& widths, bool keeps);
 
+// Whether the epilogue has one row reduction on which no element of a matrix depends: what comes of it concerns nobody
+// who has elements.
+bool EndsInItsOnlyReduction(const Graph& graph);
+
 }  // namespace gemmd

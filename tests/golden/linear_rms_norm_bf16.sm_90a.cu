@@ -23,6 +23,7 @@ struct Config {
   static constexpr int kCellN = 2;
   static constexpr bool kByRows = true;
   static constexpr int kTilesN = 32;
+  static constexpr bool kPublishes = false;
 };
 
 struct Params {

@@ -22,6 +22,7 @@ struct Config {
   static constexpr int kOutputSlices = 1;
   static constexpr int kCellN = 2;
   static constexpr bool kByRows = false;
+  static constexpr bool kPublishes = false;
 };
 
 struct Params {

@@ -68,6 +68,15 @@ const char kPlantedRows[] = R"({
                {"op": "store", "output": "out", "dtype": "f16"}, {"op": "max"},
                {"op": "store", "output": "largest", "dtype": "f32"}]})";
 
+const char kPlantedStatistic[] = R"({
+  "version": 1, "name": "planted", "dims": {"M": 315, "N": 328, "K": 72},
+  "inputs": {"x": {"dtype": "f16", "shape": ["M", "K"]},
+             "w": {"dtype": "f16", "shape": ["K", "N"], "layout": "column_major"},
+             "column": {"dtype": "f32", "shape": ["M"]}},
+  "matmul": {"a": "x", "b": "w"},
+  "config": {"schedule": "wgmma", "tile": [128, 128, 64]},
+  "epilogue": [{"op": "var"}, {"op": "mul", "operand": "column"}, {"op": "store", "output": "spread", "dtype": "f32"}]})";
+
 const char kPlantedRowKernel[] = R"({
   "version": 1, "name": "planted", "dims": {"M": 40, "N": 2077, "K": 77},
   "inputs": {"x": {"dtype": "f16", "shape": ["M", "K"]}, "w": {"dtype": "f16", "shape": ["K", "N"]}},
@@ -218,18 +227,28 @@ std::vector<PlantedBug> PartsBugs() {
 std::vector<PlantedBug> RowBugs() {
   const std::string fragments = "epilogue/row_fragments.cuh", statistics = "numeric/statistics.cuh";
   std::vector<PlantedBug> bugs = {
-      InText("OneTileForAll", fragments, "parts + tile * (kPartWords", "parts + 0 * (kPartWords"),
+      InText("OneTileForAll", "epilogue/row_parts.cuh", "parts + tile * (kPartWords", "parts + 0 * (kPartWords"),
       InText("PaddingOfRowsCounted", fragments, "return Column(i) < n;", "return true;"),
       InText("LanesUnmerged", fragments, "states[slot] = MergedOverLanes<4>(states[slot]);", ";"),
       InText("VectorOfTheFirstTile", fragments, "return {0, column, Config", "return {0, column - column0_, Config"),
-      InText("RowsOfAnotherSlot", fragments, "known_[i * kTileRows + LocalRow(slot)]",
-             "known_[i * kTileRows + LocalRow(slot ^ 1)]"),
+      InText("RowsOfAnotherSlot", fragments, "mine.at[i] = shared[i * kTileRows + LocalRow(slot)]",
+             "mine.at[i] = shared[i * kTileRows + LocalRow(slot ^ 1)]"),
       InText("MeanForgotten", statistics, "(x - row.mean) * row.factor", "x * row.factor"),
       InText("DistancesOfMeansForgotten", statistics, "fmaf(states[i].count * distance, distance, states[i].distances)",
              "states[i].distances"),
       InGraph("GainForgotten", [](Graph& graph) { graph.epilogue[2].literal = 1.0f; }),
   };
   for (PlantedBug& bug : bugs) bug.spec = kPlantedRows;
+  const std::string publisher = "epilogue/row_publisher.cuh";
+  std::vector<PlantedBug> of_statistic = {
+      InText("RowsOfOneSlotPublished", publisher, "mailbox_.template Of<kWords>(row)",
+             "mailbox_.template Of<kWords>(Lane())"),
+      InText("RowsOfOneSlotMerged", publisher, "Config::kTilesN>>(Lane() + slot * 32)", "Config::kTilesN>>(Lane())"),
+  };
+  for (PlantedBug& bug : of_statistic) {
+    bug.spec = kPlantedStatistic;
+    bugs.push_back(std::move(bug));
+  }
   std::vector<PlantedBug> of_row_kernel = {
       InText("OneWarpForAll", "schedule/rows.cuh", "shared_[warp * kWords + i]", "shared_[i]"),
       InText("OneLaneForAll", "schedule/rows.cuh", "MergedOverLanes<32>(mine)", "mine"),

@@ -28,6 +28,7 @@ extern const char kPlantedParts[];      // of tf32x3, whose factors are packed i
 extern const char kPlantedGate[];       // on wgmma's fragments, halves that end within a tile, both stored before it
 
 extern const char kPlantedRows[];  // in wgmma's one kernel, two reductions over three tiles, of which one is ragged
+extern const char kPlantedStatistic[];  // of rows, of which no element depends on it
 extern const char kPlantedRowKernel[];  // in a kernel of its own, a CTA to a row
 
 std::vector<PlantedBug> PlantedBugs();
