@@ -2,7 +2,7 @@
 // tell each other, through global memory, what each knows of its part of every row, and merge it in the order of the
 // columns. Where elements depend on a row's result, all of them wait for the others: they must be resident together.
 // Where only values of one element a row do, the last to arrive computes those, and nobody waits; where the chain is no
-// more than that, warps that have nothing else to do tell what there is to tell (row_publisher.cuh).
+// more than that, warps that have nothing else to do see to the rest (row_publisher.cuh).
 #pragma once
 
 #include "arch/hopper.cuh"

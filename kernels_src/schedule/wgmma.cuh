@@ -213,17 +213,27 @@ __device__ __forceinline__ void Consume(const MappedProblem& problem, const Ring
   }
 }
 
-// What a warp has to do for a warpgroup that takes turns: publish what it finds of its tiles' rows.
+// What the warps beside the producer do for warpgroups that take turns: warp w publishes what warpgroup w finds of its
+// tiles' rows, and the next one merges row blocks, as many as other CTAs do. It waits for other CTAs, but nobody waits
+// for it.
 template <typename Config, typename Epilogue>
-__device__ __forceinline__ void Publish(const MappedProblem& problem, int warpgroup, int tiles_m, int tiles_n,
-                                        unsigned char* mailbox, const Epilogue& epilogue) {
-  static_assert(Config::kPingPong);
-  unsigned turn = 0;
-  for (int index = blockIdx.x + warpgroup * gridDim.x; index < tiles_m * tiles_n; index += gridDim.x * 2, ++turn) {
-    const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
-    PublishedRows<Config> rows(problem.m, problem.n, tile.m * Config::kTileM, tile.n * Config::kTileN, turn,
-                               problem.workspace, mailbox);
-    epilogue(rows);
+__device__ __forceinline__ void Publish(const MappedProblem& problem, int warp, int tiles_m, int tiles_n,
+                                        unsigned char* row_memory, const Epilogue& epilogue) {
+  using S = Shape<Config>;
+  static_assert(Config::kPingPong && S::kConsumers == 2);
+  if (warp < S::kConsumers) {
+    unsigned turn = 0;
+    for (int index = blockIdx.x + warp * gridDim.x; index < tiles_m * tiles_n; index += gridDim.x * 2, ++turn) {
+      const TileIndex tile = GroupedTile<Config::kGroupM>(index, tiles_m, tiles_n);
+      PublishedRows<Config> rows(problem.workspace, problem.m, problem.n, tile.m * Config::kTileM,
+                                 tile.n * Config::kTileN, turn, row_memory + warp * S::kRowMemoryBytes);
+      epilogue(rows);
+    }
+  } else if (warp == S::kConsumers) {
+    for (int row_block = blockIdx.x; row_block < tiles_m; row_block += gridDim.x) {
+      MergedRows<Config> rows(problem.workspace, problem.m, problem.n, row_block * Config::kTileM);
+      epilogue(rows);
+    }
   }
 }
 
@@ -264,11 +274,8 @@ __device__ __forceinline__ void Run(const MappedProblem& problem, const Prologue
     hopper::ShrinkRegisters<S::kProducerRegisters>();
     if (threadIdx.x % 128 == 0) Produce<Config>(problem, ring, tiles_m, tiles_n);
     if constexpr (Config::kPublishes) {
-      const int published = ptx::SameInWarp(threadIdx.x % 128 / 32) - 1;
-      unsigned char* const mailbox = row_memory + published * S::kRowMemoryBytes;
-      if (0 <= published && published < S::kConsumers) {
-        Publish<Config>(problem, published, tiles_m, tiles_n, mailbox, epilogue);
-      }
+      const int warp = ptx::SameInWarp(threadIdx.x % 128 / 32);
+      if (warp > 0) Publish<Config>(problem, warp - 1, tiles_m, tiles_n, row_memory, epilogue);
     }
   } else {
     hopper::GrowRegisters<S::kConsumerRegisters>();

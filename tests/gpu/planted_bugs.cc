@@ -242,8 +242,8 @@ std::vector<PlantedBug> RowBugs() {
   const std::string publisher = "epilogue/row_publisher.cuh";
   std::vector<PlantedBug> of_statistic = {
       InText("RowsOfOneSlotPublished", publisher, "mailbox_.template Of<kWords>(row)",
-             "mailbox_.template Of<kWords>(Lane())"),
-      InText("RowsOfOneSlotMerged", publisher, "Config::kTilesN>>(Lane() + slot * 32)", "Config::kTilesN>>(Lane())"),
+             "mailbox_.template Of<kWords>(row % 32)"),
+      InText("RowsOfOneSlotMerged", publisher, "kTilesN>>(this->Local(slot))", "kTilesN>>(this->Local(0))"),
   };
   for (PlantedBug& bug : of_statistic) {
     bug.spec = kPlantedStatistic;
