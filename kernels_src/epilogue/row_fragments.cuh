@@ -145,10 +145,7 @@ class RowFragments {
   // The rows' elements of a column vector.
   template <typename T>
   __device__ __forceinline__ Rows<float, kSlots> Column(const T* vector) const {
-    Rows<float, kSlots> values;
-#pragma unroll
-    for (int slot = 0; slot < kSlots; ++slot) values.at[slot] = ToFloat(vector[Min(RowAt(slot), m_ - 1)]);
-    return values;
+    return ColumnElements<kSlots>(vector, m_, [&](int slot) { return RowAt(slot); });
   }
 
   template <typename T>
@@ -201,13 +198,11 @@ class RowFragments {
     constexpr int kWords = Part<State>::kWords;
     const RowMailbox<kTileRows> mailbox(shared_);
     hopper::Wait(mailbox.emptied, turn_ % 2 ^ 1);
-    if (Lane() % 4 == 0) {
+    if (Lane() % 4 != 0) return;
 #pragma unroll
-      for (int slot = 0; slot < kSlots; ++slot)
-        *mailbox.template Of<kWords>(LocalRow(slot)) = Part<State>::Of(states[slot]);
-    }
-    __syncwarp();
-    if (Lane() == 0) hopper::Arrive(mailbox.filled);
+    for (int slot = 0; slot < kSlots; ++slot)
+      *mailbox.template Of<kWords>(LocalRow(slot)) = Part<State>::Of(states[slot]);
+    hopper::Arrive(mailbox.filled);
   }
 
   __device__ __forceinline__ void SyncWarpgroup() const { hopper::SyncNamed(kRowsArrived + warpgroup_, 128); }

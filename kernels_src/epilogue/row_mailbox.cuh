@@ -9,7 +9,7 @@ namespace gemmd::wgmma {
 template <int kRows>
 struct RowMailbox {
   unsigned char* words;
-  hopper::Barrier* filled;   // every warp of the warpgroup has left its rows
+  hopper::Barrier* filled;   // every lane that knows rows has left them
   hopper::Barrier* emptied;  // every lane of the publisher has taken its rows
 
   // In kRows * 8 + 16 bytes.
@@ -17,7 +17,7 @@ struct RowMailbox {
       : words(memory), filled(reinterpret_cast<hopper::Barrier*>(memory + kRows * 8)), emptied(filled + 1) {}
 
   __device__ __forceinline__ void Init() const {
-    hopper::InitBarrier(filled, 4);
+    hopper::InitBarrier(filled, 128 / 4);  // lanes 0, 4, … of a warpgroup
     hopper::InitBarrier(emptied, 32);
   }
 

@@ -35,10 +35,7 @@ class ElementlessRows {
   // The rows' elements of a column vector.
   template <typename T>
   __device__ __forceinline__ Rows<float, kSlots> Column(const T* vector) const {
-    Rows<float, kSlots> values;
-#pragma unroll
-    for (int slot = 0; slot < kSlots; ++slot) values.at[slot] = ToFloat(vector[Min(RowAt(slot), m_ - 1)]);
-    return values;
+    return ColumnElements<kSlots>(vector, m_, [&](int slot) { return RowAt(slot); });
   }
 
  protected:

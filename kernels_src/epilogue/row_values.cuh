@@ -43,6 +43,15 @@ struct ReadVector {
   }
 };
 
+// A column vector's elements of the thread's rows: row(slot) says which they are. Past the last of m it is that one's.
+template <int kCount, typename T, typename Row>
+__device__ __forceinline__ Rows<float, kCount> ColumnElements(const T* vector, int m, const Row& row) {
+  Rows<float, kCount> values;
+#pragma unroll
+  for (int slot = 0; slot < kCount; ++slot) values.at[slot] = ToFloat(vector[Min(row(slot), m - 1)]);
+  return values;
+}
+
 // An operation on what is known of each row; of its arguments some may be the same for all.
 template <typename Op, int kCount, typename... Arguments>
 __device__ __forceinline__ Rows<float, kCount> MapRows(const Rows<float, kCount>& x, const Arguments&... arguments) {

@@ -9,41 +9,78 @@
 
 namespace gemmd::wgmma {
 
+constexpr int kSteps = 4;  // instructions along K of a stage: its lines are 128 bytes, an instruction takes 32
+
+// What a thread's accumulators hold.
 template <typename Config>
 struct Accumulators {
   float at[Shape<Config>::kBlocksM][Config::kTileN / 2];
 };
 
+constexpr int kGroup = 16;  // accumulators that are taken and put at once
+
+// From the instructions' registers and back, from group kIndex of kGroup accumulators on.
+template <typename Config, int kIndex = 0>
+__device__ __forceinline__ void Take(Accumulators<Config>& acc) {
+  constexpr int kGroups = Config::kTileN / 2 / kGroup, kBlock = kIndex / kGroups;
+  if constexpr (kBlock < Shape<Config>::kBlocksM) {
+    hopper::TakeAccumulators<kBlock, kIndex % kGroups>(acc.at[kBlock] + kIndex % kGroups * kGroup);
+    Take<Config, kIndex + 1>(acc);
+  }
+}
+template <typename Config, int kIndex = 0>
+__device__ __forceinline__ void Forget() {
+  constexpr int kGroups = Config::kTileN / 2 / kGroup, kBlock = kIndex / kGroups;
+  if constexpr (kBlock < Shape<Config>::kBlocksM) {
+    hopper::ForgetAccumulators<kBlock, kIndex % kGroups>();
+    Forget<Config, kIndex + 1>();
+  }
+}
+template <typename Config, int kIndex = 0>
+__device__ __forceinline__ void Put(const Accumulators<Config>& acc) {
+  constexpr int kGroups = Config::kTileN / 2 / kGroup, kBlock = kIndex / kGroups;
+  if constexpr (kBlock < Shape<Config>::kBlocksM) {
+    hopper::PutAccumulators<kBlock, kIndex % kGroups>(acc.at[kBlock] + kIndex % kGroups * kGroup);
+    Put<Config, kIndex + 1>(acc);
+  }
+}
+
+// One instruction's products of each block of a warpgroup's tile, of the operands that the descriptors say.
+template <typename Config, int kBlock = 0>
+__device__ __forceinline__ void MultiplyStep(unsigned long long a, unsigned long long b, bool accumulate) {
+  using S = Shape<Config>;
+  if constexpr (kBlock < S::kBlocksM) {
+    hopper::Wgmma<typename Config::A, Config::kTileN>::template Multiply<kBlock, !Config::kAContiguousInK,
+                                                                         !Config::kBContiguousInK>(a, b, accumulate);
+    MultiplyStep<Config, kBlock + 1>(a + S::OperandA::kDescriptorBlock, b, accumulate);
+  }
+}
+
 // One warpgroup's products of the tiles of A and B at two places in shared memory.
 template <typename Config>
-__device__ __forceinline__ void MultiplyTiles(unsigned tile_a, unsigned tile_b, int warpgroup, bool accumulate,
-                                              Accumulators<Config>& acc) {
+__device__ __forceinline__ void MultiplyTiles(unsigned tile_a, unsigned tile_b, int warpgroup, bool accumulate) {
   using S = Shape<Config>;
-  using A = typename S::OperandA;
-  using B = typename S::OperandB;
-  using Instruction = hopper::Wgmma<typename Config::A, Config::kTileN>;
-  const auto b = B::DescriptorAt(tile_b, 0, 0);
+  const auto a = S::OperandA::DescriptorAt(tile_a, warpgroup * S::kBlocksM * 64, 0);
+  const auto b = S::OperandB::DescriptorAt(tile_b, 0, 0);
 #pragma unroll
-  for (int i = 0; i < S::kBlocksM; ++i) {
-    const auto a = A::DescriptorAt(tile_a, (warpgroup * S::kBlocksM + i) * 64, 0);
-    Instruction::template MultiplyStage<!Config::kAContiguousInK, !Config::kBContiguousInK, A::kDescriptorStep,
-                                        B::kDescriptorStep>(acc.at[i], a, b, accumulate);
+  for (int step = 0; step < kSteps; ++step) {
+    MultiplyStep<Config>(a + step * S::OperandA::kDescriptorStep, b + step * S::OperandB::kDescriptorStep,
+                         accumulate || step > 0);
   }
 }
 
 // One stage's products of one warpgroup. Of factors in two parts there are three, the small ones first: what low parts
 // make together is less than f32 has bits for.
 template <typename Config>
-__device__ __forceinline__ void MultiplyStage(unsigned stage, int warpgroup, bool accumulate,
-                                              Accumulators<Config>& acc) {
+__device__ __forceinline__ void MultiplyStage(unsigned stage, int warpgroup, bool accumulate) {
   using S = Shape<Config>;
   const unsigned a = stage, b = stage + S::kOffsetB;
   if constexpr (Config::kParts == 2) {
-    MultiplyTiles<Config>(a + S::kPartBytesA, b, warpgroup, accumulate, acc);
-    MultiplyTiles<Config>(a, b + S::kPartBytesB, warpgroup, true, acc);
-    MultiplyTiles<Config>(a, b, warpgroup, true, acc);
+    MultiplyTiles<Config>(a + S::kPartBytesA, b, warpgroup, accumulate);
+    MultiplyTiles<Config>(a, b + S::kPartBytesB, warpgroup, true);
+    MultiplyTiles<Config>(a, b, warpgroup, true);
   } else {
-    MultiplyTiles<Config>(a, b, warpgroup, accumulate, acc);
+    MultiplyTiles<Config>(a, b, warpgroup, accumulate);
   }
 }
 
@@ -51,16 +88,17 @@ __device__ __forceinline__ void MultiplyStage(unsigned stage, int warpgroup, boo
 // without a gap.
 template <typename Config, typename Issued>
 __device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosition<Config::kStages>& at, int blocks,
-                                             int warpgroup, Accumulators<Config>& acc, const Issued& issued) {
+                                             int warpgroup, const Issued& issued) {
   using S = Shape<Config>;
   const bool releases = threadIdx.x % 32 == 0;
   const unsigned base = ptx::SharedAddress(ring.stages);
   int previous = -1;
+  Forget<Config>();
 #pragma unroll 1  // short code compiles faster, and runs no slower
   for (int block = 0; block < blocks; ++block) {
     hopper::Wait(&ring.full[at.stage], at.parity);
     hopper::FenceWgmma();
-    MultiplyStage<Config>(base + at.stage * S::kStageBytes, warpgroup, block > 0, acc);
+    MultiplyStage<Config>(base + at.stage * S::kStageBytes, warpgroup, block > 0);
     hopper::CommitWgmma();
     hopper::WaitWgmma<1>();
     if (releases && previous >= 0) hopper::Arrive(&ring.empty[previous]);
@@ -77,23 +115,23 @@ __device__ __forceinline__ void MultiplyTile(const Ring<Config>& ring, RingPosit
 // and 1.3 of IEEE's at K = 2048 with sums of 1, 2 and 4 blocks.
 template <typename Config, typename Issued>
 __device__ __forceinline__ void MultiplyTileInSums(const Ring<Config>& ring, RingPosition<Config::kStages>& at,
-                                                   int blocks, int warpgroup, Accumulators<Config>& acc,
-                                                   const Issued& issued) {
+                                                   int blocks, int warpgroup, const Issued& issued) {
   constexpr int kSummedBlocks = 2;
-  acc = {};
-  Accumulators<Config> sum;
+  Accumulators<Config> acc = {}, sum;
 #pragma unroll 1
   for (int block = 0; block < blocks; block += kSummedBlocks) {
     const auto last = [&] {
       if (block + kSummedBlocks >= blocks) issued();
     };
-    MultiplyTile<Config>(ring, at, Min(kSummedBlocks, blocks - block), warpgroup, sum, last);
+    MultiplyTile<Config>(ring, at, Min(kSummedBlocks, blocks - block), warpgroup, last);
+    Take(sum);
 #pragma unroll
     for (int i = 0; i < Shape<Config>::kBlocksM; ++i) {
 #pragma unroll
       for (int j = 0; j < Config::kTileN / 2; ++j) acc.at[i][j] += sum.at[i][j];
     }
   }
+  Put(acc);
 }
 
 // What a prologue needs to know of A's tile: where it lies in the matrix.
@@ -130,22 +168,32 @@ __device__ __forceinline__ void ApplyPrologue(const Prologue& prologue, const Ti
 // A warpgroup's part of a stage of A, as registers.
 template <typename Config>
 struct StageFragments {
-  unsigned at[Config::kTileK / 16][Shape<Config>::kBlocksM][4];
+  unsigned at[kSteps][Shape<Config>::kBlocksM][4];
 };
+
+// As MultiplyStep, with A in registers.
+template <typename Config, int kBlock = 0>
+__device__ __forceinline__ void MultiplyFragments(const unsigned (&a)[Shape<Config>::kBlocksM][4], unsigned tile_b,
+                                                  int step, bool accumulate) {
+  using S = Shape<Config>;
+  if constexpr (kBlock < S::kBlocksM) {
+    hopper::Wgmma<typename Config::A, Config::kTileN>::template MultiplyRegisters<kBlock, !Config::kBContiguousInK>(
+        a[kBlock], S::OperandB::DescriptorAt(tile_b, 0, step), accumulate);
+    MultiplyFragments<Config, kBlock + 1>(a, tile_b, step, accumulate);
+  }
+}
 
 // As MultiplyTile, with a prologue on A: while one stage's products run, the next one's fragments pass through it.
 template <typename Config, typename Prologue, typename Issued>
 __device__ __forceinline__ void MultiplyTileThrough(const Ring<Config>& ring, RingPosition<Config::kStages>& at,
                                                     int blocks, int warpgroup, const TileOfA& tile,
-                                                    const Prologue& prologue, Accumulators<Config>& acc,
-                                                    const Issued& issued) {
+                                                    const Prologue& prologue, const Issued& issued) {
   using S = Shape<Config>;
-  using Instruction = hopper::Wgmma<typename Config::A, Config::kTileN>;
-  constexpr int kSteps = Config::kTileK / 16;
   const bool releases = threadIdx.x % 32 == 0;
   const unsigned base = ptx::SharedAddress(ring.stages);
   StageFragments<Config> even, odd;  // the products in flight read the one, the prologue fills the other
   int previous = -1;
+  Forget<Config>();
   const auto multiply = [&](StageFragments<Config>& a, int block) {
     const unsigned stage = base + at.stage * S::kStageBytes;
     const int k0 = block * Config::kTileK;
@@ -168,12 +216,7 @@ __device__ __forceinline__ void MultiplyTileThrough(const Ring<Config>& ring, Ri
     hopper::FenceWgmma();
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
-      const auto b = S::OperandB::DescriptorAt(stage + S::kOffsetB, 0, step);
-#pragma unroll
-      for (int i = 0; i < S::kBlocksM; ++i) {
-        Instruction::template MultiplyRegisters<!Config::kBContiguousInK>(acc.at[i], a.at[step][i], b,
-                                                                          block > 0 || step > 0);
-      }
+      MultiplyFragments<Config>(a.at[step], stage + S::kOffsetB, step, block > 0 || step > 0);
     }
     hopper::CommitWgmma();
     hopper::WaitWgmma<1>();

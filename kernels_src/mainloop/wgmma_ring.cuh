@@ -9,6 +9,17 @@
 
 namespace gemmd::wgmma {
 
+// One product whose operands are reached through tensor maps. Where they are in two parts, `a` and `b` are the high
+// ones.
+struct MappedProblem {
+  const hopper::TensorMap* a;
+  const hopper::TensorMap* b;
+  int m, n, k;
+  const hopper::TensorMap* low_a = nullptr;
+  const hopper::TensorMap* low_b = nullptr;
+  Workspace workspace = {};  // where the chain has row reductions
+};
+
 template <typename Config>
 struct Shape {
   static constexpr int kConsumers = Config::kThreads / 128 - 1;

@@ -17,6 +17,7 @@ struct Operand {
   static constexpr int kEightLines = 8 * 128;
   static constexpr int kStepBytes = kContiguousInK ? 32 : 2 * kEightLines;  // an instruction's K elements
   static constexpr int kDescriptorStep = kStepBytes / 16;
+  static constexpr int kDescriptorBlock = (kContiguousInK ? 64 * 128 : kBoxBytes) / 16;  // 64 indices on
   static_assert(kExtent % kConsecutive == 0 && kConsecutive % kBoxIndices == 0);
   static_assert(kBoxBytes % kEightLines == 0, "a box starts where the swizzle does");
 

@@ -229,7 +229,7 @@ std::string CellEpilogueText(const Graph& graph, const KernelPlan& kernel) {
     loads.push_back(std::move(load.expression) + ",");
   }
   std::string fragments;
-  if (kernel.config.family == Family::kWgmma && kernel.config.cell_n == 2) {
+  if (kernel.config.family == Family::kWgmma && kernel.config.cell_n == kFragmentCell) {
     fragments = Lines(FragmentLines(graph, kernel.widths), 2) + "\n\n";
   }
   return Joined(
@@ -294,6 +294,13 @@ std::string ProblemText(const Graph& whole, const Graph& graph, const KernelConf
   return ProductProblem(graph, config, maps);
 }
 
+// The schedule's file, which includes no more than its chains have use for.
+std::string HeaderOf(const KernelConfig& config) {
+  const std::string name(Name(config.family));
+  if (config.family != Family::kWgmma) return name;
+  return name + (config.rows == RowSchedule::kBarrier ? "_rows" : "_slices");
+}
+
 }  // namespace
 
 absl::StatusOr<GeneratedKernel> Generate(const Graph& whole, const KernelPlan& kernel) {
@@ -312,6 +319,7 @@ absl::StatusOr<GeneratedKernel> Generate(const Graph& whole, const KernelPlan& k
   GEMMD_ASSIGN_OR_RETURN(
       result.source,
       FillTemplate(KernelTemplate(), {{"summary", ShapelessSummary(graph)},
+                                      {"header", HeaderOf(kernel.config)},
                                       {"schedule", std::string(Name(kernel.config.family))},
                                       {"config", Lines(ConfigLines(graph, kernel), 2)},
                                       {"params", Lines(params, 2)},

@@ -80,8 +80,6 @@ absl::Status CheckSimt(const KernelConfig& config, const Graph& graph, const Ass
   return Require(config.threads >= 64 && config.threads <= 256, "threads", config.threads, "between 64 and 256");
 }
 
-constexpr int kFragmentCell = 2;
-
 // What staging a consumer warp's 16 rows takes: of each slice of outputs as 16-bit elements, or of padded f32.
 std::int64_t WgmmaStagingBytes(const KernelConfig& config, const Graph& graph) {
   const std::int64_t halves = graph.IsGated() ? 2 : 1;
@@ -100,12 +98,6 @@ std::int64_t WgmmaSharedBytes(const KernelConfig& config, const Graph& graph) {
   const std::int64_t element_bytes = PartsOf(graph) * SizeBytes(graph.inputs[graph.a].dtype);
   return std::int64_t{config.stages} * (config.tile_m + config.tile_n) * config.tile_k * element_bytes +
          kConsumerWarps * WgmmaStagingBytes(config, graph) + 2 * config.stages * kBarrierBytes + RowMemoryBytes(config);
-}
-
-bool ReadsAMatrix(const Node& node) {
-  return std::ranges::any_of(node.References(), [](const Reference& reference) {
-    return reference.input >= 0 && reference.broadcast == Broadcast::kFull;
-  });
 }
 
 // Elements of one line of an operand's tile in shared memory: along K, or along M (or N) where that is contiguous.
@@ -292,6 +284,12 @@ int Weight(OpKind kind) {
                                OpKind::kDRelu, OpKind::kRelu, OpKind::kAbs,   OpKind::kNeg,   OpKind::kSquare,
                                OpKind::kClamp, OpKind::kCast, OpKind::kStore, OpKind::kRelu2, OpKind::kLeakyRelu};
   return std::find(std::begin(kCheap), std::end(kCheap), kind) != std::end(kCheap) ? 1 : 4;
+}
+
+bool ReadsAMatrix(const Node& node) {
+  return std::ranges::any_of(node.References(), [](const Reference& reference) {
+    return reference.input >= 0 && reference.broadcast == Broadcast::kFull;
+  });
 }
 
 bool ChainOnFragments(const Graph& graph) {

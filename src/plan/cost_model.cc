@@ -130,7 +130,7 @@ double WgmmaRate(const KernelConfig& config) {
 // Of one element of the result.
 double WgmmaChainCycles(const KernelConfig& config, double weight) {
   constexpr double kWeightCycles = 0.06;
-  const double staging = config.cell_n == 2 ? 0 : config.cell_n == 8 ? 0.08 : 0.16;
+  const double staging = config.cell_n == kFragmentCell ? 0 : config.cell_n == 8 ? 0.08 : 0.16;
   return staging + kWeightCycles * weight;
 }
 

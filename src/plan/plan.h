@@ -49,6 +49,8 @@ int AlignmentOf(std::int64_t offset_bytes, std::int64_t pitch_bytes);
 // With nothing left empty.
 Assumptions Completed(const Graph& graph, Assumptions assumptions);
 
+constexpr int kFragmentCell = 2;  // cells that are parts of wgmma's accumulator fragments
+
 // The numbers of one kernel. Every field is legal for its family (CheckConfig).
 struct KernelConfig {
   Family family = Family::kSimt;
@@ -58,15 +60,15 @@ struct KernelConfig {
   int stages = 1;     // depth of the global-to-shared pipeline; rows: steps of a row that stay in registers
   int group_m = 8;    // tile order: this many tile rows are swept together, for L2
   int subtile_n = 0;  // wgmma: columns of the result that a warp stages at once
-  int cell_n =
-      0;  // wgmma: columns that a lane hands its chain at once: 2 on fragments, 8 or, for registers, 4 of a row
+  // wgmma: columns that a lane hands its chain at once: kFragmentCell, or 8 or, for registers, 4 of a row.
+  int cell_n = 0;
   Packing packing = Packing::kNone;  // wgmma: what was packed for it; pointwise: the one factor that it packs
   RowSchedule rows = RowSchedule::kNone;
   int slices_k = 1;    // simt: slices of a CTA's threads that take the K steps of a block in turns
   int cluster_k = 1;   // simt and mma: CTAs of one cluster that divide a tile's K between them,
   int clusters_k = 1;  // and clusters that do (plan/split_k.h)
-  int threads =
-      0;  // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma, * slices_k]; wgmma: 384; rows: micro_n a row
+  // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma, * slices_k]; wgmma: 384; rows: micro_n a row
+  int threads = 0;
   std::int64_t shared_bytes = 0;  // dynamic; a static_assert in the kernel holds it to the real size
 
   int split_k() const { return cluster_k * clusters_k; }  // CTAs that share a tile
@@ -119,6 +121,9 @@ std::string ScheduleOf(const KernelConfig& config);
 // Whether a wgmma kernel may compute the epilogue on its accumulators where they are. A short chain is fastest so; a
 // long one takes more registers there than are left and goes through shared memory row by row.
 bool ChainOnFragments(const Graph& graph);
+
+// Whether an operand of an operation is a whole [M, N] matrix.
+bool ReadsAMatrix(const Node& node);
 
 // Of an operation, in instructions of one kind, roughly: a function of its own takes as many as four of the others.
 int Weight(OpKind kind);

@@ -135,7 +135,7 @@ absl::Status CheckRowBarrier(const KernelConfig& config, const Graph& graph, int
     return refuse("for tiles of 128 by 128 or 64, one to a warpgroup");
   }
   if (config.group_m != 1) return refuse("for tiles that are taken row block by row block");
-  if (config.cell_n != 2) return refuse("for chains on fragments");
+  if (config.cell_n != kFragmentCell) return refuse("for chains on fragments");
   if (RowBarrierCtas(graph, config) > sm_count) {
     return refuse("for rows whose tiles are resident together");
   }
@@ -160,7 +160,7 @@ std::vector<KernelConfig> RowBarrierConfigs(const Graph& graph, const DeviceLimi
   config.tile_k = kSwizzleBytes / static_cast<int>(SizeBytes(graph.inputs[graph.a].dtype));
   config.group_m = 1;
   config.subtile_n = 64;
-  config.cell_n = 2;
+  config.cell_n = kFragmentCell;
   config.threads = 384;
   for (const int tile_n : {128, 64}) {
     config.tile_n = config.micro_n = tile_n;

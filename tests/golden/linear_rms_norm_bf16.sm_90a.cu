@@ -1,5 +1,5 @@
 // bf16 [M,K] x bf16 [K,N]^T -> add full bf16, store bf16, rms_norm 1e-06, mul row bf16, store bf16
-#include "schedule/wgmma.cuh"
+#include "schedule/wgmma_rows.cuh"
 
 namespace gemmd {
 namespace {

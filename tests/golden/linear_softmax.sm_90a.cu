@@ -1,5 +1,5 @@
 // f16 [M,K] x f16 [K,N]^T -> mul 0.088388346, add full f16, softmax, store f16
-#include "schedule/wgmma.cuh"
+#include "schedule/wgmma_rows.cuh"
 
 namespace gemmd {
 namespace {

@@ -1,5 +1,5 @@
 // f16 [M,K] x f16 [K,N]^T -> mul 1.25, add full f16 * 0.5, add row f16, gelu erf, store f16
-#include "schedule/wgmma.cuh"
+#include "schedule/wgmma_slices.cuh"
 
 namespace gemmd {
 namespace {

@@ -1,5 +1,5 @@
 // f32 [M,K] x f32 [K,N]^T (tf32x3) -> store f32
-#include "schedule/wgmma.cuh"
+#include "schedule/wgmma_slices.cuh"
 
 namespace gemmd {
 namespace {
@@ -11,14 +11,14 @@ struct Config {
   static constexpr int kWidthA = 4, kWidthB = 4;
   static constexpr int kTileM = 128, kTileN = 128, kTileK = 32;
   static constexpr int kStages = 3, kGroupM = 16, kThreads = 384;
-  static constexpr int kSharedBytes = 204848;
+  static constexpr int kSharedBytes = 213040;
   static constexpr bool kGated = false;
   static constexpr bool kWholeCells = true;
   static constexpr bool kWholeTiles = true;
   static constexpr bool kWholeBlocks = true;
   static constexpr int kParts = 2;
   static constexpr bool kPingPong = false;
-  static constexpr int kSubtileN = 32;
+  static constexpr int kSubtileN = 64;
   static constexpr int kOutputSlices = 1;
   static constexpr int kCellN = 2;
   static constexpr bool kByRows = false;

@@ -1,5 +1,5 @@
 // bf16 [M,K] x bf16 [K,N] -> store bf16
-#include "schedule/wgmma.cuh"
+#include "schedule/wgmma_slices.cuh"
 
 namespace gemmd {
 namespace {
@@ -11,14 +11,14 @@ struct Config {
   static constexpr int kWidthA = 8, kWidthB = 1;
   static constexpr int kTileM = 128, kTileN = 256, kTileK = 64;
   static constexpr int kStages = 3, kGroupM = 16, kThreads = 384;
-  static constexpr int kSharedBytes = 155696;
+  static constexpr int kSharedBytes = 163888;
   static constexpr bool kGated = false;
   static constexpr bool kWholeCells = false;
   static constexpr bool kWholeTiles = false;
   static constexpr bool kWholeBlocks = true;
   static constexpr int kParts = 1;
   static constexpr bool kPingPong = false;
-  static constexpr int kSubtileN = 32;
+  static constexpr int kSubtileN = 64;
   static constexpr int kOutputSlices = 1;
   static constexpr int kCellN = 2;
   static constexpr bool kByRows = false;
