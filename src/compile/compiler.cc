@@ -8,11 +8,11 @@ namespace gemmd {
 std::vector<std::string> StandardOptions() {
   return {
       "--std=c++20",
-      "--ptxas-options=-v",  // the resource report that CheckServable reads
+      "--ptxas-options=-v",  // the resource report that CheckClean reads
   };
 }
 
-absl::Status CheckServable(const Cubin& cubin) {
+absl::Status CheckClean(const Cubin& cubin) {
   for (const ResourceUsage& usage : cubin.usage) {
     if (usage.spill_store_bytes == 0 && usage.spill_load_bytes == 0) continue;
     return MakeStatus(absl::StatusCode::kFailedPrecondition,

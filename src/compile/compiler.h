@@ -48,7 +48,8 @@ class Compiler {
 // The options every kernel is compiled with.
 std::vector<std::string> StandardOptions();
 
-// Whether a candidate may serve. Errors: FailedPrecondition (spills, or a C75xx warning of ptxas in the log).
-absl::Status CheckServable(const Cubin& cubin);
+// Whether a kernel is as fast as its source means it to be. Errors: FailedPrecondition (spills, or a C75xx warning of
+// ptxas in the log).
+absl::Status CheckClean(const Cubin& cubin);
 
 }  // namespace gemmd

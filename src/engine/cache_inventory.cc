@@ -40,10 +40,10 @@ HeldKernel Describe(const CachedCubin& cubin) {
           .loaded_on = {}};
 }
 
-// What compiled but may not serve is kept only so that it is not compiled again.
+// What is not clean is kept so that it is not compiled again; it hardly ever serves.
 bool MayServe(const CachedCubin& cubin) {
   return cubin.damage.empty() &&
-         CheckServable({.image = {}, .log = cubin.record.log, .usage = cubin.record.usage, .compile_us = 0}).ok();
+         CheckClean({.image = {}, .log = cubin.record.log, .usage = cubin.record.usage, .compile_us = 0}).ok();
 }
 
 CachedCubin Read(const DiskStore& disk, const StoredFile& file) {

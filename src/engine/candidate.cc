@@ -66,7 +66,7 @@ absl::StatusOr<PlannedSpec> PlanCandidate(const CanonicalSpec& canonical, Plan p
 }
 
 absl::StatusOr<BuiltCandidate> BuildCandidate(PlannedSpec planned, const Compiler& compiler, CubinStore* disk,
-                                              absl::Time deadline) {
+                                              absl::Time deadline, Unclean unclean) {
   BuiltCandidate built;
   CompiledSpec compiled;
   const Arch& arch = planned.plan.arch;
@@ -81,7 +81,7 @@ absl::StatusOr<BuiltCandidate> BuildCandidate(PlannedSpec planned, const Compile
       Keep(disk, planned, i, *cubin);
       ++built.compiles;
     }
-    GEMMD_RETURN_IF_ERROR(CheckServable(*cubin));
+    if (unclean == Unclean::kRefused) GEMMD_RETURN_IF_ERROR(CheckClean(*cubin));
     compiled.modules.push_back({.cubin = std::make_shared<const std::string>(std::move(cubin->image)),
                                 .usage = std::move(cubin->usage),
                                 .log = std::move(cubin->log),

@@ -24,10 +24,14 @@ struct BuiltCandidate {
   int disk_hits = 0;  // kernels that `disk` had
 };
 
+// What becomes of a candidate whose kernels are right but not clean (CheckClean): another one is faster, if there is
+// one.
+enum class Unclean { kRefused, kTaken };
+
 // The kernels of a planned candidate, from `disk` (may be null) or compiled and then put there. A bad or unreachable
-// disk counts as a miss. What compiled but may not serve is stored all the same, so that it is not compiled again only
-// to be rejected again. Errors: FailedPrecondition (it may not serve: try the next candidate), Compiler's.
+// disk counts as a miss. What compiled but is refused is stored all the same, so that it is not compiled again only to
+// be refused again. Errors: FailedPrecondition (it is not clean: try the next candidate), Compiler's.
 absl::StatusOr<BuiltCandidate> BuildCandidate(PlannedSpec planned, const Compiler& compiler, CubinStore* disk,
-                                              absl::Time deadline);
+                                              absl::Time deadline, Unclean unclean = Unclean::kRefused);
 
 }  // namespace gemmd

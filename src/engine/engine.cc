@@ -170,7 +170,8 @@ void Engine::State::TakeTuned(const CanonicalSpec& canonical, const DeviceLimits
                               static_cast<double>(record->first_pick_time_ns) / 1000);
 }
 
-// The first candidate for a range that builds cleanly, in the order of their rank; then kept in memory.
+// The first candidate for a range that builds cleanly, in the order of their rank, or if none does, as may be where a
+// config is pinned, the first of all; then kept in memory.
 absl::StatusOr<Built> Engine::State::Build(const Question& question, const Choice& choice, absl::Time deadline) {
   const RangeConfigs& range = choice.range;
   if (auto compiled = memory.Find(question.lookup_key, range.m.min)) {
@@ -178,24 +179,25 @@ absl::StatusOr<Built> Engine::State::Build(const Question& question, const Choic
   }
   GEMMD_ASSIGN_OR_RETURN(const std::string identity, compiler.Identity());
   std::vector<std::string> rejections;
-  for (const KernelConfig& config : range.configs) {
+  const auto build = [&](const KernelConfig& config, Unclean unclean) -> absl::StatusOr<Built> {
     if (absl::Now() >= deadline) return DeadlineExceeded("no candidate was built in time");
     gemmd::Plan plan = PlanWith(question.canonical.graph, config, question.limits, question.assumptions, range.m);
     if (config == range.configs.front() && !choice.reason.empty()) plan.reasons.push_back(choice.reason);
     plan.reasons.insert(plan.reasons.end(), rejections.begin(), rejections.end());
     GEMMD_ASSIGN_OR_RETURN(PlannedSpec planned, Generate(question.canonical, std::move(plan), identity));
-    absl::StatusOr<BuiltCandidate> built = BuildCandidate(std::move(planned), compiler, disk, deadline);
-    if (built.ok()) {
-      memory.Insert(question.lookup_key, built->compiled);
-      disk_hits += built->disk_hits;
-      return Built{.compiled = built->compiled, .tier = TierOf(*built)};
-    }
-    if (!absl::IsFailedPrecondition(built.status())) return built.status();
+    GEMMD_ASSIGN_OR_RETURN(BuiltCandidate built, BuildCandidate(std::move(planned), compiler, disk, deadline, unclean));
+    memory.Insert(question.lookup_key, built.compiled);
+    disk_hits += built.disk_hits;
+    return Built{.compiled = built.compiled, .tier = TierOf(built)};
+  };
+  for (const KernelConfig& config : range.configs) {
+    absl::StatusOr<Built> built = build(config, Unclean::kRefused);
+    if (!absl::IsFailedPrecondition(built.status())) return built;
     ++rejected_candidates;
-    rejections.push_back(fmt::format("passed over {} {}x{}x{}: {}", Name(config.family), config.tile_m, config.tile_n,
-                                     config.tile_k, MessageOf(built.status())));
+    rejections.push_back(fmt::format("passed over {}: {}", ScheduleOf(config), MessageOf(built.status())));
   }
-  return Internal("none of {} candidates builds cleanly; {}", range.configs.size(), rejections.back());
+  rejections.push_back("taken all the same: no other is left");
+  return build(range.configs.front(), Unclean::kTaken);
 }
 
 // Build, once however many ask.

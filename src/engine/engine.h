@@ -87,7 +87,7 @@ class Engine {
   // least 0), those for a launch of that M: where M is dynamic the plan is of the range around it alone, so that a
   // first launch waits for no other range's kernels. Without, those for every M, all ranges at once. A candidate that
   // does not build cleanly is passed over, and Plan::reasons says so. As in Plan, what was tuned for `device` comes
-  // first. Errors: Validate's, RankConfigs', Compiler's; Internal when no candidate builds cleanly.
+  // first. If none builds cleanly the first serves all the same. Errors: Validate's, RankConfigs', Compiler's.
   absl::StatusOr<CompileOutcome> Compile(const KernelSpec& spec, const DeviceLimits& limits,
                                          const Assumptions& assumptions, std::optional<std::int64_t> m,
                                          absl::Time deadline, const TunedDevice& device = {});

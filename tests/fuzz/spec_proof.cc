@@ -56,34 +56,39 @@ absl::StatusOr<RangeConfigs> RangeOf(const RandomProblem& drawn, const Graph& gr
   return *std::ranges::find_if(ranges, [&](const RangeConfigs& range) { return range.m.Contains(shape.m); });
 }
 
-// The kernel that an engine would serve: the first candidate that builds cleanly.
+// The kernel that an engine would serve: the first candidate that builds cleanly, or the first of all if none does.
 absl::StatusOr<Candidate> Build(const RandomProblem& drawn, const DeviceLimits& limits, const Compiler* compiler) {
   const KernelSpec& spec = drawn.problem.spec;
   Candidate candidate{.canonical = Canonicalize(spec), .compiled = nullptr, .passed_over = {}};
   const Graph& graph = candidate.canonical.graph;
   GEMMD_ASSIGN_OR_RETURN(const RangeConfigs range, RangeOf(drawn, graph, limits));
-  absl::Status last;
-  for (const KernelConfig& config : range.configs) {
-    GEMMD_ASSIGN_OR_RETURN(
-        PlannedSpec planned,
-        PlanCandidate(candidate.canonical, PlanWith(graph, config, limits, drawn.assumptions, range.m), ""));
-    if (compiler == nullptr) {
-      CompiledSpec compiled;
-      compiled.manifest = MakeManifest(graph, planned.plan, CubinKeys(planned));
-      compiled.planned = std::move(planned);
-      candidate.compiled = std::make_shared<const CompiledSpec>(std::move(compiled));
-      return candidate;
-    }
-    const auto built = BuildCandidate(std::move(planned), *compiler, nullptr, absl::InfiniteFuture());
-    if (built.ok()) {
-      candidate.compiled = built->compiled;
-      return candidate;
-    }
-    last = built.status();
-    if (!absl::IsFailedPrecondition(last)) return last;
-    candidate.passed_over.push_back(fmt::format("{}: {}", Describe(config), MessageOf(last)));
+  const auto plan = [&](const KernelConfig& config) {
+    return PlanCandidate(candidate.canonical, PlanWith(graph, config, limits, drawn.assumptions, range.m), "");
+  };
+  if (compiler == nullptr) {
+    CompiledSpec compiled;
+    GEMMD_ASSIGN_OR_RETURN(compiled.planned, plan(range.configs.front()));
+    compiled.manifest = MakeManifest(graph, compiled.planned.plan, CubinKeys(compiled.planned));
+    candidate.compiled = std::make_shared<const CompiledSpec>(std::move(compiled));
+    return candidate;
   }
-  return Internal("no candidate builds cleanly: {}", fmt::join(candidate.passed_over, "; "));
+  const auto build = [&](const KernelConfig& config, Unclean unclean) -> absl::Status {
+    GEMMD_ASSIGN_OR_RETURN(PlannedSpec planned, plan(config));
+    GEMMD_ASSIGN_OR_RETURN(const BuiltCandidate built,
+                           BuildCandidate(std::move(planned), *compiler, nullptr, absl::InfiniteFuture(), unclean));
+    candidate.compiled = built.compiled;
+    return absl::OkStatus();
+  };
+  for (const KernelConfig& config : range.configs) {
+    const absl::Status built = build(config, Unclean::kRefused);
+    if (!absl::IsFailedPrecondition(built)) {
+      GEMMD_RETURN_IF_ERROR(built);
+      return candidate;
+    }
+    candidate.passed_over.push_back(fmt::format("{}: {}", Describe(config), MessageOf(built)));
+  }
+  GEMMD_RETURN_IF_ERROR(build(range.configs.front(), Unclean::kTaken));
+  return candidate;
 }
 
 std::string Describe(const ElementCheck& worst) {

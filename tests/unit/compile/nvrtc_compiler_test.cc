@@ -41,7 +41,7 @@ TEST_F(NvrtcCompilerTest, MakesAnElfImageAndAReport) {
   EXPECT_EQ(cubin->usage[0].entry, "trivial");
   EXPECT_GT(cubin->usage[0].registers, 0);
   EXPECT_GT(cubin->compile_us, 0);
-  EXPECT_TRUE(CheckServable(*cubin).ok());
+  EXPECT_TRUE(CheckClean(*cubin).ok());
 }
 
 TEST_F(NvrtcCompilerTest, ReportsStaticSharedMemory) {
@@ -94,14 +94,14 @@ TEST_F(NvrtcCompilerTest, ASpillIsReportedAndNotServable) {
   })");
   ASSERT_TRUE(cubin.ok()) << cubin.status();
   EXPECT_GT(cubin->usage.at(0).spill_store_bytes, 0);
-  EXPECT_TRUE(absl::IsFailedPrecondition(CheckServable(*cubin)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(CheckClean(*cubin)));
 }
 
 TEST_F(NvrtcCompilerTest, AnIgnoredSetmaxnregIsNotServable) {
   const auto cubin =
       Compile(R"(extern "C" __global__ void k() { asm volatile("setmaxnreg.dec.sync.aligned.u32 24;"); })");
   ASSERT_TRUE(cubin.ok()) << cubin.status();
-  EXPECT_THAT(std::string(MessageOf(CheckServable(*cubin))), HasSubstr("C7508"));
+  EXPECT_THAT(std::string(MessageOf(CheckClean(*cubin))), HasSubstr("C7508"));
 }
 
 TEST_F(NvrtcCompilerTest, AnArchItDoesNotKnowIsUnimplemented) {

@@ -65,20 +65,20 @@ TEST(PtxasReportTest, QuotesPerformanceWarningsOfPtxasAlone) {
               testing::ElementsAre(testing::HasSubstr("C7508"), testing::HasSubstr("C7520")));
 }
 
-TEST(CheckServableTest, RejectsSpills) {
-  EXPECT_TRUE(absl::IsFailedPrecondition(CheckServable({"", kTwoEntries, ParsePtxasReport(kTwoEntries), 0})));
+TEST(CheckCleanTest, RejectsSpills) {
+  EXPECT_TRUE(absl::IsFailedPrecondition(CheckClean({"", kTwoEntries, ParsePtxasReport(kTwoEntries), 0})));
 }
 
-TEST(CheckServableTest, RejectsASpillThatOnlyLoads) {
-  EXPECT_TRUE(absl::IsFailedPrecondition(CheckServable({"", "", {{"k", 32, 0, 4, 0}}, 0})));
+TEST(CheckCleanTest, RejectsASpillThatOnlyLoads) {
+  EXPECT_TRUE(absl::IsFailedPrecondition(CheckClean({"", "", {{"k", 32, 0, 4, 0}}, 0})));
 }
 
-TEST(CheckServableTest, RejectsPerformanceWarnings) {
-  EXPECT_TRUE(absl::IsFailedPrecondition(CheckServable({"", kSerialised, ParsePtxasReport(kSerialised), 0})));
+TEST(CheckCleanTest, RejectsPerformanceWarnings) {
+  EXPECT_TRUE(absl::IsFailedPrecondition(CheckClean({"", kSerialised, ParsePtxasReport(kSerialised), 0})));
 }
 
-TEST(CheckServableTest, AcceptsACleanKernel) {
-  EXPECT_TRUE(CheckServable({"", "", {{"k", 255, 0, 0, 48 << 10}}, 0}).ok());
+TEST(CheckCleanTest, AcceptsACleanKernel) {
+  EXPECT_TRUE(CheckClean({"", "", {{"k", 255, 0, 0, 48 << 10}}, 0}).ok());
 }
 
 }  // namespace

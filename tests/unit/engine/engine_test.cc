@@ -45,20 +45,20 @@ extern "C" __global__ void __launch_bounds__(1024, 2) crowded(float* p) {
 }
 )";
 
-// The real compiler; its first source gets a kernel that spills.
-class SpillingOnce final : public Compiler {
+// The real compiler; its first `count` sources get a kernel that spills.
+class Spilling final : public Compiler {
  public:
-  explicit SpillingOnce(const Compiler* inner) : inner_(inner) {}
+  Spilling(const Compiler* inner, int count) : inner_(inner), left_(count) {}
   absl::StatusOr<Cubin> Compile(const CompileRequest& request, absl::Time deadline) const override {
     CompileRequest crowded = request;
-    if (!spilled_.exchange(true)) crowded.source += kCrowdedKernel;
+    if (left_-- > 0) crowded.source += kCrowdedKernel;
     return inner_->Compile(crowded, deadline);
   }
   absl::StatusOr<std::string> Identity() const override { return inner_->Identity(); }
 
  private:
   const Compiler* inner_;
-  mutable std::atomic<bool> spilled_{false};
+  mutable std::atomic<int> left_;
 };
 
 class EngineTest : public NvrtcTest {
@@ -138,7 +138,7 @@ TEST_F(EngineTest, ADamagedEntryIsCompiledAgain) {
 }
 
 TEST_F(EngineTest, PassesOverACandidateThatSpillsAndNeverCompilesItAgain) {
-  const SpillingOnce spilling(compiler_.get());
+  const Spilling spilling(compiler_.get(), 1);
   Engine engine(&spilling, disk_.get(), kMemoryBytes);
   const auto planned = engine.Plan(LiteralSpec(), limits_, Assumptions{});
   ASSERT_TRUE(planned.ok()) << planned.status();
@@ -152,6 +152,19 @@ TEST_F(EngineTest, PassesOverACandidateThatSpillsAndNeverCompilesItAgain) {
   ASSERT_TRUE(after.ok()) << after.status();
   EXPECT_EQ(restarted.stats().compiler.compiles, 0);
   EXPECT_EQ(after->compiled->planned.plan.plan_id, outcome->compiled->planned.plan.plan_id);
+}
+
+TEST_F(EngineTest, APinnedConfigServesEvenIfItSpills) {
+  const Spilling spilling(compiler_.get(), 1000);
+  Engine engine(&spilling, disk_.get(), kMemoryBytes);
+  KernelSpec spec = LiteralSpec();
+  spec.config = ConfigPin{.schedule = "simt", .tile = {64, 64, 16}, .stages = 2};
+  const auto outcome = Compile(engine, spec);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  const auto& plan = outcome->compiled->planned.plan;
+  EXPECT_EQ(plan.kernels.front().config.tile_k, 16);
+  EXPECT_THAT(plan.reasons, testing::Contains(HasSubstr("registers spill")));
+  EXPECT_THAT(plan.reasons, testing::Contains("taken all the same: no other is left"));
 }
 
 TEST_F(EngineTest, SixtyFourCallersCompileOnce) {
