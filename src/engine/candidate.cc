@@ -49,7 +49,7 @@ absl::StatusOr<PlannedSpec> PlanCandidate(const CanonicalSpec& canonical, Plan p
                                           std::string_view compiler_identity) {
   PlannedSpec planned{
       .canonical = canonical, .spec_id = SpecId(canonical.graph), .plan = std::move(plan), .modules = {}};
-  const std::string library = compiler_identity.empty() ? "" : DeviceLibraryDigest(DeviceLibrary());
+  static const std::string library = DeviceLibraryDigest(DeviceLibrary());  // 200 KB, the same for all
   for (const KernelPlan& kernel : planned.plan.kernels) {
     PlannedModule module;
     GEMMD_ASSIGN_OR_RETURN(module.generated, Generate(canonical.graph, kernel));

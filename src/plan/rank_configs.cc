@@ -67,6 +67,7 @@ std::vector<Estimated> Estimate(const std::vector<KernelConfig>& configs, const 
                                 const DeviceLimits& limits, const ConfigPin& pin, bool divides = true) {
   constexpr double kHopeless = 1.6;  // times the best one's time
   std::vector<Estimated> estimated;
+  estimated.reserve(configs.size());
   const CostModel model(graph, limits);
   double least = std::numeric_limits<double>::infinity();
   const auto add = [&](const KernelConfig& config) {
@@ -176,6 +177,11 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
   std::erase_if(ranking.barrier_, [&](const KernelConfig& config) { return !Matches(config, pin); });
   ranking.mma_ = legal(Family::kMma);
   ranking.simt_ = legal(Family::kSimt);
+  // Behind others simt is there to be right, not to be fast.
+  const bool others = !ranking.wgmma_.empty() || !ranking.mma_.empty();
+  if (others && !is_split && !SimtCompetes(graph)) {
+    ranking.reserve_ = BestOf(Estimate(ranking.simt_, graph, limits, pin, false));
+  }
   KernelConfig portable = PortableConfig(graph);
   portable.rows = rows;
   if (Matches(portable, pin) && !is_split) ranking.portable_ = portable;
@@ -198,12 +204,11 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   const Graph graph = At(m);
   std::vector<Estimated> ranked = BestOf(Estimate(wgmma_, graph, limits_, pin_));
   for (const Estimated& entry : BestOf(Estimate(mma_, graph, limits_, pin_))) ranked.push_back(entry);
-  // Behind others it is there to be right, not to be fast.
-  const bool divides = SimtCompetes(graph) || ranked.empty() || pin_.split_k.value_or(1) != 1;
-  const std::vector<Estimated> simt = BestOf(Estimate(simt_, graph, limits_, pin_, divides));
-  if (SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
+  if (reserve_.empty()) {
+    for (const Estimated& entry : BestOf(Estimate(simt_, graph, limits_, pin_))) ranked.push_back(entry);
+  }
   std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
-  if (!SimtCompetes(graph)) ranked.insert(ranked.end(), simt.begin(), simt.end());
+  ranked.insert(ranked.end(), reserve_.begin(), reserve_.end());
   const std::vector<Estimated> barrier = BestOf(Estimate(barrier_, With(whole_, m), limits_, pin_));
   ranked.insert(PrefersBarrier(m) ? ranked.begin() : ranked.end(), barrier.begin(), barrier.end());
   std::vector<KernelConfig> configs;

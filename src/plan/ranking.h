@@ -44,6 +44,7 @@ class Ranking {
   ConfigPin pin_;
   std::vector<KernelConfig> barrier_;             // row reductions in one kernel
   std::vector<KernelConfig> wgmma_, mma_, simt_;  // that the pin allows, before K is divided
+  std::vector<Estimated> reserve_;                // simt's best where others come first, the same for any M
   std::optional<KernelConfig> portable_;          // unless the pin rules it out
 };
 
