@@ -22,6 +22,7 @@ constexpr double kMemoryLatencyCycles = 800;
 constexpr double kLoadedLatencyCycles = 3500;
 constexpr double kBarrierCycles = 60;                // of one turn of the main loop
 constexpr double kLaunchCycles = 1500;               // a CTA's start and end
+constexpr double kKernelCycles = 5000;               // of one more kernel: its launch and its first accesses
 constexpr std::int64_t kReservedSharedBytes = 1024;  // by the driver, for each CTA
 
 std::int64_t CeilDiv(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
@@ -86,6 +87,8 @@ StepCycles SimtStep(const KernelConfig& config, double element_bytes) {
           .l2 = edges * element_bytes / kL2BytesPerCycle};
 }
 
+constexpr double kChainWeightCycles = 0.06;  // of one element, for one of a chain's weight
+
 constexpr double kOperationCycles = 0.12;  // of a chain, for one element
 
 // What the chains on A and B take of one step of K. The multiplies of the next block wait for them.
@@ -97,7 +100,15 @@ double PrologueCycles(const KernelConfig& config, const Graph& graph) {
   return cycles(graph.prologue_a, config.tile_m) + cycles(graph.prologue_b, config.tile_n);
 }
 
-double EpilogueBytes(const Graph& graph) {
+// What a matrix's lines cost that are accessed by less than 16 bytes at a time; little where a whole warp's leave
+// together, as wgmma's do.
+double NarrowShare(const Graph& graph, DType dtype, const Axes& axes) {
+  const std::int64_t line = graph.ExtentOf(axes.back()).value_or(kNominalExtent) * SizeBytes(dtype);
+  const int width = AlignmentOf(0, line);
+  return width >= 16 ? 1 : width == 8 ? 1.2 : width == 4 ? 2 : 3;
+}
+
+double EpilogueBytes(const Graph& graph, bool by_threads) {
   double bytes = 0;
   std::set<int> matrices;
   for (const Node& node : graph.epilogue) {
@@ -107,11 +118,21 @@ double EpilogueBytes(const Graph& graph) {
   }
   const auto add = [&](DType dtype, const Axes& axes) {
     if (axes.size() < 2) return;  // little beside a matrix
-    bytes += static_cast<double>(SizeBytes(dtype)) / (axes[1] == Axis::kHalfN ? 2 : 1);
+    const double share = by_threads ? NarrowShare(graph, dtype, axes) : 1;
+    bytes += share * static_cast<double>(SizeBytes(dtype)) / (axes[1] == Axis::kHalfN ? 2 : 1);
   };
   for (const int matrix : matrices) add(graph.inputs[matrix].dtype, graph.inputs[matrix].axes);
   for (const GraphOutput& output : graph.outputs) add(output.dtype, output.axes);
   return bytes;
+}
+
+// Of a whole factor: what a thread may access at once, in bytes, where its lines are as long as they are.
+double AccessBytes(const Graph& graph, bool is_a) {
+  const GraphInput& input = graph.inputs[is_a ? graph.a : graph.b];
+  const Axis along = input.axes[input.layout == Layout::kRowMajor ? 1 : 0];
+  const std::int64_t line = graph.ExtentOf(along).value_or(kNominalExtent) * SizeBytes(input.dtype);
+  const bool in_halves = !is_a && graph.IsGated() && along == Axis::kN;
+  return AlignmentOf(in_halves ? line / 2 : 0, line);
 }
 
 // The constants of wgmma's epilogue and turns are fitted to an H200: bf16 with a store alone, 128x256 cooperative and
@@ -129,9 +150,8 @@ double WgmmaRate(const KernelConfig& config) {
 
 // Of one element of the result.
 double WgmmaChainCycles(const KernelConfig& config, double weight) {
-  constexpr double kWeightCycles = 0.06;
   const double staging = config.cell_n == kFragmentCell ? 0 : config.cell_n == 8 ? 0.08 : 0.16;
-  return staging + kWeightCycles * weight;
+  return staging + kChainWeightCycles * weight;
 }
 
 // What a prologue of A in registers adds to the main loop. Measured on an H200, bf16 8192 x 4096 x 4096 by 128x256
@@ -140,10 +160,20 @@ double PrologueShare(const KernelConfig& config, const Graph& graph) {
   return PacksA(config.packing) ? 0 : 0.06 * static_cast<double>(graph.prologue_a.size());
 }
 
+// How much longer the copy engine takes for a factor whose lines don't start on 128 bytes: what it fetches at once is
+// parts of two of L2's lines. Measured on an H200: f16 14775 x 13464 x 552 by 64x192 and 128x192, 27 and 25 bytes a
+// cycle and SM; of aligned lines it is 80 and more.
+double LineShare(const Graph& graph, bool is_a) {
+  constexpr std::int64_t kLineBytes = 128;
+  const GraphInput& input = graph.inputs[is_a ? graph.a : graph.b];
+  const Axis along = input.axes[input.layout == Layout::kRowMajor ? 1 : 0];
+  return graph.ExtentOf(along).value_or(kNominalExtent) * SizeBytes(input.dtype) % kLineBytes == 0 ? 1 : 3;
+}
+
 // Persistent CTAs, one an SM: each takes tiles one after the other. In ping-pong a tile's epilogue hides behind the
 // next tile's main loop, of which it may take twice as long before it shows.
 double WgmmaCycles(const KernelConfig& config, const Graph& graph, double bytes, double weight, int sm_count,
-                   bool from_memory) {
+                   bool from_memory, const LineShares& shares) {
   const std::int64_t m = graph.m.value_or(kNominalExtent), n = graph.n.value_or(kNominalExtent);
   const std::int64_t tiles = std::max<std::int64_t>(1, CeilDiv(m, config.tile_m) * CeilDiv(n, config.tile_n));
   const double elements = static_cast<double>(config.tile_m) * config.tile_n;
@@ -157,7 +187,9 @@ double WgmmaCycles(const KernelConfig& config, const Graph& graph, double bytes,
   const double multiply = elements * config.tile_k / (rate * WgmmaRate(config));
   constexpr double kL2ReadBytesPerCycle = 80;                               // bulk copies
   const double latency = (from_memory ? 3000.0 : 1800.0) * PartsOf(graph);  // of a stage, until it may be filled again
-  const double copy = (config.tile_m + config.tile_n) * config.tile_k * element_bytes / kL2ReadBytesPerCycle;
+  const double sides =
+      config.tile_m * (PacksA(config.packing) ? 1 : shares.a) + config.tile_n * (PacksB(config.packing) ? 1 : shares.b);
+  const double copy = sides * config.tile_k * element_bytes / kL2ReadBytesPerCycle;
   const double loop =
       blocks * std::max({multiply, copy, latency / (config.stages - 1)}) * (1 + PrologueShare(config, graph));
   const double epilogue = elements * (bytes / kL2BytesPerCycle + WgmmaChainCycles(config, weight));
@@ -170,6 +202,7 @@ double WgmmaCycles(const KernelConfig& config, const Graph& graph, double bytes,
 
 // Packing streams a factor through memory: as measured on an H200, bf16 4096 x 4095 in 25 us, at 1.7 GHz.
 double PackingCycles(const KernelConfig& config, const Graph& graph, int sm_count) {
+  if (config.packing == Packing::kNone) return 0;
   constexpr double kBytesPerSmCycle = 12;
   double bytes = 0;
   double kernels = 0;
@@ -178,7 +211,7 @@ double PackingCycles(const KernelConfig& config, const Graph& graph, int sm_coun
     bytes += 2 * extent(tensor.axes[0]) * extent(tensor.axes[1]) * static_cast<double>(SizeBytes(tensor.dtype));
     ++kernels;
   }
-  return kernels * (kLaunchCycles + kMemoryLatencyCycles) + bytes / (kBytesPerSmCycle * sm_count);
+  return kernels * kKernelCycles + bytes / (kBytesPerSmCycle * sm_count);
 }
 
 // Of the factors, each once.
@@ -205,8 +238,11 @@ double MemoryBound(double cycles, double bytes, bool bulk) {
 
 class Estimate {
  public:
-  Estimate(const KernelConfig& config, const Graph& graph, double epilogue_bytes, bool from_memory)
+  Estimate(const KernelConfig& config, const Graph& graph, double epilogue_bytes, double epilogue_weight,
+           bool from_memory, const AccessBytesOf& access)
       : config_(config),
+        access_(access),
+        epilogue_weight_(epilogue_weight),
         latency_cycles_(from_memory ? kLoadedLatencyCycles : kMemoryLatencyCycles),
         element_bytes_(static_cast<double>(SizeBytes(graph.inputs[graph.a].dtype))),
         blocks_(
@@ -218,7 +254,8 @@ class Estimate {
   double Cycles(double resident) const {
     const StepCycles step = config_.family == Family::kSimt ? SimtStep(config_, element_bytes_) : MmaStep(config_);
     const double warps = resident * config_.threads / 32.0;
-    const double step_cycles = step.Total(Utilisation(warps)) * Scheduling() + prologue_cycles_;
+    const double step_cycles =
+        std::max(step.Total(Utilisation(warps)) * Scheduling() + prologue_cycles_, NarrowCycles(resident) / resident);
     const double block_cycles = resident * step_cycles * config_.tile_k + kBarrierCycles;
     // simt may hold its next block in registers, the others their next stages in shared memory.
     const bool in_registers = config_.family == Family::kSimt && config_.stages <= kRegisterStages;
@@ -227,11 +264,28 @@ class Estimate {
     const double latency_cycles = latency_cycles_ / blocks_in_flight;
     const double elements = resident * config_.tile_m * config_.tile_n;
     const double store_cycles = elements * epilogue_bytes_ / kL2BytesPerCycle / config_.cluster_k;
-    return kLaunchCycles + kMemoryLatencyCycles + store_cycles + SplitCycles(elements * 4) +
+    const double chain_cycles = elements * kChainWeightCycles * epilogue_weight_;
+    const double epilogue_cycles = (store_cycles + chain_cycles) / Utilisation(warps);
+    return kLaunchCycles + kMemoryLatencyCycles + epilogue_cycles + SplitCycles(elements * 4) +
            blocks_ * std::max(block_cycles + single_buffer, latency_cycles);
   }
 
  private:
+  // What one step of K takes to be fetched by less than 16 bytes at a time. Measured on an H200, mma: bf16 8063 x 4546
+  // x 24 by 128x32, four bytes at a time: with two warps on an SM each takes 200 cycles for an access, with 23 the
+  // SM 21.
+  double NarrowCycles(double resident) const {
+    constexpr double kWhole = 16;
+    // Those of two bytes go through registers, several at a time.
+    const auto of_sm = [](double bytes) { return bytes > 2 ? 21.0 : 12.0; };
+    const auto of_warp = [](double bytes) { return bytes > 2 ? 200.0 : 60.0; };
+    const auto cycles = [&](int lines, double bytes) {
+      if (bytes >= kWhole) return 0.0;
+      return lines * element_bytes_ / bytes * std::max(resident / 32 * of_sm(bytes), of_warp(bytes) / config_.threads);
+    };
+    return cycles(config_.tile_m, access_.a) + cycles(config_.tile_n, access_.b);
+  }
+
   // The share of its peak that a unit reaches with that many warps on the SM.
   double Utilisation(double warps) const {
     const double half = config_.family == Family::kSimt ? 2.0 : 1.0;
@@ -274,6 +328,8 @@ class Estimate {
   }
 
   const KernelConfig& config_;
+  const AccessBytesOf& access_;
+  double epilogue_weight_;
   double latency_cycles_;
   double element_bytes_;
   double blocks_;
@@ -297,16 +353,20 @@ int CtasPerSm(const KernelConfig& config, const DeviceLimits& limits) {
 CostModel::CostModel(const Graph& graph, const DeviceLimits& limits)
     : graph_(graph),
       limits_(limits),
-      epilogue_bytes_(EpilogueBytes(graph)),
+      epilogue_bytes_(EpilogueBytes(graph, false)),
+      thread_bytes_(EpilogueBytes(graph, true)),
       memory_bytes_(MemoryBytes(graph)),
-      from_memory_(WaitsForMemory(graph)) {
+      from_memory_(WaitsForMemory(graph)),
+      line_shares_{LineShare(graph, true), LineShare(graph, false)},
+      access_bytes_{AccessBytes(graph, true), AccessBytes(graph, false)} {
   for (const Node& node : graph.epilogue) epilogue_weight_ += Weight(node.kind);
 }
 
 double CostModel::Cycles(const KernelConfig& config) const {
   if (config.family == Family::kWgmma) {
     return PackingCycles(config, graph_, limits_.sm_count) +
-           MemoryBound(WgmmaCycles(config, graph_, epilogue_bytes_, epilogue_weight_, limits_.sm_count, from_memory_),
+           MemoryBound(WgmmaCycles(config, graph_, epilogue_bytes_, epilogue_weight_, limits_.sm_count, from_memory_,
+                                   line_shares_),
                        memory_bytes_, true);
   }
   const std::int64_t m = graph_.m.value_or(kNominalExtent), n = graph_.n.value_or(kNominalExtent);
@@ -315,7 +375,7 @@ double CostModel::Cycles(const KernelConfig& config) const {
   const int ctas_per_sm = CtasPerSm(config, limits_);
   const std::int64_t sms = ClusterSms(config.cluster_k, limits_), wave = sms * ctas_per_sm;
   const std::int64_t full_waves = tiles / wave, rest = tiles % wave;
-  const Estimate estimate(config, graph_, epilogue_bytes_, from_memory_);
+  const Estimate estimate(config, graph_, thread_bytes_, epilogue_weight_, from_memory_, access_bytes_);
   double cycles = static_cast<double>(full_waves) * estimate.Cycles(ctas_per_sm);
   if (rest > 0) cycles += estimate.Cycles(static_cast<double>(CeilDiv(rest, sms)));
   // Nobody works while a CTA's one warp waits.
@@ -341,8 +401,7 @@ double RowPassCycles(const Graph& graph, const DeviceLimits& limits) {
   constexpr double kBytesPerSmCycle = 18, kLeftBytes = 4, kStoredBytes = 2;
   const double elements =
       static_cast<double>(graph.m.value_or(kNominalExtent)) * static_cast<double>(graph.n.value_or(kNominalExtent));
-  return kLaunchCycles + 2 * kMemoryLatencyCycles +
-         elements * (kLeftBytes + kStoredBytes) / (kBytesPerSmCycle * limits.sm_count);
+  return kKernelCycles + elements * (kLeftBytes + kStoredBytes) / (kBytesPerSmCycle * limits.sm_count);
 }
 
 double EstimateCycles(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {

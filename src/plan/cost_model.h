@@ -23,6 +23,16 @@ bool WaitsForMemory(const Graph& graph);
 double RowPassCycles(const Graph& graph, const DeviceLimits& limits);
 
 // The same for many configs of one graph, whose chains are weighed once. Both outlive it.
+// Of either factor: how much longer the copy engine takes for it than for one whose lines are aligned.
+struct LineShares {
+  double a = 1, b = 1;
+};
+
+// Of either factor: the bytes that a thread may access at once.
+struct AccessBytesOf {
+  double a = 16, b = 16;
+};
+
 class CostModel {
  public:
   CostModel(const Graph& graph, const DeviceLimits& limits);
@@ -32,9 +42,12 @@ class CostModel {
  private:
   const Graph& graph_;
   const DeviceLimits& limits_;
-  double epilogue_bytes_ = 0;   // of one element of the result, that the chain reads and writes
-  double memory_bytes_ = 0;     // of the factors
-  bool from_memory_ = false;    // whether memory is what the product waits for
+  double epilogue_bytes_ = 0;  // of one element of the result, that the chain reads and writes
+  double thread_bytes_ = 0;    // the same, as much more as it takes threads that access less than 16 bytes at a time
+  double memory_bytes_ = 0;    // of the factors
+  bool from_memory_ = false;   // whether memory is what the product waits for
+  LineShares line_shares_;
+  AccessBytesOf access_bytes_;
   double epilogue_weight_ = 0;  // of the chain's operations (Weight)
 };
 

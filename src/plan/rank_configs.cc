@@ -252,18 +252,22 @@ std::vector<Estimated> Ranking::EstimateProducts(std::optional<std::int64_t> m) 
 bool Ranking::PrefersBarrier(std::optional<std::int64_t> m) const {
   if (barrier_.empty() || StreamsB(whole_)) return false;
   const Graph whole = With(whole_, m);
-  if (!WaitsForMemory(whole) || FillsDevice(barrier_, whole, limits_)) return true;
+  const KernelConfig barrier = BestOfAll(Estimate(barrier_, whole, limits_, pin_)).config;
+  const bool packs = barrier.packing != Packing::kNone;
+  const bool large = !WaitsForMemory(whole) || FillsDevice(barrier_, whole, limits_);
+  if (large && !packs) return true;
   const std::vector<Estimated> products = EstimateProducts(m);
   if (products.empty()) return true;
-  // What it can't do is divide K.
-  const KernelConfig& divided = BestOfAll(products).config;
-  if (divided.split_k() == 1) return true;
-  const Graph product = At(m);
-  // One kernel where it is not clear that two are faster.
-  constexpr double kClear = 0.8;
-  const CostModel model(whole, limits_), product_model(product, limits_);
-  return kClear * model.Cycles(BestOfAll(Estimate(barrier_, whole, limits_, pin_)).config) <
-         product_model.Cycles(divided) + RowPassCycles(whole, limits_);
+  // What it can't do is divide K, or take factors as they are.
+  const KernelConfig& product = BestOfAll(products).config;
+  const bool packs_more = packs && product.packing == Packing::kNone;
+  if (!packs_more && (large || product.split_k() == 1)) return true;
+  const Graph graph = At(m);
+  // One kernel where it is not clear that two are faster; with what packs they are as many.
+  const double clear = packs_more ? 1 : 0.8;
+  const double wait_cycles = packs_more ? 7000 : 0;  // of CTAs for each other
+  const CostModel model(whole, limits_), product_model(graph, limits_);
+  return clear * model.Cycles(barrier) + wait_cycles < product_model.Cycles(product) + RowPassCycles(whole, limits_);
 }
 
 Graph Ranking::At(std::optional<std::int64_t> m) const { return With(graph_, m); }

@@ -1,5 +1,5 @@
 // bf16 [M,K] x bf16 [K,N]^T -> mul 0.088388346, softcap 50, where full bf16 else -1e+30, store bf16
-#include "schedule/mma.cuh"
+#include "schedule/wgmma_slices.cuh"
 
 namespace gemmd {
 namespace {
@@ -9,29 +9,34 @@ struct Config {
   using B = BFloat16;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = true;
   static constexpr int kWidthA = 8, kWidthB = 8;
-  static constexpr int kTileM = 128, kTileN = 256, kTileK = 64;
-  static constexpr int kStages = 3, kGroupM = 8, kThreads = 256;
-  static constexpr int kSharedBytes = 147456;
+  static constexpr int kTileM = 64, kTileN = 128, kTileK = 64;
+  static constexpr int kStages = 7, kGroupM = 16, kThreads = 384;
+  static constexpr int kSharedBytes = 192624;
   static constexpr bool kGated = false;
   static constexpr bool kWholeCells = true;
-  static constexpr int kMicroM = 64, kMicroN = 64;
-  static constexpr int kSlicesK = 1, kClusterK = 1, kClustersK = 1;
+  static constexpr bool kWholeTiles = true;
+  static constexpr bool kWholeBlocks = true;
+  static constexpr int kParts = 1;
+  static constexpr bool kPingPong = true;
+  static constexpr int kSubtileN = 32;
+  static constexpr int kOutputSlices = 1;
+  static constexpr int kCellN = 8;
+  static constexpr bool kByRows = false;
+  static constexpr bool kPublishes = false;
 };
 
 struct Params {
-  const BFloat16* in0;
-  const BFloat16* in1;
+  hopper::TensorMap map0;
+  hopper::TensorMap map1;
   const BFloat16* in2;
   BFloat16* out0;
-  Int64 ld_in0;
-  Int64 ld_in1;
   Int64 ld_in2;
   Int64 ld_out0;
   int m;
   int n;
   int k;
 };
-static_assert(sizeof(Params) == 80, "planned and real parameter layout differ");
+static_assert(sizeof(Params) == 320, "planned and real parameter layout differ");
 
 struct Epilogue {
   const Params& p;
@@ -60,8 +65,8 @@ struct Epilogue {
 }  // namespace
 }  // namespace gemmd
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(384, 1)
     gemmd_kernel(const __grid_constant__ gemmd::Params p) {
-  gemmd::mma::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k},
+  gemmd::wgmma::Run<gemmd::Config>({&p.map0, &p.map1, p.m, p.n, p.k},
                                          gemmd::NoPrologue{}, gemmd::NoPrologue{}, gemmd::Epilogue{p});
 }

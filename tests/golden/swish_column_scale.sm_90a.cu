@@ -9,13 +9,13 @@ struct Config {
   using B = BFloat16;
   static constexpr bool kAContiguousInK = true, kBContiguousInK = false;
   static constexpr int kWidthA = 1, kWidthB = 1;
-  static constexpr int kTileM = 16, kTileN = 64, kTileK = 64;
-  static constexpr int kStages = 6, kGroupM = 8, kThreads = 64;
-  static constexpr int kSharedBytes = 61440;
+  static constexpr int kTileM = 32, kTileN = 64, kTileK = 32;
+  static constexpr int kStages = 4, kGroupM = 8, kThreads = 128;
+  static constexpr int kSharedBytes = 24576;
   static constexpr bool kGated = false;
   static constexpr bool kWholeCells = false;
   static constexpr int kMicroM = 16, kMicroN = 32;
-  static constexpr int kSlicesK = 1, kClusterK = 1, kClustersK = 1;
+  static constexpr int kSlicesK = 1, kClusterK = 4, kClustersK = 1;
 };
 
 struct Params {
@@ -63,7 +63,7 @@ struct Epilogue {
 }  // namespace
 }  // namespace gemmd
 
-extern "C" __global__ void __launch_bounds__(64)
+extern "C" __global__ void __launch_bounds__(128)
     gemmd_kernel(const __grid_constant__ gemmd::Params p) {
   gemmd::mma::Run<gemmd::Config>({p.in0, p.ld_in0, p.in1, p.ld_in1, p.m, p.n, p.k},
                                          gemmd::NoPrologue{}, gemmd::NoPrologue{}, gemmd::Epilogue{p});
