@@ -77,9 +77,7 @@ TEST(CheckCleanTest, RejectsPerformanceWarnings) {
   EXPECT_TRUE(absl::IsFailedPrecondition(CheckClean({"", kSerialised, ParsePtxasReport(kSerialised), 0})));
 }
 
-TEST(CheckCleanTest, AcceptsACleanKernel) {
-  EXPECT_TRUE(CheckClean({"", "", {{"k", 255, 0, 0, 48 << 10}}, 0}).ok());
-}
+TEST(CheckCleanTest, AcceptsACleanKernel) { EXPECT_TRUE(CheckClean({"", "", {{"k", 255, 0, 0, 48 << 10}}, 0}).ok()); }
 
 }  // namespace
 }  // namespace gemmd
