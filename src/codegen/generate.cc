@@ -296,7 +296,7 @@ std::string ProblemText(const Graph& whole, const Graph& graph, const KernelConf
 
 // The schedule's file, which includes no more than its chains have use for.
 std::string HeaderOf(const KernelConfig& config) {
-  const std::string name(Name(config.family));
+  std::string name(Name(config.family));
   if (config.family != Family::kWgmma) return name;
   return name + (config.rows == RowSchedule::kBarrier ? "_rows" : "_slices");
 }
