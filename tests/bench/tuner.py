@@ -16,7 +16,6 @@ import os
 import pathlib
 import random
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,8 +28,6 @@ import bench_rows  # noqa: E402
 FILES = ("pointwise", "row_reductions")
 SMALLEST, LARGEST = 16, 16384
 PRECISIONS = [("bf16", "default")] * 4 + [("f16", "default")] * 2 + [("f32", "tf32"), ("f32", "ieee")]
-# What is held against the ranking as if there were no model.
-FIXED_DEFAULT = {"schedule": "mma", "tile": [64, 64, 32], "stages": 3}
 
 
 def drawn_row(generator):
@@ -91,11 +88,10 @@ class Daemon:
                                *arguments], input=spec, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout, done.stderr.strip()
 
-    def tune(self, row, budget_s, candidates=0, pin=None):
+    def tune(self, row, budget_s, candidates=0):
         """gemmctl tune's answer. Raises RuntimeError with its message."""
-        spec = row.spec() | ({"config": pin} if pin else {})
         opening = ["--candidates", str(candidates)] if candidates else []
-        code, answer, message = self.ask("tune", "-", "--budget", f"{budget_s}s", *opening, spec=json.dumps(spec))
+        code, answer, message = self.ask("tune", "-", "--budget", f"{budget_s}s", *opening, spec=json.dumps(row.spec()))
         if code != 0:
             raise RuntimeError(message.splitlines()[-1] if message else f"gemmctl tune ended with {code}")
         return json.loads(answer)
@@ -120,11 +116,6 @@ def held(daemon, row, arguments):
         tuned = daemon.tune(row, 5)
         entry["tuned_5s"] = described(tuned["best"])
         entry["tuned_5s_over_best"] = tuned["best"]["time_us"] / best["time_us"]
-    if row.dtype != "f32":
-        with contextlib.suppress(RuntimeError):  # the fixed config is not legal for every row
-            fixed = daemon.tune(row, 1, pin=FIXED_DEFAULT)["first_pick"]
-            entry["fixed_default_us"] = fixed["time_us"]
-            entry["fixed_default_over_first_pick"] = fixed["time_us"] / truth["first_pick"]["time_us"]
     if arguments.keep_candidates:
         entry["candidates"] = [described(c) for c in measured]
     return entry | {"seconds": round(time.monotonic() - start, 1)}
@@ -139,11 +130,8 @@ def summary(entries):
     good = [entry for entry in entries if "first_pick_over_best" in entry]
     firsts = [entry["first_pick_over_best"] for entry in good]
     shorts = [entry["tuned_5s_over_best"] for entry in good if "tuned_5s_over_best" in entry]
-    fixed = [entry["fixed_default_over_first_pick"] for entry in good if "fixed_default_over_first_pick" in entry]
     return {"shapes": len(good), "first_pick_within_10pct": share(firsts, 1.1),
-            "first_pick_within_25pct": share(firsts, 1.25), "tuned_5s_within_3pct": share(shorts, 1.03),
-            "geomean_vs_fixed_default": statistics.geometric_mean(fixed) if fixed else None,
-            "slower_than_fixed_default": sum(ratio < 1 for ratio in fixed)}
+            "first_pick_within_25pct": share(firsts, 1.25), "tuned_5s_within_3pct": share(shorts, 1.03)}
 
 
 def main():
