@@ -73,6 +73,7 @@ int Main(int argc, char** argv) {
                                         LogFormatFromName(log_format).value_or(LogFormat::kText)));
 
   DieWithParent();
+  KeepFreedMemory();
   if (!LimitResources(memory_limit_bytes).ok()) return 1;
   LazyCompiler compiler(std::move(directories));
   const absl::Status end = ServeCalls(kChannelDescriptor, /*threads=*/1, [&compiler](const std::string& call) {

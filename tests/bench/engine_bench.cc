@@ -1,5 +1,6 @@
 // What the engine's answers cost: spec to plan and source, to a cubin cold, and to one from memory or disk, for sm_90a.
-// Compiles run in this process, one at a time. engine_results.py keeps the medians.
+// Compiles run in this process, one at a time, with malloc set as in a compile worker. engine_results.py keeps the
+// medians.
 #include <benchmark/benchmark.h>
 #include <stdlib.h>
 
@@ -96,6 +97,7 @@ int Fail(const absl::Status& status) {
 
 // Returns the exit code.
 int Run() {
+  KeepFreedMemory();
   const absl::StatusOr<NvrtcLibrary> library = LoadNvrtc(UsualNvrtcDirectories(GEMMD_BINARY_DIR "/bin"));
   if (!library.ok()) return Fail(library.status());
   benchmark::AddCustomContext("nvrtc", library->identity);
