@@ -126,13 +126,23 @@ double EpilogueBytes(const Graph& graph, bool by_threads) {
   return bytes;
 }
 
-// Of a whole factor: what a thread may access at once, in bytes, where its lines are as long as they are.
-double AccessBytes(const Graph& graph, bool is_a) {
+struct FactorLine {
+  Axis along;
+  std::int64_t bytes;
+};
+
+// Of a whole factor.
+FactorLine LineOf(const Graph& graph, bool is_a) {
   const GraphInput& input = graph.inputs[is_a ? graph.a : graph.b];
   const Axis along = input.axes[input.layout == Layout::kRowMajor ? 1 : 0];
-  const std::int64_t line = graph.ExtentOf(along).value_or(kNominalExtent) * SizeBytes(input.dtype);
-  const bool in_halves = !is_a && graph.IsGated() && along == Axis::kN;
-  return AlignmentOf(in_halves ? line / 2 : 0, line);
+  return {along, graph.ExtentOf(along).value_or(kNominalExtent) * SizeBytes(input.dtype)};
+}
+
+// What a thread may access at once of a factor, in bytes, where its lines are as long as they are.
+double AccessBytes(const Graph& graph, bool is_a) {
+  const FactorLine line = LineOf(graph, is_a);
+  const bool in_halves = !is_a && graph.IsGated() && line.along == Axis::kN;
+  return AlignmentOf(in_halves ? line.bytes / 2 : 0, line.bytes);
 }
 
 // The constants of wgmma's epilogue and turns are fitted to an H200: bf16 with a store alone, 128x256 cooperative and
@@ -164,10 +174,8 @@ double PrologueShare(const KernelConfig& config, const Graph& graph) {
 // parts of two of L2's lines. Measured on an H200: f16 14775 x 13464 x 552 by 64x192 and 128x192, 27 and 25 bytes a
 // cycle and SM; of aligned lines it is 80 and more.
 double LineShare(const Graph& graph, bool is_a) {
-  constexpr std::int64_t kLineBytes = 128;
-  const GraphInput& input = graph.inputs[is_a ? graph.a : graph.b];
-  const Axis along = input.axes[input.layout == Layout::kRowMajor ? 1 : 0];
-  return graph.ExtentOf(along).value_or(kNominalExtent) * SizeBytes(input.dtype) % kLineBytes == 0 ? 1 : 3;
+  constexpr std::int64_t kL2LineBytes = 128;
+  return LineOf(graph, is_a).bytes % kL2LineBytes == 0 ? 1 : 3;
 }
 
 // Persistent CTAs, one an SM: each takes tiles one after the other. In ping-pong a tile's epilogue hides behind the

@@ -255,6 +255,32 @@ TEST(EstimateTest, AProloguesOperationsCost) {
   EXPECT_GT(EstimateCycles(config, graph, HopperLimits()), one);
 }
 
+// Where a factor can't be taken by 16 bytes at a time.
+TEST(EstimateTest, NarrowAccessesCost) {
+  const auto legal = LegalConfigs(Family::kMma, ProductGraph(DType::kBf16, 8064, 4544, 24), HopperLimits());
+  ASSERT_FALSE(legal.empty());
+  const auto cycles = [&](std::int64_t n) {
+    return EstimateCycles(legal.front(), ProductGraph(DType::kBf16, 8064, n, 24), HopperLimits());
+  };
+  EXPECT_GT(cycles(4542), cycles(4544));
+  EXPECT_GT(cycles(4541), cycles(4544));
+}
+
+// Lines that don't start on 128 bytes keep the copy engine longer; packed ones do.
+TEST(EstimateTest, BrokenLinesCost) {
+  Graph graph = ProductGraph(DType::kBf16, 4096, 4096, 4160);
+  graph.inputs[graph.b].layout = Layout::kColumnMajor;
+  KernelConfig config = Rank(graph).front();
+  EXPECT_EQ(config.family, Family::kWgmma);
+  const auto cycles = [&](std::int64_t k, Packing packing) {
+    graph.k = k;
+    config.packing = packing;
+    return EstimateCycles(config, graph, HopperLimits());
+  };
+  EXPECT_GT(cycles(4104, Packing::kNone), cycles(4160, Packing::kNone) * 1.2);
+  EXPECT_LT(cycles(4104, Packing::kBoth) / cycles(4160, Packing::kBoth), 1.05);
+}
+
 TEST(CtasPerSmTest, CountsSharedMemoryThreadsAndRegisters) {
   const Graph graph = ProductGraph(DType::kF16, 4096, 4096, 4096);
   for (const KernelConfig& config : LegalConfigs(Family::kMma, graph, HopperLimits())) {

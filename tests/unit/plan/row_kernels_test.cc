@@ -131,6 +131,20 @@ TEST(RowBarrierTest, IsTheFirstChoiceAndOneKernel) {
   EXPECT_TRUE(plan.reasons.empty());
 }
 
+// K is odd, so that the barrier's product needs packed factors: kernels of their own, which the other product is
+// spared.
+TEST(RowBarrierTest, IsNoFirstChoiceWherePackingIsMoreKernels) {
+  const auto first = [](std::int64_t m, std::int64_t k) {
+    Graph graph = NormedGraph();
+    graph.m = m;
+    graph.k = k;
+    return RankConfigs(graph, HopperLimits(), {})->front().rows;
+  };
+  EXPECT_EQ(first(448, 61), RowSchedule::kTwoKernels);
+  EXPECT_EQ(first(448, 64), RowSchedule::kBarrier);
+  EXPECT_EQ(first(65536, 2047), RowSchedule::kBarrier);
+}
+
 TEST(RowBarrierTest, ItsKernelIsCooperativeAndHasAWorkspace) {
   const Graph graph = NormedGraph();
   const KernelConfig config = ChoiceOf(graph, RowSchedule::kBarrier);

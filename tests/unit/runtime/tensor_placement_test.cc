@@ -144,6 +144,31 @@ absl::Status Check(const std::vector<CheckedTensor>& inputs, const std::vector<C
   return CheckOverlaps(inputs, outputs);
 }
 
+TEST(PlaceIntermediateTest, PadsLines) {
+  ManifestTensor tensor;
+  tensor.dtype = DType::kBf16;
+  tensor.extents = "M,N";
+  const auto leading_dimension = [&](std::int64_t n) {
+    const auto placed = PlaceIntermediate(tensor, {.m = 3, .n = n, .k = 1}, 4096);
+    EXPECT_TRUE(placed.ok()) << placed.status();
+    EXPECT_EQ(placed->line_elements, n);
+    EXPECT_EQ(BytesOf(*placed, tensor.dtype), 3 * 2 * placed->leading_dimension);
+    return placed->leading_dimension;
+  };
+  EXPECT_EQ(leading_dimension(5), 8);  // to 16 bytes
+  EXPECT_EQ(leading_dimension(511), 512);
+  EXPECT_EQ(leading_dimension(513), 576);  // from 1024 bytes on to 128
+  EXPECT_EQ(leading_dimension(576), 576);
+}
+
+TEST(PlaceIntermediateTest, RefusesWhatOverflows) {
+  ManifestTensor tensor;
+  tensor.extents = "M,N";
+  const std::int64_t large = std::int64_t{1} << 40;
+  EXPECT_EQ(PlaceIntermediate(tensor, {.m = large, .n = large, .k = 1}, 0).status().code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
 TEST(CheckOverlapsTest, AllowsNeighbours) {
   EXPECT_TRUE(Check({At(4096 - kBytes), At(4096 + kBytes)}, {At(4096)}).ok());
 }
