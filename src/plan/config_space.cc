@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "plan/config_rules.h"
 #include "plan/packing.h"
 
 namespace gemmd {
 namespace {
 
-// The values each number may take; CheckConfig has the last word on their combinations.
+// The values each number may take; ConfigRules has the last word on their combinations.
 struct Choices {
   std::vector<int> tile, tile_k, micro_m, micro_n, stages, slices_k = {1};
 };
@@ -57,7 +58,7 @@ std::vector<int> CellsOf(Family family, const Graph& graph) {
   return {ChainOnFragments(graph) ? kFragmentCell : 8, 4};
 }
 
-// Passes over what CheckConfig would refuse at once: planning is done for every spec, and a refusal's text takes time.
+// Passes over most of what the rules would refuse, before its numbers are completed.
 bool MayBeLegal(Family family, int tile_m, int tile_n, int micro_m, int micro_n, int slices_k) {
   if (micro_m > tile_m || micro_n > tile_n) return false;
   if (family == Family::kSimt) {
@@ -97,6 +98,7 @@ std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const 
   if (family == Family::kWgmma) config.group_m = 16;
   const bool reads_a_matrix = std::ranges::any_of(graph.epilogue, ReadsAMatrix);
   const bool copies = CopiesAsync(graph, assumptions);
+  const ConfigRules rules(graph, limits, assumptions);
   const std::vector<int> cells = CellsOf(family, graph);
   const std::vector<Packing> packings = PackingsOf(family, graph, assumptions);
   const auto add_if_legal = [&] {
@@ -106,7 +108,7 @@ std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const 
       KernelConfig completed = Completed(config, graph);
       for (const Packing packing : packings) {
         completed.packing = packing;
-        if (CheckConfig(completed, graph, limits, assumptions).ok()) legal.push_back(completed);
+        if (rules.Allows(completed)) legal.push_back(completed);
       }
     }
   };

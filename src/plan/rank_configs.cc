@@ -177,11 +177,13 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
   std::erase_if(ranking.barrier_, [&](const KernelConfig& config) { return !Matches(config, pin); });
   ranking.mma_ = legal(Family::kMma);
   ranking.simt_ = legal(Family::kSimt);
-  // Behind others simt is there to be right, not to be fast.
+  // Behind others a family is there to be right, not to be fast.
+  const auto reserve = [&](const std::vector<KernelConfig>& configs) {
+    return BestOf(Estimate(configs, graph, limits, pin, /*divides=*/false));
+  };
   const bool others = !ranking.wgmma_.empty() || !ranking.mma_.empty();
-  if (others && !is_split && !SimtCompetes(graph)) {
-    ranking.reserve_ = BestOf(Estimate(ranking.simt_, graph, limits, pin, false));
-  }
+  if (!ranking.wgmma_.empty() && !is_split) ranking.mma_reserve_ = reserve(ranking.mma_);
+  if (others && !is_split && !SimtCompetes(graph)) ranking.simt_reserve_ = reserve(ranking.simt_);
   KernelConfig portable = PortableConfig(graph);
   portable.rows = rows;
   if (Matches(portable, pin) && !is_split) ranking.portable_ = portable;
@@ -202,13 +204,18 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
 
 std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   const Graph graph = At(m);
-  std::vector<Estimated> ranked = BestOf(Estimate(wgmma_, graph, limits_, pin_));
-  for (const Estimated& entry : BestOf(Estimate(mma_, graph, limits_, pin_))) ranked.push_back(entry);
-  if (reserve_.empty()) {
-    for (const Estimated& entry : BestOf(Estimate(simt_, graph, limits_, pin_))) ranked.push_back(entry);
-  }
+  std::vector<Estimated> ranked;
+  const auto add = [&](const std::vector<Estimated>& best) { ranked.insert(ranked.end(), best.begin(), best.end()); };
+  const auto add_best = [&](const std::vector<KernelConfig>& configs) {
+    add(BestOf(Estimate(configs, graph, limits_, pin_)));
+  };
+  const bool mma_competes = MmaCompetes(graph);
+  add_best(wgmma_);
+  if (mma_competes) add_best(mma_);
+  if (simt_reserve_.empty()) add_best(simt_);
   std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
-  ranked.insert(ranked.end(), reserve_.begin(), reserve_.end());
+  if (!mma_competes) add(mma_reserve_);
+  add(simt_reserve_);
   const std::vector<Estimated> barrier = BestOf(Estimate(barrier_, With(whole_, m), limits_, pin_));
   ranked.insert(PrefersBarrier(m) ? ranked.begin() : ranked.end(), barrier.begin(), barrier.end());
   std::vector<KernelConfig> configs;
@@ -243,11 +250,12 @@ std::vector<Estimated> Ranking::EstimateProducts(std::optional<std::int64_t> m) 
     const std::vector<Estimated> more = Estimate(configs, graph, limits_, pin_);
     estimated.insert(estimated.end(), more.begin(), more.end());
   };
-  // Where memory is not what is waited for, wgmma multiplies twice as fast.
-  if (estimated.empty() || WaitsForMemory(graph)) add(mma_);
+  if (MmaCompetes(graph)) add(mma_);
   if (estimated.empty() || SimtCompetes(graph)) add(simt_);
   return estimated;
 }
+
+bool Ranking::MmaCompetes(const Graph& graph) const { return wgmma_.empty() || WaitsForMemory(graph); }
 
 bool Ranking::PrefersBarrier(std::optional<std::int64_t> m) const {
   if (barrier_.empty() || StreamsB(whole_)) return false;

@@ -35,6 +35,8 @@ class Ranking {
 
   // Of the kernels that take a product, without row_barrier's; simt's where they compete.
   std::vector<Estimated> EstimateProducts(std::optional<std::int64_t> m) const;
+  // Whether mma may be the fastest: where memory is not what is waited for, wgmma multiplies twice as fast.
+  bool MmaCompetes(const Graph& graph) const;
   // Whether row_barrier comes before a product and a kernel of its own for rows.
   bool PrefersBarrier(std::optional<std::int64_t> m) const;
 
@@ -44,8 +46,9 @@ class Ranking {
   ConfigPin pin_;
   std::vector<KernelConfig> barrier_;             // row reductions in one kernel
   std::vector<KernelConfig> wgmma_, mma_, simt_;  // that the pin allows, before K is divided
-  std::vector<Estimated> reserve_;                // simt's best where others come first, the same for any M
-  std::optional<KernelConfig> portable_;          // unless the pin rules it out
+  // The best of a family where others come first, the same for any M: mma's where it doesn't compete, and simt's.
+  std::vector<Estimated> mma_reserve_, simt_reserve_;
+  std::optional<KernelConfig> portable_;  // unless the pin rules it out
 };
 
 }  // namespace gemmd

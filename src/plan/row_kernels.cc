@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/status.h"
+#include "plan/config_rules.h"
 #include "plan/cost_model.h"
 #include "plan/packing.h"
 
@@ -152,6 +153,7 @@ Workspace RowWorkspace(const Graph& graph, const KernelConfig& config) {
 std::vector<KernelConfig> RowBarrierConfigs(const Graph& graph, const DeviceLimits& limits,
                                             const Assumptions& assumptions) {
   if (!ReducesRows(graph)) return {};
+  const ConfigRules rules(graph, limits, assumptions);
   std::vector<KernelConfig> configs;
   KernelConfig config;
   config.family = Family::kWgmma;
@@ -169,7 +171,7 @@ std::vector<KernelConfig> RowBarrierConfigs(const Graph& graph, const DeviceLimi
       config.shared_bytes = SharedBytes(config, graph);
       for (const Packing packing : {Packing::kNone, Packing::kA, Packing::kB, Packing::kBoth}) {
         config.packing = packing;
-        if (!CheckConfig(config, graph, limits, assumptions).ok()) continue;
+        if (!rules.Allows(config)) continue;
         configs.push_back(config);
         break;
       }
