@@ -21,14 +21,15 @@ struct Operand {
   static_assert(kExtent % kConsecutive == 0 && kConsecutive % kBoxIndices == 0);
   static_assert(kBoxBytes % kEightLines == 0, "a box starts where the swizzle does");
 
-  // Starts the copy of the tile's indices at K step k; it may pass the tensor's end.
-  template <typename Along>
+  // Starts the copy of the tile's indices at K step k; it may pass the tensor's end. `policy`: none, or L2's.
+  template <typename Along, typename... Policy>
   static __device__ __forceinline__ void Copy(unsigned char* shared, const hopper::TensorMap* map,
-                                              hopper::Barrier* barrier, const Along& along, int k) {
+                                              hopper::Barrier* barrier, const Along& along, int k, Policy... policy) {
 #pragma unroll
     for (int box = 0; box < kExtent / kBoxIndices; ++box) {
       const int first = along.At(box * kBoxIndices);
-      hopper::CopyBox(shared + box * kBoxBytes, map, barrier, kContiguousInK ? k : first, kContiguousInK ? first : k);
+      hopper::CopyBox(shared + box * kBoxBytes, map, barrier, kContiguousInK ? k : first, kContiguousInK ? first : k,
+                      policy...);
     }
   }
 

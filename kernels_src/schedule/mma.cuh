@@ -36,7 +36,8 @@ struct Shape {
   static constexpr int kStagingBytes = kWarpStagingBytes<Config::kMicroN>;
   static constexpr int kPipelineBytes = Config::kStages * kStageBytes;
   static constexpr int kEpilogueBytes = kWarpsM * kWarpsN * kStagingBytes;
-  static_assert(Config::kSharedBytes == kMax<kPipelineBytes, kMax<kEpilogueBytes, SharedTile<Config>::kBytes>>,
+  static_assert(Config::kSharedBytes ==
+                    kMax<kPipelineBytes, kMax<kEpilogueBytes, (kIsSplit<Config> ? SharedTile<Config>::kBytes : 0)>>,
                 "planned and real shared memory differ");
 };
 

@@ -39,7 +39,7 @@ struct Shape {
   static constexpr int kPitchB = Config::kTileN + kPadding;
   static constexpr int kStageFloats = Config::kTileK * (kPitchA + kPitchB);
   static constexpr int kPipelineBytes = Config::kStages * kStageFloats * 4;
-  static_assert(Config::kSharedBytes == kMax<kPipelineBytes, SharedTile<Config>::kBytes>,
+  static_assert(Config::kSharedBytes == kMax<kPipelineBytes, (kIsSplit<Config> ? SharedTile<Config>::kBytes : 0)>,
                 "planned and real shared memory differ");
 };
 

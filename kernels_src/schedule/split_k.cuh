@@ -49,14 +49,14 @@ __device__ __forceinline__ KShare ShareOfK(int blocks) {
   }
 }
 
-// A CTA's share of a tile as f32 in shared memory, row by row.
+// A CTA's share of a tile as f32 in shared memory, row by row. Most schedules have one only where kIsSplit.
 template <typename Config>
 class SharedTile {
  public:
   static constexpr int kPitch = Config::kTileN + 8;  // keeps the stores of mma's fragments free of bank conflicts
   static constexpr int kNoteBytes = 16;              // beside it, for what one thread tells the others
   static constexpr int kFloats = Config::kTileM * kPitch;
-  static constexpr int kBytes = kIsSplit<Config> ? Config::kSlicesK * kFloats * 4 + kNoteBytes : 0;
+  static constexpr int kBytes = Config::kSlicesK * kFloats * 4 + kNoteBytes;
 
   // Of slice 0, or where another slice of the CTA's threads leaves what it has.
   explicit __device__ __forceinline__ SharedTile(unsigned char* shared, int slice = 0)
@@ -70,6 +70,8 @@ class SharedTile {
     for (int i = 0; i < V; ++i) pack.at[i] = values.at[i];
     *reinterpret_cast<Pack<float, V>*>(floats_ + row * kPitch + column) = pack;
   }
+
+  __device__ __forceinline__ void Put(int row, int column, float value) { floats_[row * kPitch + column] = value; }
 
   // Adds up what the slices left, in their order, where the first did; by all threads of the CTA.
   __device__ __forceinline__ void SumSlices() const {

@@ -151,7 +151,7 @@ std::string PrologueText(const Graph& graph, const AccessWidths& widths, const s
 
 // The initialisers of a schedule's problem, from the parameters. Of factors in two parts there are four maps.
 std::string ProductProblem(const Graph& graph, const KernelConfig& config, std::size_t maps) {
-  if (config.rows == RowSchedule::kBarrier) {
+  if (maps == 2 && HasWorkspace(config)) {
     return "&p.map0, &p.map1, p.m, p.n, p.k, nullptr, nullptr, {p.counters, p.parts}";
   }
   if (maps == 2) return "&p.map0, &p.map1, p.m, p.n, p.k";
@@ -275,6 +275,7 @@ Graph GraphOf(const Graph& whole, const KernelConfig& config) {
     case Family::kSimt:
     case Family::kMma:
     case Family::kWgmma:
+    case Family::kSkinny:
       break;
   }
   return AfterPacking(ProductOf(whole, config.rows), config.packing);
@@ -289,6 +290,7 @@ std::string ProblemText(const Graph& whole, const Graph& graph, const KernelConf
     case Family::kSimt:
     case Family::kMma:
     case Family::kWgmma:
+    case Family::kSkinny:
       break;
   }
   return ProductProblem(graph, config, maps);

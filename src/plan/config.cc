@@ -42,6 +42,13 @@ std::int64_t WgmmaSharedBytes(const KernelConfig& config, const Graph& graph) {
          kConsumerWarps * WgmmaStagingBytes(config, graph) + 2 * config.stages * kBarrierBytes + RowMemoryBytes(config);
 }
 
+// The ring of stages, which becomes the tile of sums, and two barriers a stage.
+std::int64_t SkinnySharedBytes(const KernelConfig& config) {
+  constexpr std::int64_t kBarrierBytes = 8;
+  const std::int64_t ring = std::int64_t{config.stages} * (config.tile_m + config.tile_n) * kSwizzleBytes;
+  return std::max(ring, SumsTileBytes(config)) + 2 * config.stages * kBarrierBytes;
+}
+
 }  // namespace
 
 std::string_view Name(Family family) {
@@ -52,6 +59,8 @@ std::string_view Name(Family family) {
       return "mma";
     case Family::kWgmma:
       return "wgmma";
+    case Family::kSkinny:
+      return "skinny";
     case Family::kPointwise:
       return "pointwise";
     case Family::kRows:
@@ -61,7 +70,7 @@ std::string_view Name(Family family) {
 }
 
 std::optional<Family> FamilyFromName(std::string_view name) {
-  for (Family family : {Family::kSimt, Family::kMma, Family::kWgmma}) {
+  for (Family family : {Family::kSimt, Family::kMma, Family::kWgmma, Family::kSkinny}) {
     if (Name(family) == name) return family;
   }
   return std::nullopt;
@@ -110,6 +119,8 @@ std::int64_t SharedBytes(const KernelConfig& config, const Graph& graph) {
       return std::max(MmaSharedBytes(config, SizeBytes(graph.inputs[graph.a].dtype)), SplitSharedBytes(config));
     case Family::kWgmma:
       return WgmmaSharedBytes(config, graph);
+    case Family::kSkinny:
+      return SkinnySharedBytes(config);
     case Family::kPointwise:
     case Family::kRows:
       break;

@@ -67,6 +67,9 @@ class ConfigInquiry {
       case Family::kWgmma:
         GEMMD_RETURN_IF_ERROR(CheckWgmma());
         break;
+      case Family::kSkinny:
+        GEMMD_RETURN_IF_ERROR(CheckSkinny());
+        break;
       case Family::kPointwise:
       case Family::kRows:
         return InvalidArgument("config.schedule: {} takes no products", Name(config_.family));
@@ -223,21 +226,58 @@ class ConfigInquiry {
     GEMMD_RETURN_IF_ERROR(Require(config_.cell_n == widest || config_.cell_n == 4, "cell_n", config_.cell_n,
                                   "4, or 2 for a short chain and 8 for a long one"));
     if (rules_.gated_) {
-      // The copy engine fetches row-major B by 64 columns, from multiples of 16 bytes on.
-      const bool row_major = graph.inputs[graph.b].layout == Layout::kRowMajor && !OnlyAlongK(dtype);
-      constexpr int kCopiedElements = kAccessBytes / 2;
-      if (row_major && graph.n.value_or(1) % (2 * kCopiedElements) != 0) {
-        return InvalidArgument(
-            "config.schedule: wgmma takes gates whose halves of row-major B are multiples of {} columns",
-            kCopiedElements);
-      }
-      const int whole = row_major ? 64 : config_.subtile_n;
+      GEMMD_RETURN_IF_ERROR(CheckGateHalves("wgmma"));
+      const int whole = CopiesColumns() ? 64 : config_.subtile_n;
       GEMMD_RETURN_IF_ERROR(
           Require(config_.tile_n / 2 % whole == 0, "tile_n", config_.tile_n,
                   "for a gate two halves of multiples of subtile_n columns, or of 64 where B is row-major"));
     }
     GEMMD_RETURN_IF_ERROR(Require(config_.threads == 384, "threads", config_.threads, "384"));
     return rules_.packings_[static_cast<std::size_t>(config_.packing)];
+  }
+
+  absl::Status CheckSkinny() const {
+    const Graph& graph = rules_.graph_;
+    if (rules_.dtype_ != DType::kF16 && rules_.dtype_ != DType::kBf16) {
+      return InvalidArgument("config.schedule: skinny is not for {} inputs", Name(rules_.dtype_));
+    }
+    if (rules_.limits_.arch != Arch{9, 0, true}) {
+      return InvalidArgument("config.schedule: skinny is for sm_90a, not for {}", Name(rules_.limits_.arch));
+    }
+    if (rules_.has_prologue_) {
+      return InvalidArgument(
+          "config.schedule: skinny multiplies both factors straight from shared memory, after no "
+          "prologue");
+    }
+    // Which holds both factors to what the copy engine can fetch.
+    GEMMD_RETURN_IF_ERROR(rules_.packings_[static_cast<std::size_t>(Packing::kNone)]);
+    // Lines of A across K are 64 long.
+    const bool any_rows = RunsAlongK(graph, true);
+    GEMMD_RETURN_IF_ERROR(Require(config_.tile_m == 64 || (any_rows && OneOf(config_.tile_m, {16, 32})), "tile_m",
+                                  config_.tile_m, "64, or 16 or 32 where A is row-major"));
+    GEMMD_RETURN_IF_ERROR(Require(OneOf(config_.tile_n, {64, 128, 256}), "tile_n", config_.tile_n, "64, 128 or 256"));
+    GEMMD_RETURN_IF_ERROR(Require(config_.tile_k == 64, "tile_k", config_.tile_k, "64"));
+    GEMMD_RETURN_IF_ERROR(Require(config_.micro_m == config_.tile_m, "micro_m", config_.micro_m, "tile_m"));
+    GEMMD_RETURN_IF_ERROR(Require(config_.micro_n == config_.tile_n, "micro_n", config_.micro_n, "tile_n"));
+    GEMMD_RETURN_IF_ERROR(
+        Require(config_.stages >= 2 && config_.stages <= 20, "stages", config_.stages, "between 2 and 20"));
+    GEMMD_RETURN_IF_ERROR(Require(config_.threads == 160, "threads", config_.threads, "160"));
+    if (!rules_.gated_) return absl::OkStatus();
+    GEMMD_RETURN_IF_ERROR(CheckGateHalves("skinny"));
+    const int whole = CopiesColumns() ? 64 : 32;
+    return Require(config_.tile_n / 2 % whole == 0, "tile_n", config_.tile_n,
+                   "for a gate two halves of multiples of 32 columns, or of 64 where B is row-major");
+  }
+
+  // Whether the copy engine fetches B by boxes of 64 columns.
+  bool CopiesColumns() const { return !RunsAlongK(rules_.graph_, false) && !OnlyAlongK(rules_.dtype_); }
+
+  // The copy engine fetches row-major B from multiples of 16 bytes on.
+  absl::Status CheckGateHalves(std::string_view schedule) const {
+    constexpr int kCopiedElements = kAccessBytes / 2;
+    if (!CopiesColumns() || rules_.graph_.n.value_or(1) % (2 * kCopiedElements) == 0) return absl::OkStatus();
+    return InvalidArgument("config.schedule: {} takes gates whose halves of row-major B are multiples of {} columns",
+                           schedule, kCopiedElements);
   }
 
   const ConfigRules& rules_;

@@ -23,6 +23,8 @@ Choices ChoicesOf(Family family) {
       return {{16, 32, 64, 128, 256}, {32, 64}, {16, 32, 64, 128}, {32, 64, 128}, {2, 3, 4, 5, 6}};
     case Family::kWgmma:
       return {{64, 128, 192, 256}, {32, 64}, {64, 128}, {64, 128, 192, 256}, {2, 3, 4, 5, 6, 7, 8}};
+    case Family::kSkinny:
+      return {{16, 32, 64, 128, 256}, {64}, {16, 32, 64}, {64, 128, 256}, {3, 4, 5, 6, 8, 10, 14, 20}};
     case Family::kPointwise:
     case Family::kRows:
       break;
@@ -39,6 +41,8 @@ int ThreadsOf(const KernelConfig& config) {
       return micro_tiles * 32;
     case Family::kWgmma:
       return 384;  // a producer and two consumer warpgroups
+    case Family::kSkinny:
+      return 160;  // a consumer warpgroup and a producer warp
     case Family::kPointwise:
     case Family::kRows:
       break;
@@ -67,6 +71,7 @@ bool MayBeLegal(Family family, int tile_m, int tile_n, int micro_m, int micro_n,
            (slices_k == 1 || (tile_m <= 64 && tile_n <= 64));
   }
   if (family == Family::kMma) return micro_m * micro_n <= 4096 && tile_m / micro_m * (tile_n / micro_n) <= 8;
+  if (family == Family::kSkinny) return micro_n == tile_n && micro_m == tile_m;
   return family != Family::kWgmma || (micro_n == tile_n && (micro_m == tile_m || 2 * micro_m == tile_m));
 }
 

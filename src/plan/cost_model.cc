@@ -43,6 +43,9 @@ int RegistersPerThread(const KernelConfig& config) {
       break;
     case Family::kWgmma:  // what the kernel starts with; its warpgroups share them out anew
       return 168;
+    case Family::kSkinny:  // the sums, a chain on four columns, addresses
+      registers = registers / 128 + 64;
+      break;
     case Family::kPointwise:
     case Family::kRows:
       return 64;
@@ -85,6 +88,25 @@ StepCycles SimtStep(const KernelConfig& config, double element_bytes) {
   return {.multiply = config.tile_m * config.tile_n / kFfmaMultiplyAddsPerCycle + issue,
           .shared = loads * 2 + edges * 4 / kSharedBytesPerCycle,
           .l2 = edges * element_bytes / kL2BytesPerCycle};
+}
+
+// The tensor cores are no faster for fewer than 32 rows of A.
+StepCycles SkinnyStep(const KernelConfig& config) {
+  constexpr double kElementBytes = 2, kCopiedBytesPerCycle = 64;
+  const double edges = config.tile_m + config.tile_n;
+  return {.multiply = config.tile_n * std::max(config.tile_m, 32) / kWgmmaMultiplyAddsPerCycle / 64,
+          .l2 = edges * kElementBytes / kCopiedBytesPerCycle};
+}
+
+StepCycles StepOf(const KernelConfig& config, double element_bytes) {
+  switch (config.family) {
+    case Family::kSimt:
+      return SimtStep(config, element_bytes);
+    case Family::kSkinny:
+      return SkinnyStep(config);
+    default:
+      return MmaStep(config);
+  }
 }
 
 constexpr double kChainWeightCycles = 0.06;  // of one element, for one of a chain's weight
@@ -235,10 +257,10 @@ double MemoryBytes(const Graph& graph) {
 }
 
 // What takes `cycles` with its factors in L2 has to wait for memory too.
-double MemoryBound(double cycles, double bytes, bool bulk) {
+double MemoryBound(double cycles, double bytes, Family family) {
   // Measured on an H200, whose L2 was full of others' writes: a read of 117 MB in 31 us, of 32 MB in 10.4 us.
-  // By bulk copies a tenth longer.
-  const double bytes_per_cycle = bulk ? 1800 : 2000;
+  // By bulk copies a tenth longer; by those that leave L2 first 117 MB in 31 us and 34 MB in 11.5.
+  const double bytes_per_cycle = family == Family::kWgmma ? 1800 : family == Family::kSkinny ? 2500 : 2000;
   constexpr double kExposed = 0.15;
   const double memory = kLaunchCycles + kMemoryLatencyCycles + bytes / bytes_per_cycle;
   return std::max(cycles, memory) + kExposed * std::min(cycles, memory);
@@ -260,7 +282,7 @@ class Estimate {
 
   // The time of `resident` CTAs that share one SM from start to end.
   double Cycles(double resident) const {
-    const StepCycles step = config_.family == Family::kSimt ? SimtStep(config_, element_bytes_) : MmaStep(config_);
+    const StepCycles step = StepOf(config_, element_bytes_);
     const double warps = resident * config_.threads / 32.0;
     const double step_cycles =
         std::max(step.Total(Utilisation(warps)) * Scheduling() + prologue_cycles_, NarrowCycles(resident) / resident);
@@ -375,7 +397,7 @@ double CostModel::Cycles(const KernelConfig& config) const {
     return PackingCycles(config, graph_, limits_.sm_count) +
            MemoryBound(WgmmaCycles(config, graph_, epilogue_bytes_, epilogue_weight_, limits_.sm_count, from_memory_,
                                    line_shares_),
-                       memory_bytes_, true);
+                       memory_bytes_, Family::kWgmma);
   }
   const std::int64_t m = graph_.m.value_or(kNominalExtent), n = graph_.n.value_or(kNominalExtent);
   const std::int64_t tiles =
@@ -389,7 +411,7 @@ double CostModel::Cycles(const KernelConfig& config) const {
   // Nobody works while a CTA's one warp waits.
   constexpr int kWarpThreads = 32;
   constexpr double kAlone = 1.02;
-  return MemoryBound(cycles, memory_bytes_, false) * (config.threads == kWarpThreads ? kAlone : 1);
+  return MemoryBound(cycles, memory_bytes_, config.family) * (config.threads == kWarpThreads ? kAlone : 1);
 }
 
 bool WaitsForMemory(const Graph& graph) {

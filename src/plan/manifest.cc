@@ -106,6 +106,7 @@ LaunchStep StepOf(const Graph& graph, const KernelConfig& config, int module, co
     case Family::kSimt:
     case Family::kMma:
     case Family::kWgmma:
+    case Family::kSkinny:
       break;
   }
   return ProductStep(graph, config, module, of_plan);

@@ -72,7 +72,7 @@ std::string_view Name(ParamKind kind) {
 }
 
 std::vector<TensorMapRecipe> TensorMapsOf(const Graph& graph, const KernelConfig& config) {
-  if (config.family != Family::kWgmma) return {};
+  if (config.family != Family::kWgmma && config.family != Family::kSkinny) return {};
   const auto recipe = [&](int input, int tile, Layout contiguous_in_k) {
     // Along K a line of the tile is one swizzle span; across K the tile is boxes of 64 lines.
     return TensorMapRecipe{.input = input,

@@ -15,7 +15,7 @@ namespace gemmd {
 
 // The last two take no products: kPointwise packs factors for a kernel that does, kRows has the row reductions of what
 // one left.
-enum class Family { kSimt, kMma, kWgmma, kPointwise, kRows };
+enum class Family { kSimt, kMma, kWgmma, kSkinny, kPointwise, kRows };
 std::string_view Name(Family family);  // "simt", "mma", "wgmma", "pointwise", "rows"
 // Nothing for a family that a spec can't ask for.
 std::optional<Family> FamilyFromName(std::string_view name);
@@ -65,9 +65,9 @@ struct KernelConfig {
   Packing packing = Packing::kNone;  // wgmma: what was packed for it; pointwise: the one factor that it packs
   RowSchedule rows = RowSchedule::kNone;
   int slices_k = 1;    // simt: slices of a CTA's threads that take the K steps of a block in turns
-  int cluster_k = 1;   // simt and mma: CTAs of one cluster that divide a tile's K between them,
+  int cluster_k = 1;   // simt, mma and skinny: CTAs of one cluster that divide a tile's K between them,
   int clusters_k = 1;  // and clusters that do (plan/split_k.h)
-  // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma, * slices_k]; wgmma: 384; rows: micro_n a row
+  // (tile_m / micro_m) * (tile_n / micro_n) [* 32 for mma, * slices_k]; wgmma: 384; skinny: 160; rows: micro_n a row
   int threads = 0;
   std::int64_t shared_bytes = 0;  // dynamic; a static_assert in the kernel holds it to the real size
 

@@ -28,7 +28,7 @@ auto TieBreak(const KernelConfig& config) {
   // What shared memory does not take, L1 has. Measured on an H200: mma, bf16 4096^3, 333 us with 3 stages and 359 with
   // 4; wgmma 128x128, f16 8192^3 with a residual and gelu, 1716 us with 5 stages and 1780 with 6. Too few stages for
   // wgmma are the model's to see.
-  const int enough_stages = config.family == Family::kWgmma ? 2 : 3;
+  const int enough_stages = config.family == Family::kWgmma ? 2 : config.family == Family::kSkinny ? 10 : 3;
   return std::tuple(std::abs(config.stages - enough_stages), -config.tile_k, config.tile_m, -config.micro_m,
                     -config.micro_n, config.shared_bytes);
 }
@@ -175,6 +175,7 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
   ranking.wgmma_ = legal(Family::kWgmma);
   if (!is_split) ranking.barrier_ = RowBarrierConfigs(whole, limits, promised);
   std::erase_if(ranking.barrier_, [&](const KernelConfig& config) { return !Matches(config, pin); });
+  ranking.skinny_ = legal(Family::kSkinny);
   ranking.mma_ = legal(Family::kMma);
   ranking.simt_ = legal(Family::kSimt);
   // Behind others a family is there to be right, not to be fast.
@@ -187,15 +188,17 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
   KernelConfig portable = PortableConfig(graph);
   portable.rows = rows;
   if (Matches(portable, pin) && !is_split) ranking.portable_ = portable;
-  if (ranking.barrier_.empty() && ranking.wgmma_.empty() && ranking.mma_.empty() && ranking.simt_.empty() &&
-      !ranking.portable_) {
+  if (ranking.barrier_.empty() && ranking.wgmma_.empty() && ranking.skinny_.empty() && ranking.mma_.empty() &&
+      ranking.simt_.empty() && !ranking.portable_) {
     return InvalidArgument(
         "config: {} is not legal for {} on {}; simt takes tiles of multiples of 32 by 8, 16 or 32 "
         "along K and 1 or 2 stages, mma (f16 and bf16) tiles of powers of two from 32 to 256 by 32 "
         "or 64 along K, of 16 rows where A is row-major, and 2 to 6 stages, wgmma (f16, bf16, tf32 and tf32x3 on "
         "sm_90a) tiles of "
-        "64, 128 or 256 by 64, 128, 192 or 256 by 64, for f32 by 32, and 2 to 8 stages, within {} bytes of shared "
-        "memory; simt and mma divide K by up to 512, in clusters of 1, 2, 4 or 8 CTAs that divide it, larger than 1 "
+        "64, 128 or 256 by 64, 128, 192 or 256 by 64, for f32 by 32, and 2 to 8 stages, skinny (f16 and bf16 on "
+        "sm_90a) tiles of 16, 32 or 64 by 64, 128 or 256 by 64 and 2 to 20 stages, within {} bytes of shared "
+        "memory; simt, mma and skinny divide K by up to 512, in clusters of 1, 2, 4 or 8 CTAs that divide it, larger "
+        "than 1 "
         "from sm_90 on",
         Describe(pin), Name(graph.inputs[graph.a].dtype), Name(limits.arch), limits.shared_bytes_per_block);
   }
@@ -211,6 +214,7 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   };
   const bool mma_competes = MmaCompetes(graph);
   add_best(wgmma_);
+  if (WaitsForMemory(graph)) add_best(skinny_);
   if (mma_competes) add_best(mma_);
   if (simt_reserve_.empty()) add_best(simt_);
   std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
@@ -251,6 +255,7 @@ std::vector<Estimated> Ranking::EstimateProducts(std::optional<std::int64_t> m) 
     estimated.insert(estimated.end(), more.begin(), more.end());
   };
   if (MmaCompetes(graph)) add(mma_);
+  if (WaitsForMemory(graph)) add(skinny_);
   if (estimated.empty() || SimtCompetes(graph)) add(simt_);
   return estimated;
 }

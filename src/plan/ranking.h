@@ -44,8 +44,8 @@ class Ranking {
   Graph whole_;
   DeviceLimits limits_;
   ConfigPin pin_;
-  std::vector<KernelConfig> barrier_;             // row reductions in one kernel
-  std::vector<KernelConfig> wgmma_, mma_, simt_;  // that the pin allows, before K is divided
+  std::vector<KernelConfig> barrier_;                      // row reductions in one kernel
+  std::vector<KernelConfig> wgmma_, skinny_, mma_, simt_;  // that the pin allows, before K is divided
   // The best of a family where others come first, the same for any M: mma's where it doesn't compete, and simt's.
   std::vector<Estimated> mma_reserve_, simt_reserve_;
   std::optional<KernelConfig> portable_;  // unless the pin rules it out

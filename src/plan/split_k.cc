@@ -14,6 +14,8 @@ constexpr int kMostSplits = 512;
 
 std::int64_t CeilDiv(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
 
+bool DividesK(Family family) { return family == Family::kSimt || family == Family::kMma || family == Family::kSkinny; }
+
 int LargestCluster(const DeviceLimits& limits) { return limits.arch.capability() >= 90 ? kPortableCluster : 1; }
 
 std::int64_t TilesAcross(const Graph& graph, const KernelConfig& config) {
@@ -22,10 +24,13 @@ std::int64_t TilesAcross(const Graph& graph, const KernelConfig& config) {
 
 }  // namespace
 
-std::int64_t SplitSharedBytes(const KernelConfig& config) {
+std::int64_t SumsTileBytes(const KernelConfig& config) {
   constexpr std::int64_t kPaddingColumns = 8, kNoteBytes = 16;
-  if (config.split_k() * config.slices_k == 1) return 0;
   return std::int64_t{config.slices_k} * config.tile_m * (config.tile_n + kPaddingColumns) * 4 + kNoteBytes;
+}
+
+std::int64_t SplitSharedBytes(const KernelConfig& config) {
+  return config.split_k() * config.slices_k == 1 ? 0 : SumsTileBytes(config);
 }
 
 absl::Status CheckSplit(const KernelConfig& config, const Graph& graph, const DeviceLimits& limits) {
@@ -39,8 +44,8 @@ absl::Status CheckSplit(const KernelConfig& config, const Graph& graph, const De
     return refuse("clusters_k", config.clusters_k, "a number of clusters by which K is divided at most 512 times");
   }
   if (config.split_k() == 1) return absl::OkStatus();
-  if (config.family != Family::kSimt && config.family != Family::kMma) {
-    return refuse("cluster_k", config.split_k(), "1: simt and mma divide K");
+  if (!DividesK(config.family)) {
+    return refuse("cluster_k", config.split_k(), "1: simt, mma and skinny divide K");
   }
   if (config.cluster_k > LargestCluster(limits)) {
     return refuse("cluster_k", config.cluster_k, "1 on a device without clusters");
@@ -64,7 +69,7 @@ void VisitSplits(const KernelConfig& config, const Graph& graph, const DeviceLim
     return !number || *number == value;
   };
   if (pinned(pin.split_k, 1) && pinned(pin.cluster_k, 1)) visit(config);
-  if (config.family != Family::kSimt && config.family != Family::kMma) return;
+  if (!DividesK(config.family)) return;
   const std::int64_t tiles =
       std::max<std::int64_t>(1, CeilDiv(graph.m.value_or(kNominalExtent), config.tile_m) * TilesAcross(graph, config));
   const std::int64_t blocks = CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k);

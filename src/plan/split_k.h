@@ -10,7 +10,9 @@
 
 namespace gemmd {
 
-// Of the shared memory where a CTA leaves its share of a tile, in bytes: 0 where it has the whole.
+// Of the shared memory where a CTA leaves its sums of a tile, in bytes.
+std::int64_t SumsTileBytes(const KernelConfig& config);
+// The same, and 0 where it has the whole of K.
 std::int64_t SplitSharedBytes(const KernelConfig& config);
 
 // OK if the config may divide K so. Errors: InvalidArgument naming the field.

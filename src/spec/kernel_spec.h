@@ -40,7 +40,7 @@ struct TensorSpec {
 
 // An optional pin; absent fields are the planner's. An illegal pin is InvalidArgument.
 struct ConfigPin {
-  std::string schedule;            // "simt", "mma", "wgmma"; empty: any
+  std::string schedule;            // "simt", "mma", "wgmma", "skinny"; empty: any
   std::vector<std::int64_t> tile;  // {m, n, k}; empty: any
   std::optional<std::int64_t> stages{};
   std::optional<std::int64_t> split_k{};    // CTAs that divide a tile's K between them; 1: none do

@@ -24,7 +24,7 @@ inline constexpr std::size_t kMaxNameBytes = 256;
 inline constexpr std::size_t kMaxIdentifierBytes = 64;
 
 // What a config may pin the schedule to.
-inline constexpr std::string_view kScheduleNames[] = {"simt", "mma", "wgmma"};
+inline constexpr std::string_view kScheduleNames[] = {"simt", "mma", "wgmma", "skinny"};
 
 // Every error of the spec; empty when later stages may take it as legal. What is unused is reported only when every
 // reference resolves, so that one typo makes one error.

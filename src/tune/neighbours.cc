@@ -87,7 +87,7 @@ std::vector<KernelConfig> EveryConfig(const Graph& whole, const DeviceLimits& li
   const Assumptions assumptions = ProductOf(whole, rows, promised);
   const CostModel model(graph, limits);
   std::vector<std::vector<KernelConfig>> families = {RowBarrierConfigs(whole, limits, promised)};
-  for (const Family family : {Family::kWgmma, Family::kMma, Family::kSimt}) {
+  for (const Family family : {Family::kWgmma, Family::kSkinny, Family::kMma, Family::kSimt}) {
     Predicted found;
     for (KernelConfig config : LegalConfigs(family, graph, limits, assumptions)) {
       config.rows = rows;

@@ -97,7 +97,7 @@ void DrawPin(const DrawOptions& options, const Graph& graph, const Assumptions& 
              ConfigPin& pin) {
   if (random.Chance(0.2)) return;  // the planner's choice
   std::vector<KernelConfig> configs;
-  for (const Family family : {Family::kWgmma, Family::kMma, Family::kSimt}) {
+  for (const Family family : {Family::kSkinny, Family::kWgmma, Family::kMma, Family::kSimt}) {
     if (std::find(options.families.begin(), options.families.end(), family) == options.families.end()) continue;
     std::vector<KernelConfig> legal = LegalConfigs(family, graph, options.limits, assumptions);
     if (legal.empty()) continue;

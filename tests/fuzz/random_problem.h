@@ -16,8 +16,8 @@ namespace gemmd {
 struct DrawOptions {
   std::uint64_t seed = 1;
   std::int64_t max_extent = 2000;
-  DeviceLimits limits;                                                           // of what it will be compiled for
-  std::vector<Family> families = {Family::kSimt, Family::kMma, Family::kWgmma};  // to pin
+  DeviceLimits limits;  // of what it will be compiled for
+  std::vector<Family> families = {Family::kSimt, Family::kMma, Family::kWgmma, Family::kSkinny};  // to pin
 };
 
 struct RandomProblem {

@@ -30,7 +30,7 @@ struct Flags {
   std::optional<std::int64_t> only;
   int jobs = 0;
   std::string device = "host", compile, output, commit;
-  std::vector<std::string> families = {"simt", "mma", "wgmma"};
+  std::vector<std::string> families = {"simt", "mma", "wgmma", "skinny"};
 };
 
 constexpr int kUsage = 1, kUnavailable = 2, kFailed = 3;
@@ -50,7 +50,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
                                             },
                                             "cuda:N"));
   app.add_option("--compile", flags.compile, "only compile, for this arch; needs no device");
-  app.add_option("--families", flags.families, "that may be pinned: simt, mma, wgmma")->delimiter(',');
+  app.add_option("--families", flags.families, "that may be pinned: simt, mma, wgmma, skinny")->delimiter(',');
   app.add_option("--jobs", flags.jobs, "specs at a time; 0: one a processor")->check(CLI::NonNegativeNumber);
   app.add_option("--output", flags.output, "where the report goes, as JSON");
   app.add_option("--commit", flags.commit, "of the sources, for the report");
@@ -63,7 +63,7 @@ absl::StatusOr<ProofOptions> OptionsOf(const Flags& flags) {
   options.draw.families.clear();
   for (const std::string& name : flags.families) {
     const std::optional<Family> family = FamilyFromName(name);
-    if (!family) return InvalidArgument("--families: found {}, expected simt, mma or wgmma", name);
+    if (!family) return InvalidArgument("--families: found {}, expected simt, mma, wgmma or skinny", name);
     options.draw.families.push_back(*family);
   }
   options.first = flags.only.value_or(0);

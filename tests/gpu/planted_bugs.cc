@@ -84,11 +84,6 @@ const char kPlantedRowKernel[] = R"({
   "config": {"schedule": "mma", "tile": [64, 64, 32]},
   "epilogue": [{"op": "softmax"}, {"op": "store", "output": "out", "dtype": "f32"}]})";
 
-namespace {
-
-constexpr int kMulNode = 0, kResidualNode = 1, kBiasNode = 2, kAuxNode = 4, kGeluNode = 5;
-
-// Two CTAs a cluster, four clusters a tile.
 const char kPlantedSplit[] = R"({
   "version": 1, "name": "planted", "dims": {"M": 67, "N": 93, "K": 1001},
   "inputs": {"x": {"dtype": "bf16", "shape": ["M", "K"]}, "w": {"dtype": "bf16", "shape": ["K", "N"]},
@@ -97,6 +92,19 @@ const char kPlantedSplit[] = R"({
   "config": {"schedule": "mma", "tile": [32, 64, 32], "split_k": 8, "cluster_k": 2},
   "epilogue": [{"op": "add", "operand": "bias"}, {"op": "relu"}, {"op": "store", "output": "y", "dtype": "f32"}]
 })";
+
+const char kPlantedSkinny[] = R"({
+  "version": 1, "name": "planted", "dims": {"M": 27, "N": 200, "K": 1000},
+  "inputs": {"x": {"dtype": "bf16", "shape": ["M", "K"]}, "w": {"dtype": "bf16", "shape": ["K", "N"]},
+             "bias": {"dtype": "bf16", "shape": ["N"]}},
+  "matmul": {"a": "x", "b": "w"},
+  "config": {"schedule": "skinny", "tile": [32, 128, 64], "split_k": 4, "cluster_k": 2},
+  "epilogue": [{"op": "add", "operand": "bias"}, {"op": "relu"}, {"op": "store", "output": "y", "dtype": "f32"}]
+})";
+
+namespace {
+
+constexpr int kMulNode = 0, kResidualNode = 1, kBiasNode = 2, kAuxNode = 4, kGeluNode = 5;
 
 PlantedBug InText(std::string name, std::string file, std::string find, std::string replace) {
   return {kPlantedEpilogue, std::move(name), std::move(file), std::move(find), std::move(replace), nullptr};
@@ -186,6 +194,19 @@ std::vector<PlantedBug> GateBugs() {
              "slice.column0, m_, n_ + 8}"),
   };
   for (PlantedBug& bug : bugs) bug.spec = kPlantedGate;
+  return bugs;
+}
+
+std::vector<PlantedBug> SkinnyBugs() {
+  const std::string skinny = "schedule/skinny.cuh";
+  std::vector<PlantedBug> bugs = {
+      InText("FirstColumnsTwice", skinny, "DescriptorAt(stage, block * 64, step)", "DescriptorAt(stage, 0, step)"),
+      InText("OneStepOfA", skinny, "DescriptorAt(stage + S::kOffsetA, 0, step)",
+             "DescriptorAt(stage + S::kOffsetA, 0, 0)"),
+      InText("RowsInPairsSwapped", skinny, "row + i % 2,", "row + (i + 1) % 2,"),
+      InText("BlocksOfTheFirstShare", skinny, "share.Block<Config>(block)", "block"),
+  };
+  for (PlantedBug& bug : bugs) bug.spec = kPlantedSkinny;
   return bugs;
 }
 
@@ -287,6 +308,7 @@ std::vector<PlantedBug> PlantedBugs() {
   for (PlantedBug& bug : LoopBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : PrologueBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : GateBugs()) bugs.push_back(std::move(bug));
+  for (PlantedBug& bug : SkinnyBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : PackingBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : PartsBugs()) bugs.push_back(std::move(bug));
   for (PlantedBug& bug : RowBugs()) bugs.push_back(std::move(bug));

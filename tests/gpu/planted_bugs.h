@@ -30,6 +30,8 @@ extern const char kPlantedGate[];       // on wgmma's fragments, halves that end
 extern const char kPlantedRows[];  // in wgmma's one kernel, two reductions over three tiles, of which one is ragged
 extern const char kPlantedStatistic[];  // of rows, of which no element depends on it
 extern const char kPlantedRowKernel[];  // in a kernel of its own, a CTA to a row
+extern const char kPlantedSplit[];      // by mma: two CTAs a cluster, four clusters a tile
+extern const char kPlantedSkinny[];     // two clusters of two CTAs, rows and columns that end within a tile
 
 std::vector<PlantedBug> PlantedBugs();
 

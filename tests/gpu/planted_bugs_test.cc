@@ -123,7 +123,8 @@ std::string BugName(const testing::TestParamInfo<PlantedBug>& info) { return inf
 
 INSTANTIATE_TEST_SUITE_P(Specs, UnbuggedKernelTest,
                          testing::Values(kPlantedEpilogue, kPlantedPrologues, kPlantedPacking, kPlantedParts,
-                                         kPlantedGate, kPlantedRows, kPlantedStatistic, kPlantedRowKernel));
+                                         kPlantedGate, kPlantedRows, kPlantedStatistic, kPlantedRowKernel,
+                                         kPlantedSplit, kPlantedSkinny));
 INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugsTest, testing::ValuesIn(PlantedBugs()), BugName);
 INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugsGpuTest, testing::ValuesIn(PlantedBugs()), BugName);
 

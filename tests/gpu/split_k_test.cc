@@ -33,7 +33,11 @@ const char kGate[] = R"({"op": "add", "operand": "row"}, {"op": "store", "output
 
 const char kReduced[] = R"({"op": "softmax"}, {"op": "store", "output": "out", "dtype": "T"})";
 
-KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const std::string& chain, bool turned) {
+// Which factors are column-major.
+enum class Turned { kNone, kB, kBoth };
+
+KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const std::string& chain, Turned turned) {
+  const auto layout = [](bool column_major) { return column_major ? "column_major" : "row_major"; };
   std::string text = fmt::format(
       R"({{"version": 1, "name": "split", "dims": {{"M": {}, "N": {}, "K": {}}},
       "inputs": {{"x": {{"dtype": "T", "shape": ["M", "K"], "layout": "{}"}},
@@ -42,8 +46,8 @@ KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const std::string& ch
                   "column": {{"dtype": "f32", "shape": ["M"]}}}},
       "matmul": {{"a": "x", "b": "w"}},
       "config": {{"schedule": "{}", "tile": [{}, {}, {}], "split_k": {}, "cluster_k": {}}}, "epilogue": [{}]}})",
-      shape.m, shape.n, shape.k, turned ? "column_major" : "row_major", turned ? "column_major" : "row_major",
-      c.schedule, c.tile[0], c.tile[1], c.tile[2], c.split_k, c.cluster_k, chain);
+      shape.m, shape.n, shape.k, layout(turned == Turned::kBoth), layout(turned != Turned::kNone), c.schedule,
+      c.tile[0], c.tile[1], c.tile[2], c.split_k, c.cluster_k, chain);
   for (const char* operand : {"full", "row", "column"}) {
     if (chain.find(fmt::format("\"{}\"", operand)) != std::string::npos) continue;
     const std::size_t at = text.find(fmt::format("\"{}\": {{", operand));
@@ -53,15 +57,31 @@ KernelSpec MakeSpec(const Case& c, const GemmShape& shape, const std::string& ch
   return SpecFromText(text);
 }
 
+// The shape with lines that the copy engine can fetch, of either half where there is a gate.
+GemmShape Reachable(GemmShape shape, Turned turned, bool gated) {
+  const auto up = [](std::int64_t extent, std::int64_t step) { return (extent + step - 1) / step * step; };
+  constexpr std::int64_t kLine = 8;
+  shape.k = up(shape.k, kLine);
+  if (turned == Turned::kBoth) shape.m = up(shape.m, kLine);
+  if (turned == Turned::kNone) shape.n = up(shape.n, gated ? 2 * kLine : kLine);
+  return shape;
+}
+
 class SplitKTest : public GpuTest, public testing::WithParamInterface<Case> {
  protected:
   void Check(const GemmShape& shape, const std::string& chain, int runs = 1) {
     if (GetParam().cluster_k > 1 && device_->info().limits.arch.major < 9) {
       GTEST_SKIP() << "skipped: " << Name(device_->info().limits.arch) << " has no clusters";
     }
-    const bool can_turn = GetParam().schedule == "simt" || GetParam().tile[0] > 16;
-    for (const bool turned : {false, true}) {
-      if (!turned || can_turn) Compute(MakeSpec(GetParam(), shape, chain, turned), runs);
+    const bool skinny = GetParam().schedule == "skinny";
+    if (skinny && device_->info().limits.arch != Arch{9, 0, true}) {
+      GTEST_SKIP() << "skipped: skinny is not for " << Name(device_->info().limits.arch);
+    }
+    const bool can_turn = GetParam().schedule == "simt" || GetParam().tile[0] >= (skinny ? 64 : 32);
+    for (const Turned turned : {Turned::kNone, Turned::kB, Turned::kBoth}) {
+      if (turned == Turned::kBoth && !can_turn) continue;
+      const GemmShape taken = skinny ? Reachable(shape, turned, chain == kGate) : shape;
+      Compute(MakeSpec(GetParam(), taken, chain, turned), runs);
     }
   }
 
@@ -108,7 +128,8 @@ TEST_P(SplitKTest, ComputesChains) {
 }
 
 TEST_P(SplitKTest, ComputesGates) {
-  const bool narrow = GetParam().tile[0] < 32 || GetParam().tile[1] < 64;
+  const bool skinny = GetParam().schedule == "skinny";
+  const bool narrow = skinny ? GetParam().tile[1] < 128 : GetParam().tile[0] < 32 || GetParam().tile[1] < 64;
   if (narrow) GTEST_SKIP() << "skipped: no tile of a gate";
   for (const GemmShape& shape : {GemmShape{128, 256, 1024}, GemmShape{67, 90, 1001}}) Check(shape, kGate);
 }
@@ -129,7 +150,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"simt", {32, 32, 32}, "f32", 64, 8}, Case{"simt", {16, 64, 32}, "bf16", 16, 4},
                     Case{"mma", {16, 64, 64}, "bf16", 8, 8}, Case{"mma", {16, 128, 64}, "f16", 4, 4},
                     Case{"mma", {32, 64, 32}, "f16", 16, 1}, Case{"mma", {64, 128, 64}, "bf16", 32, 8},
-                    Case{"mma", {128, 64, 64}, "bf16", 2, 2}),
+                    Case{"mma", {128, 64, 64}, "bf16", 2, 2}, Case{"skinny", {16, 64, 64}, "bf16", 2, 2},
+                    Case{"skinny", {16, 128, 64}, "f16", 1, 1}, Case{"skinny", {32, 128, 64}, "bf16", 8, 4},
+                    Case{"skinny", {64, 64, 64}, "bf16", 4, 1}, Case{"skinny", {64, 256, 64}, "f16", 8, 8},
+                    Case{"skinny", {64, 128, 64}, "bf16", 2, 2}),
     CaseName);
 
 }  // namespace

@@ -62,7 +62,7 @@ TEST(SplitKTest, APinIsKept) {
   for (const ConfigPin& pin : {Pin(513), Pin(3, 2), Pin({}, 16), Pin(2, {}, "wgmma")}) {
     const auto refused = RankConfigs(graph, HopperLimits(), pin);
     ASSERT_FALSE(refused.ok());
-    EXPECT_THAT(refused.status().message(), HasSubstr("simt and mma divide K"));
+    EXPECT_THAT(refused.status().message(), HasSubstr("simt, mma and skinny divide K"));
   }
 }
 
