@@ -16,6 +16,10 @@ __device__ __forceinline__ void Synchronise() {
   asm volatile("barrier.cluster.arrive.release;\n\tbarrier.cluster.wait.acquire;" ::: "memory");
 }
 
+// The two halves of a barrier after which all CTAs have begun; it shows them no memory.
+__device__ __forceinline__ void ArriveRelaxed() { asm volatile("barrier.cluster.arrive.relaxed;" ::: "memory"); }
+__device__ __forceinline__ void Wait() { asm volatile("barrier.cluster.wait;" ::: "memory"); }
+
 // Where another CTA of the cluster has what this one has at a shared address.
 __device__ __forceinline__ unsigned AddressIn(unsigned address, int rank) {
   unsigned there;
@@ -31,6 +35,12 @@ __device__ __forceinline__ Pack<float, 4> Load4(unsigned address) {
                : "r"(address)
                : "memory");
   return values;
+}
+
+__device__ __forceinline__ void Store4(unsigned address, const Pack<float, 4>& values) {
+  asm volatile("st.shared::cluster.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(address), "f"(values.at[0]), "f"(values.at[1]),
+               "f"(values.at[2]), "f"(values.at[3])
+               : "memory");
 }
 
 }  // namespace gemmd::cluster

@@ -62,22 +62,12 @@ __device__ __forceinline__ void CopyBox(void* target, const TensorMap* map, Barr
       : "memory");
 }
 
-// What L2 should do with what is copied.
-using CachePolicy = unsigned long long;
-
-// What is read once leaves first: it takes the place of what was read before it, not of dirty lines that would have to
-// be written back meanwhile. Measured on an H200, whose L2 was full of others' writes: a read of 117 MB in 34 us, and
-// in 38 without.
-__device__ __forceinline__ CachePolicy PolicyOf(bool read_once) {
-  CachePolicy first, normal;
-  asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(first));
-  asm("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;" : "=l"(normal));
-  return read_once ? first : normal;
-}
-
-// As above, with that policy.
-__device__ __forceinline__ void CopyBox(void* target, const TensorMap* map, Barrier* barrier, int x, int y,
-                                        CachePolicy policy) {
+// The same of what is read once, which leaves L2 first: it takes the place of what was read before it, not of dirty
+// lines that would have to be written back meanwhile. Measured on an H200, whose L2 was full of others' writes: a read
+// of 117 MB in 34 us, and in 38 without.
+__device__ __forceinline__ void StreamBox(void* target, const TensorMap* map, Barrier* barrier, int x, int y) {
+  unsigned long long policy;
+  asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
       "[%0], [%1, {%3, %4}], [%2], %5;" ::"r"(ptx::SharedAddress(target)),

@@ -21,15 +21,19 @@ struct Operand {
   static_assert(kExtent % kConsecutive == 0 && kConsecutive % kBoxIndices == 0);
   static_assert(kBoxBytes % kEightLines == 0, "a box starts where the swizzle does");
 
-  // Starts the copy of the tile's indices at K step k; it may pass the tensor's end. `policy`: none, or L2's.
-  template <typename Along, typename... Policy>
+  // Starts the copy of the tile's indices at K step k; it may pass the tensor's end.
+  template <bool kReadOnce = false, typename Along>
   static __device__ __forceinline__ void Copy(unsigned char* shared, const hopper::TensorMap* map,
-                                              hopper::Barrier* barrier, const Along& along, int k, Policy... policy) {
+                                              hopper::Barrier* barrier, const Along& along, int k) {
 #pragma unroll
     for (int box = 0; box < kExtent / kBoxIndices; ++box) {
       const int first = along.At(box * kBoxIndices);
-      hopper::CopyBox(shared + box * kBoxBytes, map, barrier, kContiguousInK ? k : first, kContiguousInK ? first : k,
-                      policy...);
+      const int x = kContiguousInK ? k : first, y = kContiguousInK ? first : k;
+      if constexpr (kReadOnce) {
+        hopper::StreamBox(shared + box * kBoxBytes, map, barrier, x, y);
+      } else {
+        hopper::CopyBox(shared + box * kBoxBytes, map, barrier, x, y);
+      }
     }
   }
 

@@ -39,18 +39,17 @@ struct Shape {
 
   // The ring's memory becomes the tile of sums.
   static constexpr int kRingBytes = kMax<Config::kStages * kStageBytes, SharedTile<Config>::kBytes>;
-  static_assert(Config::kSharedBytes == kRingBytes + 2 * Config::kStages * 8, "planned and real shared memory differ");
+  static constexpr int kLandingAt = kRingBytes + 2 * Config::kStages * 8;
+  static_assert(Config::kSharedBytes == kLandingAt + kLandingBytes<Config>, "planned and real shared memory differ");
 };
 
-// By one thread.
-template <typename Config>
+// By one thread. kReadOnce: no other tile has the same columns of B. A is small, and all columns' tiles read it.
+template <typename Config, bool kReadOnce>
 __device__ __forceinline__ void Produce(const Problem& problem, const Ring<Config>& ring, const KShare& share,
                                         const TileIndex& tile) {
   using S = Shape<Config>;
   const Span rows{tile.m * Config::kTileM, problem.m};
   const auto columns = ColumnsOf<typename S::Columns, Config::kGated, Config::kTileN>(tile.n, problem.n);
-  const hopper::CachePolicy policy_a = hopper::PolicyOf(problem.n <= Config::kTileN);
-  const hopper::CachePolicy policy_b = hopper::PolicyOf(problem.m <= Config::kTileM);
   wgmma::RingPosition<Config::kStages> at;
 #pragma unroll 1
   for (int block = 0; block < share.count; ++block) {
@@ -60,8 +59,8 @@ __device__ __forceinline__ void Produce(const Problem& problem, const Ring<Confi
     hopper::Wait(&ring.empty[at.stage], at.parity ^ 1);
     at.Advance();
     hopper::ArriveExpecting(full, S::kStageBytes);
-    S::OperandB::Copy(stage, problem.b, full, columns, k, policy_b);
-    S::OperandA::Copy(stage + S::kOffsetA, problem.a, full, rows, k, policy_a);
+    S::OperandB::template Copy<kReadOnce>(stage, problem.b, full, columns, k);
+    S::OperandA::Copy(stage + S::kOffsetA, problem.a, full, rows, k);
   }
 }
 
@@ -127,6 +126,7 @@ __device__ __forceinline__ void Run(const Problem& problem, const PrologueA&, co
   ring.full = reinterpret_cast<hopper::Barrier*>(shared + S::kRingBytes);
   ring.empty = ring.full + Config::kStages;
 
+  if constexpr (Config::kClusterK > 1) cluster::ArriveRelaxed();
   const bool produces = ptx::SameInWarp(threadIdx.x / 32) == S::kConsumerWarps;
   if (threadIdx.x == S::kConsumerThreads) {
     if (problem.k > 0) {
@@ -146,7 +146,13 @@ __device__ __forceinline__ void Run(const Problem& problem, const PrologueA&, co
       GroupedTile<Config::kGroupM>(share.tile, CeilDiv(problem.m, Config::kTileM), CeilDiv(problem.n, Config::kTileN));
   SharedTile<Config> sums(shared);
   if (produces) {
-    if (threadIdx.x == S::kConsumerThreads) Produce<Config>(problem, ring, share, tile);
+    if (threadIdx.x == S::kConsumerThreads) {
+      if (problem.m <= Config::kTileM) {
+        Produce<Config, true>(problem, ring, share, tile);
+      } else {
+        Produce<Config, false>(problem, ring, share, tile);
+      }
+    }
   } else {
     constexpr int kRead = 1;  // the named barrier of who has read all stages
     Accumulators<Config> acc;
@@ -155,8 +161,8 @@ __device__ __forceinline__ void Run(const Problem& problem, const PrologueA&, co
     acc.Put(sums);
   }
   const auto columns = ColumnsOf<typename S::Columns, Config::kGated, Config::kTileN>(tile.n, problem.n);
-  SplitEpilogue<Config, typename S::Columns, S::kResultN, Epilogue>(share, problem.workspace, tile.m * Config::kTileM,
-                                                                    problem.m, columns, epilogue)
+  SplitEpilogue<Config, typename S::Columns, S::kResultN, Epilogue, /*kPushes=*/true>(
+      share, problem.workspace, tile.m * Config::kTileM, problem.m, columns, epilogue, shared + S::kLandingAt)
       .Run(sums);
 }
 

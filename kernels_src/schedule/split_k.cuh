@@ -18,6 +18,9 @@ namespace gemmd {
 
 template <typename Config>
 constexpr int kSplits = Config::kClusterK* Config::kClustersK;
+// What the CTAs of a cluster leave one of them.
+template <typename Config>
+constexpr int kLandingBytes = Config::kClusterK > 1 ? Config::kTileM* Config::kTileN * 4 : 0;
 template <typename Config>
 constexpr bool kIsDivided = kSplits<Config> != 1;
 template <typename Config>
@@ -92,6 +95,11 @@ class SharedTile {
     }
   }
 
+  // Four columns of this CTA's share.
+  __device__ __forceinline__ Pack<float, 4> At(int row, int column) const {
+    return *reinterpret_cast<const Pack<float, 4>*>(all_ + row * kPitch + column);
+  }
+
   __device__ __forceinline__ unsigned* Note() const {
     return reinterpret_cast<unsigned*>(all_ + Config::kSlicesK * kFloats);
   }
@@ -121,12 +129,23 @@ class SharedTile {
 // A cell is four columns of the result, in row order; of a gate, four of either half. `Columns`: the tile's columns,
 // where there is a gate kBlock of either half in turns. The workspace has a counter for each tile and rank in a
 // cluster, and the cells' sums of each tile and cluster.
-template <typename Config, typename Columns, int kBlock, typename Epilogue>
+//
+// CTAs of a cluster fetch each other's shares; or with kPushes leave each other what it is to add up, in kLandingBytes
+// of its memory that nothing else uses: they need not wait for each other at the end. Then they must have arrived for
+// cluster::Wait.
+template <typename Config, typename Columns, int kBlock, typename Epilogue, bool kPushes = false>
 class SplitEpilogue {
  public:
   __device__ __forceinline__ SplitEpilogue(const KShare& share, const Workspace& workspace, int row0, int m,
-                                           const Columns& columns, const Epilogue& epilogue)
-      : share_(share), workspace_(workspace), row0_(row0), m_(m), columns_(columns), epilogue_(epilogue) {}
+                                           const Columns& columns, const Epilogue& epilogue,
+                                           unsigned char* landing = nullptr)
+      : share_(share),
+        workspace_(workspace),
+        row0_(row0),
+        m_(m),
+        columns_(columns),
+        epilogue_(epilogue),
+        landing_(reinterpret_cast<Pack<float, 4>*>(landing)) {}
 
   __device__ __forceinline__ void Run(const SharedTile<Config>& tile) const {
     const int rank = Config::kClusterK == 1 ? 0 : cluster::Rank();
@@ -136,17 +155,18 @@ class SplitEpilogue {
     if constexpr (Config::kClusterK == 1) {
       __syncthreads();
     } else {
+      if constexpr (kPushes) PushShares(tile, rank);
       cluster::Synchronise();
     }
     if constexpr (Config::kClustersK == 1) {
-      ForEachCell(first, soon, [&](int, const Place& place) { return Sums(tile, place); });
+      ForEachCell(first, soon, [&](int cell, const Place& place) { return SumsOfCluster(tile, cell - first, place); });
     } else {
       LeaveSums(tile, first);
       if (IsLast(rank, tile.Note())) {
         ForEachCell(first, soon, [&](int cell, const Place&) { return SumsOfClusters(cell); });
       }
     }
-    if constexpr (Config::kClusterK > 1) cluster::Synchronise();  // others may still read this CTA's share
+    if constexpr (Config::kClusterK > 1 && !kPushes) cluster::Synchronise();  // others may still read this CTA's share
   }
 
  private:
@@ -192,6 +212,46 @@ class SplitEpilogue {
     return sums;
   }
 
+  // Where the CTA of a rank leaves this one the i-th cell that it adds up.
+  __device__ __forceinline__ Pack<float, 4>* LandingOf(int rank, int i) const {
+    return landing_ + (rank * kCellsOfRank + i) * kHalves;
+  }
+
+  __device__ __forceinline__ void PushShares(const SharedTile<Config>& tile, int rank) const {
+    __syncthreads();
+    cluster::Wait();
+#pragma unroll 1
+    for (int i = threadIdx.x; i < kCells; i += Config::kThreads) {
+      const Place place = PlaceOf(i);
+      if (CellAt(place).valid <= 0) continue;
+      const unsigned there =
+          cluster::AddressIn(ptx::SharedAddress(LandingOf(rank, i % kCellsOfRank)), i / kCellsOfRank);
+#pragma unroll
+      for (int half = 0; half < kHalves; ++half) {
+        cluster::Store4(there + half * 16, tile.At(place.row, place.column + half * kBlock));
+      }
+    }
+  }
+
+  // Of the i-th cell that this CTA adds up.
+  __device__ __forceinline__ Cells SumsOfCluster(const SharedTile<Config>& tile, int i, const Place& place) const {
+    if constexpr (kPushes && Config::kClusterK > 1) {
+      Cells sums = {};
+#pragma unroll
+      for (int rank = 0; rank < Config::kClusterK; ++rank) {
+#pragma unroll
+        for (int half = 0; half < kHalves; ++half) {
+          const Pack<float, 4> share = LandingOf(rank, i)[half];
+#pragma unroll
+          for (int j = 0; j < 4; ++j) sums.at[half].at[j] += share.at[j];
+        }
+      }
+      return sums;
+    } else {
+      return Sums(tile, place);
+    }
+  }
+
   // Where in the workspace a cluster of this tile leaves a cell.
   __device__ __forceinline__ float* PartOf(int cluster, int cell) const {
     const Int64 part = static_cast<Int64>(share_.tile) * Config::kClustersK + cluster;
@@ -203,7 +263,7 @@ class SplitEpilogue {
     for (int i = threadIdx.x; i < kCellsOfRank; i += Config::kThreads) {
       const Place place = PlaceOf(first + i);
       if (CellAt(place).valid <= 0) continue;
-      const Cells sums = Sums(tile, place);
+      const Cells sums = SumsOfCluster(tile, i, place);
       float* part = PartOf(share_.cluster, first + i);
 #pragma unroll
       for (int half = 0; half < kHalves; ++half) {
@@ -262,6 +322,7 @@ class SplitEpilogue {
   const int row0_, m_;
   const Columns columns_;
   const Epilogue& epilogue_;
+  Pack<float, 4>* const landing_;
 };
 
 }  // namespace gemmd

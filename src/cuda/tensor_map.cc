@@ -39,6 +39,12 @@ absl::StatusOr<CUtensorMapSwizzle> Swizzle(int bytes) {
   return InvalidArgument("no tensor map with a swizzle of {} bytes", bytes);
 }
 
+absl::StatusOr<CUtensorMapL2promotion> Promotion(int bytes) {
+  if (bytes == 128) return CU_TENSOR_MAP_L2_PROMOTION_L2_128B;
+  if (bytes == 256) return CU_TENSOR_MAP_L2_PROMOTION_L2_256B;
+  return InvalidArgument("no tensor map with an L2 promotion of {} bytes", bytes);
+}
+
 cuuint64_t AtLeastOne(std::int64_t extent) { return static_cast<cuuint64_t>(std::max<std::int64_t>(extent, 1)); }
 
 }  // namespace
@@ -46,6 +52,7 @@ cuuint64_t AtLeastOne(std::int64_t extent) { return static_cast<cuuint64_t>(std:
 absl::StatusOr<CUtensorMap> EncodeTensorMap(const Driver& driver, const MappedMatrix& matrix) {
   GEMMD_ASSIGN_OR_RETURN(const CUtensorMapDataType data_type, DataType(matrix.dtype));
   GEMMD_ASSIGN_OR_RETURN(const CUtensorMapSwizzle swizzle, Swizzle(matrix.swizzle_bytes));
+  GEMMD_ASSIGN_OR_RETURN(const CUtensorMapL2promotion promotion, Promotion(matrix.l2_promotion_bytes));
   const cuuint64_t extents[2] = {AtLeastOne(matrix.line_elements), AtLeastOne(matrix.lines)};
   const cuuint64_t strides[1] = {AtLeastOne(matrix.leading_dimension) *
                                  static_cast<cuuint64_t>(SizeBytes(matrix.dtype))};
@@ -54,8 +61,7 @@ absl::StatusOr<CUtensorMap> EncodeTensorMap(const Driver& driver, const MappedMa
   CUtensorMap map;
   void* const address = reinterpret_cast<void*>(matrix.address);
   GEMMD_CUDA_RETURN_IF_ERROR(driver, TensorMapEncodeTiled, &map, data_type, 2, address, extents, strides, box, steps,
-                             CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-                             CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+                             CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, promotion, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   return map;
 }
 

@@ -19,10 +19,12 @@ struct MappedMatrix {
   std::int64_t lines = 0;              // likewise
   std::int64_t leading_dimension = 0;  // a multiple of 16 bytes
   std::int64_t box_contiguous = 0, box_lines = 0;
-  int swizzle_bytes = 0;  // 0, 32, 64 or 128
+  int swizzle_bytes = 0;         // 0, 32, 64 or 128
+  int l2_promotion_bytes = 256;  // what L2 fetches at least of a line: 128 or 256
 };
 
-// What lies outside the matrix reads as zero. Errors: InvalidArgument (a dtype or swizzle without a map), the driver's.
+// What lies outside the matrix reads as zero. Errors: InvalidArgument (a dtype, swizzle or promotion without a map),
+// the driver's.
 absl::StatusOr<CUtensorMap> EncodeTensorMap(const Driver& driver, const MappedMatrix& matrix);
 
 }  // namespace gemmd

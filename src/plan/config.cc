@@ -42,11 +42,12 @@ std::int64_t WgmmaSharedBytes(const KernelConfig& config, const Graph& graph) {
          kConsumerWarps * WgmmaStagingBytes(config, graph) + 2 * config.stages * kBarrierBytes + RowMemoryBytes(config);
 }
 
-// The ring of stages, which becomes the tile of sums, and two barriers a stage.
+// The ring of stages, which becomes the tile of sums, two barriers a stage, and what other CTAs of a cluster leave.
 std::int64_t SkinnySharedBytes(const KernelConfig& config) {
   constexpr std::int64_t kBarrierBytes = 8;
   const std::int64_t ring = std::int64_t{config.stages} * (config.tile_m + config.tile_n) * kSwizzleBytes;
-  return std::max(ring, SumsTileBytes(config)) + 2 * config.stages * kBarrierBytes;
+  const std::int64_t landing = config.cluster_k > 1 ? std::int64_t{config.tile_m} * config.tile_n * 4 : 0;
+  return std::max(ring, SumsTileBytes(config)) + 2 * config.stages * kBarrierBytes + landing;
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ struct TensorMapRecipe {
   int box_contiguous = 0;  // of the box that one copy moves, in elements
   int box_lines = 0;
   int swizzle_bytes = 128;
+  int l2_promotion_bytes = 256;  // what L2 fetches at least of a line: 128 or 256
   friend bool operator==(const TensorMapRecipe&, const TensorMapRecipe&) = default;
 };
 

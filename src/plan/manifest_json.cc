@@ -27,7 +27,8 @@ json ToJson(const LaunchStep& step) {
     maps.push_back({{"input", map.input},
                     {"box_contiguous", map.box_contiguous},
                     {"box_lines", map.box_lines},
-                    {"swizzle_bytes", map.swizzle_bytes}});
+                    {"swizzle_bytes", map.swizzle_bytes},
+                    {"l2_promotion_bytes", map.l2_promotion_bytes}});
   }
   return {{"entry", step.entry},
           {"module", step.module},
@@ -176,7 +177,8 @@ LaunchStep ReadStep(ArtifactReader& reader, const json& entry, const Manifest& m
   const int last_input = std::max(0, static_cast<int>(manifest.inputs.size() + manifest.intermediates.size()) - 1);
   for (const json& map : reader.List(entry, "tensor_maps")) {
     step.tensor_maps.push_back({reader.Int(map, "input", 0, last_input), reader.Int(map, "box_contiguous", 1, kMaxBox),
-                                reader.Int(map, "box_lines", 1, kMaxBox), reader.Int(map, "swizzle_bytes", 0, 128)});
+                                reader.Int(map, "box_lines", 1, kMaxBox), reader.Int(map, "swizzle_bytes", 0, 128),
+                                reader.Int(map, "l2_promotion_bytes", 128, 256)});
   }
   for (const json& param : reader.List(entry, "params")) {
     step.params.push_back(ReadParam(reader, param, manifest, step));

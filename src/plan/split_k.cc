@@ -76,14 +76,13 @@ void VisitSplits(const KernelConfig& config, const Graph& graph, const DeviceLim
   const int ctas_per_sm = CtasPerSm(config, limits);
   if (!pin.split_k && !pin.cluster_k && 2 * tiles > std::int64_t{limits.sm_count} * ctas_per_sm) return;
   KernelConfig split = config;
-  split.clusters_k = 2;
-  split.shared_bytes = SharedBytes(split, graph);  // of any division
-  if (split.shared_bytes > limits.shared_bytes_per_block) return;
   const auto add = [&](int cluster, std::int64_t clusters) {
     if (clusters < 1 || cluster * clusters < 2 || cluster * clusters > kMostSplits) return;
     split.cluster_k = cluster;
     split.clusters_k = static_cast<int>(clusters);
-    if (CheckSplit(split, graph, limits).ok()) visit(split);
+    split.shared_bytes = SharedBytes(split, graph);
+    const bool fits = split.shared_bytes <= limits.shared_bytes_per_block;
+    if (fits && CheckSplit(split, graph, limits).ok()) visit(split);
   };
   // Where there are clusters shares are added up in some: without, the last CTA of a tile has too much to add.
   const int smallest = pin.split_k || pin.cluster_k ? 1 : std::min(2, LargestCluster(limits));

@@ -45,7 +45,8 @@ absl::Status EncodeStep(const Driver& driver, const Manifest& manifest, const La
                                                     .leading_dimension = tensor.leading_dimension,
                                                     .box_contiguous = recipe.box_contiguous,
                                                     .box_lines = recipe.box_lines,
-                                                    .swizzle_bytes = recipe.swizzle_bytes}));
+                                                    .swizzle_bytes = recipe.swizzle_bytes,
+                                                    .l2_promotion_bytes = recipe.l2_promotion_bytes}));
     static_assert(sizeof map == kTensorMapBytes);
     std::memcpy(params.data() + field.offset_bytes, &map, sizeof map);
   }
