@@ -238,10 +238,10 @@ class SplitEpilogue {
     if constexpr (kPushes && Config::kClusterK > 1) {
       Cells sums = {};
 #pragma unroll
-      for (int rank = 0; rank < Config::kClusterK; ++rank) {
+      for (int from = 0; from < Config::kClusterK; ++from) {
 #pragma unroll
         for (int half = 0; half < kHalves; ++half) {
-          const Pack<float, 4> share = LandingOf(rank, i)[half];
+          const Pack<float, 4> share = LandingOf(from, i)[half];
 #pragma unroll
           for (int j = 0; j < 4; ++j) sums.at[half].at[j] += share.at[j];
         }

@@ -90,25 +90,6 @@ StepCycles SimtStep(const KernelConfig& config, double element_bytes) {
           .l2 = edges * element_bytes / kL2BytesPerCycle};
 }
 
-// The tensor cores are no faster for fewer than 32 rows of A.
-StepCycles SkinnyStep(const KernelConfig& config) {
-  constexpr double kElementBytes = 2, kCopiedBytesPerCycle = 64;
-  const double edges = config.tile_m + config.tile_n;
-  return {.multiply = config.tile_n * std::max(config.tile_m, 32) / kWgmmaMultiplyAddsPerCycle / 64,
-          .l2 = edges * kElementBytes / kCopiedBytesPerCycle};
-}
-
-StepCycles StepOf(const KernelConfig& config, double element_bytes) {
-  switch (config.family) {
-    case Family::kSimt:
-      return SimtStep(config, element_bytes);
-    case Family::kSkinny:
-      return SkinnyStep(config);
-    default:
-      return MmaStep(config);
-  }
-}
-
 constexpr double kChainWeightCycles = 0.06;  // of one element, for one of a chain's weight
 
 constexpr double kOperationCycles = 0.12;  // of a chain, for one element
@@ -257,13 +238,47 @@ double MemoryBytes(const Graph& graph) {
 }
 
 // What takes `cycles` with its factors in L2 has to wait for memory too.
-double MemoryBound(double cycles, double bytes, Family family) {
+double MemoryBound(double cycles, double bytes, bool bulk) {
   // Measured on an H200, whose L2 was full of others' writes: a read of 117 MB in 31 us, of 32 MB in 10.4 us.
-  // By bulk copies a tenth longer; by those that leave L2 first 117 MB in 31 us and 34 MB in 11.5.
-  const double bytes_per_cycle = family == Family::kWgmma ? 1800 : family == Family::kSkinny ? 2500 : 2000;
+  // By bulk copies a tenth longer.
+  const double bytes_per_cycle = bulk ? 1800 : 2000;
   constexpr double kExposed = 0.15;
   const double memory = kLaunchCycles + kMemoryLatencyCycles + bytes / bytes_per_cycle;
   return std::max(cycles, memory) + kExposed * std::min(cycles, memory);
+}
+
+// CTAs of few rows, wave by wave: what takes the time is B on its way. The constants are fitted to an H200: 18 products
+// of 1 to 256 rows, each by 25 to 80 configs.
+double SkinnyCycles(const KernelConfig& config, const Graph& graph, double weight, const DeviceLimits& limits) {
+  constexpr double kBytesPerCycle = 2560;       // of the device's memory, where B leaves L2 first
+  constexpr double kAgain = 1.67;               // where another tile has the same columns of B
+  constexpr double kStageLatencyCycles = 4200;  // until a stage may be filled again
+  constexpr double kThinRows = 32;              // fewer are multiplied no faster
+  constexpr double kExposed = 0.15, kWaveCycles = 1200, kClusterCycles = 1200, kClustersCycles = 6000;
+  constexpr double kPushCycles = 0.09;  // of one element of the tile
+  const std::int64_t m = graph.m.value_or(kNominalExtent), n = graph.n.value_or(kNominalExtent);
+  const std::int64_t rows = std::max<std::int64_t>(1, CeilDiv(m, config.tile_m));
+  const std::int64_t ctas = rows * std::max<std::int64_t>(1, CeilDiv(n, config.tile_n)) * config.split_k();
+  const auto blocks =
+      static_cast<double>(CeilDiv(CeilDiv(graph.k.value_or(kNominalExtent), config.tile_k), config.split_k()));
+  const std::int64_t resident = CtasPerSm(config, limits), sms = ClusterSms(config.cluster_k, limits);
+  const double elements = static_cast<double>(config.tile_m) * config.tile_n;
+  const double bytes = static_cast<double>(config.tile_n) * kSwizzleBytes * blocks * (rows > 1 ? kAgain : 1);
+  const auto wave_cycles = [&](std::int64_t wave, std::int64_t on_sm) {
+    const double memory = static_cast<double>(wave) * bytes / static_cast<double>(rows) / kBytesPerCycle;
+    const double latency = blocks * kStageLatencyCycles / config.stages;
+    const double multiply = static_cast<double>(on_sm) * blocks * config.tile_n *
+                            std::max<double>(config.tile_m, kThinRows) * config.tile_k / kWgmmaMultiplyAddsPerCycle;
+    const double chain = static_cast<double>(on_sm) * elements * kChainWeightCycles * weight / config.cluster_k;
+    const double longest = std::max({memory, latency, multiply});
+    const double second = memory + latency + multiply - longest - std::min({memory, latency, multiply});
+    return longest + kExposed * second + chain + kWaveCycles;
+  };
+  double cycles = static_cast<double>(ctas / (sms * resident)) * wave_cycles(sms * resident, resident);
+  if (const std::int64_t rest = ctas % (sms * resident); rest > 0) cycles += wave_cycles(rest, CeilDiv(rest, sms));
+  if (config.cluster_k > 1) cycles += kClusterCycles + kPushCycles * elements * static_cast<double>(resident);
+  if (config.clusters_k > 1) cycles += kClustersCycles;
+  return cycles;
 }
 
 class Estimate {
@@ -282,7 +297,7 @@ class Estimate {
 
   // The time of `resident` CTAs that share one SM from start to end.
   double Cycles(double resident) const {
-    const StepCycles step = StepOf(config_, element_bytes_);
+    const StepCycles step = config_.family == Family::kSimt ? SimtStep(config_, element_bytes_) : MmaStep(config_);
     const double warps = resident * config_.threads / 32.0;
     const double step_cycles =
         std::max(step.Total(Utilisation(warps)) * Scheduling() + prologue_cycles_, NarrowCycles(resident) / resident);
@@ -397,8 +412,9 @@ double CostModel::Cycles(const KernelConfig& config) const {
     return PackingCycles(config, graph_, limits_.sm_count) +
            MemoryBound(WgmmaCycles(config, graph_, epilogue_bytes_, epilogue_weight_, limits_.sm_count, from_memory_,
                                    line_shares_),
-                       memory_bytes_, Family::kWgmma);
+                       memory_bytes_, true);
   }
+  if (config.family == Family::kSkinny) return SkinnyCycles(config, graph_, epilogue_weight_, limits_);
   const std::int64_t m = graph_.m.value_or(kNominalExtent), n = graph_.n.value_or(kNominalExtent);
   const std::int64_t tiles =
       std::max<std::int64_t>(1, CeilDiv(m, config.tile_m) * CeilDiv(n, config.tile_n)) * config.split_k();
@@ -411,7 +427,7 @@ double CostModel::Cycles(const KernelConfig& config) const {
   // Nobody works while a CTA's one warp waits.
   constexpr int kWarpThreads = 32;
   constexpr double kAlone = 1.02;
-  return MemoryBound(cycles, memory_bytes_, config.family) * (config.threads == kWarpThreads ? kAlone : 1);
+  return MemoryBound(cycles, memory_bytes_, false) * (config.threads == kWarpThreads ? kAlone : 1);
 }
 
 bool WaitsForMemory(const Graph& graph) {

@@ -26,9 +26,10 @@ double Weighed(double loss) {
   return loss * (1 + loss / kMostLoss);
 }
 
-// Of the first sample's losses: one row or a few, as a decoding step has them, is what is launched most. Measured on an
-// H200, bf16 1 x 4096 x 4096: tiles of 32 rows take 1.12 of those of 16.
-constexpr double kDecodeWeight = 2;
+// Of the losses of few rows: as many as a decoding step has, which is launched most. Measured on an H200, bf16 1 x 4096
+// x 4096: tiles of 32 rows take 1.07 of those of 16; 64 x 4096 x 4096: tiles of 128 columns 1.28 of those of 64.
+constexpr double kDecodeWeight = 6;
+constexpr std::int64_t kDecodeRows = 64;
 
 // Samples first to last, served by one config.
 struct Segment {
@@ -56,7 +57,7 @@ class Division {
       const double least = model.Cycles(best[sample]);
       for (std::size_t config = 0; config < configs_.size(); ++config) {
         const double loss = Weighed(model.Cycles(configs_[config]) / least - 1);
-        loss_[config].push_back(sample == 0 ? kDecodeWeight * loss : loss);
+        loss_[config].push_back(kSamples[sample] <= kDecodeRows ? kDecodeWeight * loss : loss);
       }
     }
   }

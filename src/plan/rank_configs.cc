@@ -214,7 +214,7 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   };
   const bool mma_competes = MmaCompetes(graph);
   add_best(wgmma_);
-  if (WaitsForMemory(graph)) add_best(skinny_);
+  if (SkinnyCompetes(graph)) add_best(skinny_);
   if (mma_competes) add_best(mma_);
   if (simt_reserve_.empty()) add_best(simt_);
   std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
@@ -255,12 +255,14 @@ std::vector<Estimated> Ranking::EstimateProducts(std::optional<std::int64_t> m) 
     estimated.insert(estimated.end(), more.begin(), more.end());
   };
   if (MmaCompetes(graph)) add(mma_);
-  if (WaitsForMemory(graph)) add(skinny_);
+  if (SkinnyCompetes(graph)) add(skinny_);
   if (estimated.empty() || SimtCompetes(graph)) add(simt_);
   return estimated;
 }
 
 bool Ranking::MmaCompetes(const Graph& graph) const { return wgmma_.empty() || WaitsForMemory(graph); }
+
+bool Ranking::SkinnyCompetes(const Graph& graph) const { return wgmma_.empty() || WaitsForMemory(graph); }
 
 bool Ranking::PrefersBarrier(std::optional<std::int64_t> m) const {
   if (barrier_.empty() || StreamsB(whole_)) return false;

@@ -13,6 +13,7 @@
 #include "codegen/generate.h"
 #include "compile/nvrtc_compiler.h"
 #include "plan/config_space.h"
+#include "plan/split_k.h"
 #include "spec/validate.h"
 #include "tests/golden/spec_files.h"
 #include "tests/unit/compile/nvrtc_fixture.h"
@@ -190,6 +191,31 @@ TEST_P(CoveringTest, GatesCompileCleanly) {
       EXPECT_TRUE(CheckClean(*cubin).ok()) << CheckClean(*cubin);
       ExpectOneKernelWithoutStaticShared(*cubin);
     }
+  }
+}
+
+class SkinnyTest : public CompilingTest {};
+
+TEST_F(SkinnyTest, EveryTileOnHopperCompilesCleanly) {
+  const DeviceLimits limits = *LimitsOf(*ArchFromName("sm_90a"));
+  Graph product = ChainGraph(), gate = GatedGraph();
+  product.m = gate.m = 64;
+  gate.inputs[gate.b].layout = Layout::kRowMajor;
+  for (const Graph& graph : {product, gate}) {
+    std::set<std::pair<int, int>> tiles;
+    for (const KernelConfig& whole : LegalConfigs(Family::kSkinny, graph, limits)) {
+      if (!tiles.emplace(whole.tile_m, whole.tile_n).second) continue;
+      std::vector<KernelConfig> divided;
+      VisitSplits(whole, graph, limits, ConfigPin{}, [&](const KernelConfig& config) { divided.push_back(config); });
+      SCOPED_TRACE(Describe(divided.back()));
+      for (const std::string& source : SourcesOf(graph, divided.back(), limits)) {
+        const auto cubin = Compile(source, limits.arch);
+        ASSERT_TRUE(cubin.ok()) << cubin.status();
+        EXPECT_TRUE(CheckClean(*cubin).ok()) << CheckClean(*cubin);
+        ExpectOneKernelWithoutStaticShared(*cubin);
+      }
+    }
+    EXPECT_GE(tiles.size(), graph.IsGated() ? 6u : 9u);
   }
 }
 

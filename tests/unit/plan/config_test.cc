@@ -148,7 +148,7 @@ TEST(CheckConfigTest, WantsAThreadForEachElementOfAnMmaLine) {
 }
 
 TEST(LegalConfigsTest, AreLegalAndDistinctAndMany) {
-  for (Family family : {Family::kSimt, Family::kMma, Family::kWgmma}) {
+  for (Family family : {Family::kSimt, Family::kMma, Family::kWgmma, Family::kSkinny}) {
     const std::vector<KernelConfig> configs = LegalConfigs(family, HalfGraph(), HopperLimits());
     EXPECT_GE(configs.size(), 40u) << Name(family);
     for (std::size_t i = 0; i < configs.size(); ++i) {
@@ -156,6 +156,24 @@ TEST(LegalConfigsTest, AreLegalAndDistinctAndMany) {
       ASSERT_TRUE(i == 0 || configs[i] != configs[i - 1]);
     }
   }
+}
+
+TEST(CheckConfigTest, SkinnyWantsLinesOfAAlongKForFewRows) {
+  Graph graph = ProductGraph(DType::kF16, 64, 4096, 4096);
+  KernelConfig config = LegalConfigs(Family::kSkinny, graph, HopperLimits()).front();
+  EXPECT_EQ(config.tile_m, 16);
+  graph.inputs[graph.a].layout = Layout::kColumnMajor;
+  EXPECT_FALSE(CheckConfig(config, graph, HopperLimits()).ok());
+  for (const KernelConfig& legal : LegalConfigs(Family::kSkinny, graph, HopperLimits())) EXPECT_EQ(legal.tile_m, 64);
+}
+
+// Its CTAs of a cluster leave each other their shares beside the ring.
+TEST(SharedBytesTest, ASkinnyClusterHasRoomForWhatItsCtasPush) {
+  const Graph graph = ProductGraph(DType::kF16, 16, 4096, 4096);
+  KernelConfig config = LegalConfigs(Family::kSkinny, graph, HopperLimits()).front();
+  const std::int64_t alone = SharedBytes(config, graph);
+  config.cluster_k = 4;
+  EXPECT_EQ(SharedBytes(config, graph), alone + config.tile_m * config.tile_n * 4);
 }
 
 TEST(PortableConfigTest, IsLegalOnEveryArchForEveryTypeAndLayout) {
@@ -171,7 +189,7 @@ TEST(PortableConfigTest, IsLegalOnEveryArchForEveryTypeAndLayout) {
 }
 
 TEST(FamilyTest, NamesReadBack) {
-  for (Family family : {Family::kSimt, Family::kMma, Family::kWgmma}) {
+  for (Family family : {Family::kSimt, Family::kMma, Family::kWgmma, Family::kSkinny}) {
     EXPECT_EQ(FamilyFromName(Name(family)), family);
   }
   EXPECT_EQ(FamilyFromName("tcgen05"), std::nullopt);

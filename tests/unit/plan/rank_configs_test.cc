@@ -102,6 +102,33 @@ TEST(RankConfigsTest, GivesSmallFloatProductsSmallTiles) {
   EXPECT_LE(first.tile_m * first.tile_n, 64 * 32);
 }
 
+TEST(RankConfigsTest, GivesFewRowsToSkinny) {
+  for (const std::int64_t m : {1, 16, 40, 64}) {
+    const KernelConfig first = Rank(ProductGraph(DType::kBf16, m, 4096, 4096)).front();
+    EXPECT_EQ(first.family, Family::kSkinny) << m;
+    EXPECT_GE(first.tile_m, m);
+  }
+  const auto ranks = [](const Graph& graph, const DeviceLimits& limits = HopperLimits()) {
+    const std::vector<KernelConfig> ranked = Rank(graph, limits);
+    return std::ranges::find(ranked, Family::kSkinny, &KernelConfig::family) != ranked.end();
+  };
+  EXPECT_TRUE(ranks(ProductGraph(DType::kF16, 16, 4096, 4096)));
+  EXPECT_FALSE(ranks(ProductGraph(DType::kF16, 4096, 4096, 4096))) << "memory is not what it waits for";
+  EXPECT_FALSE(ranks(ProductGraph(DType::kF16, 16, 4095, 4096))) << "out of the copy engine's reach";
+  EXPECT_FALSE(ranks(ProductGraph(DType::kF32, 16, 4096, 4096)));
+  EXPECT_FALSE(ranks(ProductGraph(DType::kF16, 16, 4096, 4096), *LimitsOf(Arch{8, 0, false})));
+}
+
+TEST(RankConfigsTest, KeepsToASkinnyPinWhateverTheShape) {
+  ConfigPin pin;
+  pin.schedule = "skinny";
+  for (const std::int64_t k : {0, 8, 8192}) {
+    const std::vector<KernelConfig> configs = Rank(ProductGraph(DType::kBf16, 8192, 8192, k), HopperLimits(), pin);
+    EXPECT_FALSE(configs.empty()) << k;
+    for (const KernelConfig& config : configs) EXPECT_EQ(config.family, Family::kSkinny);
+  }
+}
+
 TEST(RankConfigsTest, GivesThinProductsThinTiles) {
   EXPECT_LE(Rank(ProductGraph(DType::kF16, 16, 8192, 8192)).front().tile_m, 64);
 }
