@@ -277,7 +277,10 @@ double SkinnyCycles(const KernelConfig& config, const Graph& graph, double weigh
   double cycles = static_cast<double>(ctas / (sms * resident)) * wave_cycles(sms * resident, resident);
   if (const std::int64_t rest = ctas % (sms * resident); rest > 0) cycles += wave_cycles(rest, CeilDiv(rest, sms));
   if (config.cluster_k > 1) cycles += kClusterCycles + kPushCycles * elements * static_cast<double>(resident);
-  if (config.clusters_k > 1) cycles += kClustersCycles;
+  if (config.clusters_k > 1) {  // the last one to come adds up what all have left
+    const double part_bytes = elements * 4 / config.cluster_k;
+    cycles += kClustersCycles + (1 + config.clusters_k) * part_bytes / kL2BytesPerCycle;
+  }
   return cycles;
 }
 
