@@ -153,6 +153,7 @@ __device__ __forceinline__ void Run(const Problem& problem, const PrologueA&, co
         Produce<Config, false>(problem, ring, share, tile);
       }
     }
+    __syncwarp();  // a barrier of the CTA takes whole warps
   } else {
     constexpr int kRead = 1;  // the named barrier of who has read all stages
     Accumulators<Config> acc;
