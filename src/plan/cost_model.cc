@@ -264,8 +264,8 @@ double SkinnyCycles(const KernelConfig& config, const Graph& graph, double weigh
   const std::int64_t resident = CtasPerSm(config, limits), sms = ClusterSms(config.cluster_k, limits);
   const double elements = static_cast<double>(config.tile_m) * config.tile_n;
   const double bytes = static_cast<double>(config.tile_n) * kSwizzleBytes * blocks * (rows > 1 ? kAgain : 1);
-  const auto wave_cycles = [&](std::int64_t wave, std::int64_t on_sm) {
-    const double memory = static_cast<double>(wave) * bytes / static_cast<double>(rows) / kBytesPerCycle;
+  const auto wave_cycles = [&](std::int64_t count, std::int64_t on_sm) {
+    const double memory = static_cast<double>(count) * bytes / static_cast<double>(rows) / kBytesPerCycle;
     const double latency = blocks * kStageLatencyCycles / config.stages;
     const double multiply = static_cast<double>(on_sm) * blocks * config.tile_n *
                             std::max<double>(config.tile_m, kThinRows) * config.tile_k / kWgmmaMultiplyAddsPerCycle;
@@ -274,8 +274,9 @@ double SkinnyCycles(const KernelConfig& config, const Graph& graph, double weigh
     const double second = memory + latency + multiply - longest - std::min({memory, latency, multiply});
     return longest + kExposed * second + chain + kWaveCycles;
   };
-  double cycles = static_cast<double>(ctas / (sms * resident)) * wave_cycles(sms * resident, resident);
-  if (const std::int64_t rest = ctas % (sms * resident); rest > 0) cycles += wave_cycles(rest, CeilDiv(rest, sms));
+  const std::int64_t wave = sms * resident, full_waves = ctas / wave, rest = ctas % wave;
+  double cycles = static_cast<double>(full_waves) * wave_cycles(wave, resident);
+  if (rest > 0) cycles += wave_cycles(rest, CeilDiv(rest, sms));
   if (config.cluster_k > 1) cycles += kClusterCycles + kPushCycles * elements * static_cast<double>(resident);
   if (config.clusters_k > 1) {  // the last one to come adds up what all have left
     const double part_bytes = elements * 4 / config.cluster_k;
