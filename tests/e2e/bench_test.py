@@ -70,7 +70,7 @@ class BenchTest(unittest.TestCase):
             bench_rows.BenchRow("bias_gelu", 16, 256, 256, "bf16", "default").spec(dynamic=True), arch="sm_90a").report
         fields = bench_report.kernel_fields(report, 16)
         self.assertEqual(fields["kernels"], 1)
-        self.assertIn(fields["config"]["schedule"], ("simt", "mma", "wgmma"))
+        self.assertIn(fields["config"]["schedule"], ("simt", "mma", "wgmma", "skinny"))
         self.assertGreater(fields["config"]["registers"], 0)
         self.assertNotIn("source", fields["config"])
 

@@ -150,7 +150,7 @@ const Bend kTensorBends[] = {
     {"NotDeterministic", [](KernelSpec& s) { s.deterministic = false; }, {}},
     {"Schedule",
      [](KernelSpec& s) { s.config.schedule = "mmaa"; },
-     {"config.schedule: \"mmaa\" is not a schedule (simt, mma, wgmma); did you mean \"mma\"?"}},
+     {"config.schedule: \"mmaa\" is not a schedule (simt, mma, wgmma, skinny); did you mean \"mma\"?"}},
     {"TileRank",
      [](KernelSpec& s) {
        s.config.tile = {128, 128};
