@@ -1,9 +1,7 @@
 #include <algorithm>
 
-#include "base/status.h"
 #include "plan/packing.h"
 #include "plan/plan.h"
-#include "plan/row_kernels.h"
 #include "plan/split_k.h"
 
 namespace gemmd {

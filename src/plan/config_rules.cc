@@ -84,14 +84,20 @@ class ConfigInquiry {
   }
 
  private:
-  // `expected`: a format of `values`, filled in only where it is needed.
+  // `text`: a format of `values`, filled in only where it is asked for.
+  template <typename... Values>
+  absl::Status Refuse(std::string_view text, const Values&... values) const {
+    if (!explains_) return absl::Status(absl::StatusCode::kInvalidArgument, "");
+    return InvalidArgument("{}", fmt::vformat(text, fmt::make_format_args(values...)));
+  }
+
+  // `expected`: likewise.
   template <typename... Values>
   absl::Status Require(bool held, std::string_view field, std::int64_t found, std::string_view expected,
                        const Values&... values) const {
     if (held) return absl::OkStatus();
-    if (!explains_) return absl::Status(absl::StatusCode::kInvalidArgument, "");
-    return InvalidArgument("config.{}: {} is not {}", field, found,
-                           fmt::vformat(expected, fmt::make_format_args(values...)));
+    if (!explains_) return Refuse("");
+    return Refuse("config.{}: {} is not {}", field, found, fmt::vformat(expected, fmt::make_format_args(values...)));
   }
 
   absl::Status CheckSimt() const {
@@ -145,9 +151,9 @@ class ConfigInquiry {
     const DType dtype = rules_.dtype_;
     const Arch& arch = rules_.limits_.arch;
     if (dtype != DType::kF16 && dtype != DType::kBf16) {
-      return InvalidArgument("config.schedule: mma is not for {} inputs", Name(dtype));
+      return Refuse("config.schedule: mma is not for {} inputs", Name(dtype));
     }
-    if (arch.capability() < 80) return InvalidArgument("config.schedule: mma is not for {}", Name(arch));
+    if (arch.capability() < 80) return Refuse("config.schedule: mma is not for {}", Name(arch));
     const auto legal_tile = [](int tile) { return tile >= 32 && tile <= 256 && IsPowerOfTwo(tile); };
     // A line of column-major A has eight chunks at least, to be free of bank conflicts.
     const bool low = config_.tile_m == 16 && RunsAlongK(rules_.graph_, true);
@@ -188,11 +194,11 @@ class ConfigInquiry {
     const DType dtype = rules_.dtype_;
     const bool is_tf32 = graph.precision == Precision::kTf32 || graph.precision == Precision::kTf32x3;
     if (dtype != DType::kF16 && dtype != DType::kBf16 && !is_tf32) {
-      return InvalidArgument("config.schedule: wgmma is not for {} inputs{}", Name(dtype),
-                             dtype == DType::kF32 ? " unless their precision is tf32 or tf32x3" : "");
+      return Refuse("config.schedule: wgmma is not for {} inputs{}", Name(dtype),
+                    dtype == DType::kF32 ? " unless their precision is tf32 or tf32x3" : "");
     }
     if (limits.arch != Arch{9, 0, true}) {
-      return InvalidArgument("config.schedule: wgmma is for sm_90a, not for {}", Name(limits.arch));
+      return Refuse("config.schedule: wgmma is for sm_90a, not for {}", Name(limits.arch));
     }
     // Registers a thread; tf32x3 has a block's sums beside the tile's, and a chain by rows needs some of them.
     const int beside_sums = config_.cell_n == kFragmentCell ? 96 : 64;
@@ -239,13 +245,13 @@ class ConfigInquiry {
   absl::Status CheckSkinny() const {
     const Graph& graph = rules_.graph_;
     if (rules_.dtype_ != DType::kF16 && rules_.dtype_ != DType::kBf16) {
-      return InvalidArgument("config.schedule: skinny is not for {} inputs", Name(rules_.dtype_));
+      return Refuse("config.schedule: skinny is not for {} inputs", Name(rules_.dtype_));
     }
     if (rules_.limits_.arch != Arch{9, 0, true}) {
-      return InvalidArgument("config.schedule: skinny is for sm_90a, not for {}", Name(rules_.limits_.arch));
+      return Refuse("config.schedule: skinny is for sm_90a, not for {}", Name(rules_.limits_.arch));
     }
     if (rules_.has_prologue_) {
-      return InvalidArgument(
+      return Refuse(
           "config.schedule: skinny multiplies both factors straight from shared memory, after no "
           "prologue");
     }
@@ -276,8 +282,8 @@ class ConfigInquiry {
   absl::Status CheckGateHalves(std::string_view schedule) const {
     constexpr int kCopiedElements = kAccessBytes / 2;
     if (!CopiesColumns() || rules_.graph_.n.value_or(1) % (2 * kCopiedElements) == 0) return absl::OkStatus();
-    return InvalidArgument("config.schedule: {} takes gates whose halves of row-major B are multiples of {} columns",
-                           schedule, kCopiedElements);
+    return Refuse("config.schedule: {} takes gates whose halves of row-major B are multiples of {} columns", schedule,
+                  kCopiedElements);
   }
 
   const ConfigRules& rules_;

@@ -19,6 +19,8 @@ class ConfigRules {
   // As CheckConfig.
   absl::Status Check(const KernelConfig& config) const;
   bool Allows(const KernelConfig& config) const;
+  bool Allows(Packing packing) const { return packings_[static_cast<std::size_t>(packing)].ok(); }
+  bool copies_async() const { return copies_async_; }  // CopiesAsync
 
  private:
   friend class ConfigInquiry;

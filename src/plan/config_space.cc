@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "plan/config_rules.h"
-#include "plan/packing.h"
 
 namespace gemmd {
 namespace {
@@ -50,10 +49,10 @@ int ThreadsOf(const KernelConfig& config) {
   return 0;
 }
 
-std::vector<Packing> PackingsOf(Family family, const Graph& graph, const Assumptions& assumptions) {
+std::vector<Packing> PackingsOf(Family family, const ConfigRules& rules) {
   if (family != Family::kWgmma) return {Packing::kNone};
   std::vector<Packing> packings = {Packing::kNone, Packing::kA, Packing::kB, Packing::kBoth};
-  std::erase_if(packings, [&](Packing packing) { return !CheckPacking(packing, graph, assumptions).ok(); });
+  std::erase_if(packings, [&](Packing packing) { return !rules.Allows(packing); });
   return packings;
 }
 
@@ -102,10 +101,9 @@ std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const 
   // cuBLAS.
   if (family == Family::kWgmma) config.group_m = 16;
   const bool reads_a_matrix = std::ranges::any_of(graph.epilogue, ReadsAMatrix);
-  const bool copies = CopiesAsync(graph, assumptions);
   const ConfigRules rules(graph, limits, assumptions);
   const std::vector<int> cells = CellsOf(family, graph);
-  const std::vector<Packing> packings = PackingsOf(family, graph, assumptions);
+  const std::vector<Packing> packings = PackingsOf(family, rules);
   const auto add_if_legal = [&] {
     for (const int cell_n : cells) {
       config.cell_n = cell_n;
@@ -126,7 +124,7 @@ std::vector<KernelConfig> LegalConfigs(Family family, const Graph& graph, const 
             for (int tile_k : choices.tile_k) {
               for (int stages : choices.stages) {
                 const bool async = family == Family::kSimt && stages > kRegisterStages;
-                if (async ? !copies : slices_k > 1) continue;
+                if (async ? !rules.copies_async() : slices_k > 1) continue;
                 config.slices_k = slices_k;
                 config.tile_m = tile_m;
                 config.tile_n = tile_n;

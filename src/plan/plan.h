@@ -16,7 +16,7 @@ namespace gemmd {
 // The last two take no products: kPointwise packs factors for a kernel that does, kRows has the row reductions of what
 // one left.
 enum class Family { kSimt, kMma, kWgmma, kSkinny, kPointwise, kRows };
-std::string_view Name(Family family);  // "simt", "mma", "wgmma", "pointwise", "rows"
+std::string_view Name(Family family);  // "simt", "mma", "wgmma", "skinny", "pointwise", "rows"
 // Nothing for a family that a spec can't ask for.
 std::optional<Family> FamilyFromName(std::string_view name);
 

@@ -198,8 +198,7 @@ absl::StatusOr<Ranking> Ranking::Create(const Graph& whole, const DeviceLimits& 
         "64, 128 or 256 by 64, 128, 192 or 256 by 64, for f32 by 32, and 2 to 8 stages, skinny (f16 and bf16 on "
         "sm_90a) tiles of 16, 32 or 64 by 64, 128 or 256 by 64 and 2 to 20 stages, within {} bytes of shared "
         "memory; simt, mma and skinny divide K by up to 512, in clusters of 1, 2, 4 or 8 CTAs that divide it, larger "
-        "than 1 "
-        "from sm_90 on",
+        "than 1 from sm_90 on",
         Describe(pin), Name(graph.inputs[graph.a].dtype), Name(limits.arch), limits.shared_bytes_per_block);
   }
   return ranking;
@@ -212,13 +211,15 @@ std::vector<KernelConfig> Ranking::Ranked(std::optional<std::int64_t> m) const {
   const auto add_best = [&](const std::vector<KernelConfig>& configs) {
     add(BestOf(Estimate(configs, graph, limits_, pin_)));
   };
-  const bool mma_competes = MmaCompetes(graph);
+  const bool others_compete = OthersCompete(graph);
   add_best(wgmma_);
-  if (SkinnyCompetes(graph)) add_best(skinny_);
-  if (mma_competes) add_best(mma_);
+  if (others_compete) {
+    add_best(skinny_);
+    add_best(mma_);
+  }
   if (simt_reserve_.empty()) add_best(simt_);
   std::stable_sort(ranked.begin(), ranked.end(), IsBetter);
-  if (!mma_competes) add(mma_reserve_);
+  if (!others_compete) add(mma_reserve_);
   add(simt_reserve_);
   const std::vector<Estimated> barrier = BestOf(Estimate(barrier_, With(whole_, m), limits_, pin_));
   ranked.insert(PrefersBarrier(m) ? ranked.begin() : ranked.end(), barrier.begin(), barrier.end());
@@ -254,15 +255,15 @@ std::vector<Estimated> Ranking::EstimateProducts(std::optional<std::int64_t> m) 
     const std::vector<Estimated> more = Estimate(configs, graph, limits_, pin_);
     estimated.insert(estimated.end(), more.begin(), more.end());
   };
-  if (MmaCompetes(graph)) add(mma_);
-  if (SkinnyCompetes(graph)) add(skinny_);
+  if (OthersCompete(graph)) {
+    add(mma_);
+    add(skinny_);
+  }
   if (estimated.empty() || SimtCompetes(graph)) add(simt_);
   return estimated;
 }
 
-bool Ranking::MmaCompetes(const Graph& graph) const { return wgmma_.empty() || WaitsForMemory(graph); }
-
-bool Ranking::SkinnyCompetes(const Graph& graph) const { return wgmma_.empty() || WaitsForMemory(graph); }
+bool Ranking::OthersCompete(const Graph& graph) const { return wgmma_.empty() || WaitsForMemory(graph); }
 
 bool Ranking::PrefersBarrier(std::optional<std::int64_t> m) const {
   if (barrier_.empty() || StreamsB(whole_)) return false;

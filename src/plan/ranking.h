@@ -35,9 +35,8 @@ class Ranking {
 
   // Of the kernels that take a product, without row_barrier's; simt's where they compete.
   std::vector<Estimated> EstimateProducts(std::optional<std::int64_t> m) const;
-  // Whether mma may be the fastest: where memory is not what is waited for, wgmma multiplies twice as fast.
-  bool MmaCompetes(const Graph& graph) const;
-  bool SkinnyCompetes(const Graph& graph) const;
+  // Whether mma or skinny may be the fastest: where memory is not what is waited for, wgmma multiplies twice as fast.
+  bool OthersCompete(const Graph& graph) const;
   // Whether row_barrier comes before a product and a kernel of its own for rows.
   bool PrefersBarrier(std::optional<std::int64_t> m) const;
 

@@ -79,6 +79,19 @@ TEST(MakeManifestTest, SaysWhichTensorsHaveHalfOfN) {
   EXPECT_EQ(*read, manifest);
 }
 
+// Skinny's lines are 128 bytes, and L2 fetches no more of them; wgmma's boxes profit from 256.
+TEST(TensorMapsTest, SkinnyAsksL2ForItsLinesAlone) {
+  const Graph graph = ProductGraph(DType::kBf16, 16, 4096, 4096);
+  for (const Family family : {Family::kSkinny, Family::kWgmma}) {
+    const KernelConfig config = LegalConfigs(family, graph, HopperLimits()).front();
+    const std::vector<TensorMapRecipe> maps = TensorMapsOf(graph, config);
+    ASSERT_EQ(maps.size(), 2u);
+    EXPECT_EQ(maps[0].box_lines, config.tile_m);
+    EXPECT_EQ(maps[1].box_lines, 64);
+    for (const TensorMapRecipe& map : maps) EXPECT_EQ(map.l2_promotion_bytes, family == Family::kSkinny ? 128 : 256);
+  }
+}
+
 TEST(TensorMapsTest, AreOfOneHalfOfAGatesColumnsAtATime) {
   Graph graph = ChainGraph();  // both contiguous in K
   const KernelConfig config = LegalConfigs(Family::kWgmma, graph, HopperLimits()).back();
